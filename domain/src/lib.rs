@@ -1,0 +1,32 @@
+//! The vocabulary: what a device, a component, a command or a person is, in the same words for the
+//! server and the browser. No I/O; compiles to wasm.
+
+pub mod account;
+pub mod command;
+pub mod component;
+pub mod device;
+pub mod error;
+pub mod event;
+pub mod live;
+pub mod role;
+pub mod telemetry;
+
+pub use error::AppError;
+pub use protocol::{
+    CommandId, ComponentKey, ComponentType, DeviceId, Email, Scalar, TimestampMs, UserId,
+};
+
+use serde::{Deserialize, Serialize};
+
+/// One page of a longer list.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Page<T> {
+    /// The rows of this page.
+    pub items: Vec<T>,
+    /// How many rows the whole list has.
+    pub total: u64,
+    /// Which page this is, from 1.
+    pub page: u32,
+    /// How many rows a page holds.
+    pub page_size: u32,
+}

@@ -1,0 +1,195 @@
+//! Live updates: what travels on the bus, and what one WebSocket per tab says.
+//!
+//! An event carries ids and a revision, and small values; the store is the truth. A reader that
+//! missed something asks again.
+
+use protocol::{DeviceId, TimestampMs, UserId};
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    command::Command,
+    device::{PresenceCounts, PresenceInfo, StateMap},
+    event::DeviceEvent,
+};
+
+/// Something changed; published after the commit.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub enum LiveEvent {
+    /// Reports were stored: the entries that changed, and the device's new revision.
+    State {
+        /// The device.
+        device: DeviceId,
+        /// Its revision after the change.
+        revision: u64,
+        /// When it was measured.
+        at: TimestampMs,
+        /// When the server had it.
+        received_at: TimestampMs,
+        /// Only the entries that were reported.
+        changed: StateMap,
+    },
+    /// Presence changed.
+    Presence {
+        /// The device.
+        device: DeviceId,
+        /// Its revision after the change.
+        revision: u64,
+        /// The new presence.
+        presence: PresenceInfo,
+    },
+    /// A command was queued, or moved on.
+    Command {
+        /// The whole command as it now stands.
+        command: Box<Command>,
+    },
+    /// Something happened to a device.
+    Event {
+        /// The device.
+        device: DeviceId,
+        /// What happened.
+        event: DeviceEvent,
+    },
+    /// A device was registered, claimed, renamed, unlinked, revoked: read it again.
+    Device {
+        /// The device.
+        device: DeviceId,
+    },
+    /// Who may see what changed for this person.
+    Access {
+        /// The person.
+        user: UserId,
+    },
+}
+
+impl LiveEvent {
+    /// The device it is about.
+    pub fn device(&self) -> Option<DeviceId> {
+        match self {
+            Self::State { device, .. }
+            | Self::Presence { device, .. }
+            | Self::Event { device, .. }
+            | Self::Device { device } => Some(*device),
+            Self::Command { command } => Some(command.device),
+            Self::Access { .. } => None,
+        }
+    }
+}
+
+/// What a page watches.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(tag = "subject", rename_all = "snake_case")]
+pub enum Subject {
+    /// One device: state, presence, commands, events.
+    Device {
+        /// The device.
+        id: DeviceId,
+    },
+    /// Presence and headline values of these devices, such as the rows of a list.
+    Devices {
+        /// At most 200.
+        ids: Vec<DeviceId>,
+    },
+    /// The site's counts and the latest events, for the overview.
+    Overview,
+}
+
+/// What the browser sends.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub enum ClientFrame {
+    /// Watch a subject; `id` names this subscription on this connection.
+    Subscribe {
+        /// Chosen by the browser.
+        id: u32,
+        /// What to watch.
+        #[serde(flatten)]
+        subject: Subject,
+    },
+    /// Stop watching.
+    Unsubscribe {
+        /// The subscription.
+        id: u32,
+    },
+    /// Still there.
+    Ping,
+}
+
+/// What the server sends.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub enum ServerFrame {
+    /// The subject as it stands; changes follow. After a reconnect the browser subscribes again and
+    /// the snapshot closes the gap.
+    Snapshot {
+        /// The subscription.
+        id: u32,
+        /// The server's clock.
+        now: TimestampMs,
+        /// The subject's state.
+        snapshot: Box<Snapshot>,
+    },
+    /// A change of a watched subject; a slow reader gets the latest value, never a growing queue.
+    Change {
+        /// The subscription.
+        id: u32,
+        /// What changed.
+        event: LiveEvent,
+    },
+    /// New counts for the overview.
+    Counts {
+        /// The subscription.
+        id: u32,
+        /// The counts.
+        counts: PresenceCounts,
+    },
+    /// The subject does not exist or may not be watched.
+    Refused {
+        /// The subscription.
+        id: u32,
+    },
+    /// Answers [`ClientFrame::Ping`].
+    Pong,
+}
+
+/// A subject as it stands.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "subject", rename_all = "snake_case")]
+pub enum Snapshot {
+    /// One device.
+    Device {
+        /// Its revision.
+        revision: u64,
+        /// Its presence.
+        presence: PresenceInfo,
+        /// Its state.
+        state: StateMap,
+        /// When each key was reported.
+        state_at: std::collections::BTreeMap<String, TimestampMs>,
+        /// Its latest commands, newest first.
+        commands: Vec<Command>,
+    },
+    /// Several devices.
+    Devices {
+        /// Each with presence and state.
+        devices: Vec<DeviceNow>,
+    },
+    /// The site.
+    Overview {
+        /// How many there are of each status.
+        counts: PresenceCounts,
+    },
+}
+
+/// Presence and state of one device at one revision.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct DeviceNow {
+    /// The device.
+    pub id: DeviceId,
+    /// Its revision.
+    pub revision: u64,
+    /// Its presence.
+    pub presence: PresenceInfo,
+    /// Its state.
+    pub state: StateMap,
+}

@@ -1,0 +1,24 @@
+//! The tables, one file each, exactly as `migration` makes them. No business rules.
+//!
+//! Times are milliseconds since the Unix epoch, UTC, in columns that end in `_ms`.
+
+pub mod api_key;
+pub mod audit;
+pub mod certificate;
+pub mod command;
+pub mod component;
+pub mod component_type;
+pub mod device;
+pub mod device_access;
+pub mod device_event;
+pub mod device_live;
+pub mod invitation;
+pub mod refresh_token;
+pub mod refusal;
+pub mod report;
+pub mod rollup;
+pub mod rollup_due;
+pub mod search_gram;
+pub mod session;
+pub mod setting;
+pub mod user;

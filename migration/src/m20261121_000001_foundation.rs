@@ -1,0 +1,417 @@
+//! The tables of the foundation: accounts, devices, components, telemetry, commands, events.
+
+use sea_orm_migration::{prelude::*, schema::*, sea_orm::DbBackend};
+
+/// Creates every table of the first release.
+#[derive(DeriveMigrationName)]
+pub(crate) struct Migration;
+
+#[async_trait::async_trait]
+impl MigrationTrait for Migration {
+    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        for mut table in tables() {
+            manager.create_table(table.take()).await?;
+        }
+        for mut index in indexes() {
+            manager.create_index(index.take()).await?;
+        }
+        telemetry(manager).await
+    }
+
+    async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        for name in NAMES.iter().rev() {
+            manager
+                .drop_table(Table::drop().table(*name).to_owned())
+                .await?;
+        }
+        Ok(())
+    }
+}
+
+const NAMES: [&str; 20] = [
+    "user",
+    "session",
+    "refresh_token",
+    "api_key",
+    "invitation",
+    "setting",
+    "audit",
+    "component_type",
+    "device",
+    "device_live",
+    "device_access",
+    "certificate",
+    "component",
+    "command",
+    "device_event",
+    "refusal",
+    "search_gram",
+    "report",
+    "rollup",
+    "rollup_due",
+];
+
+fn tables() -> Vec<TableCreateStatement> {
+    vec![
+        Table::create()
+            .table("user")
+            .col(uuid("id").primary_key())
+            .col(text("email"))
+            .col(text("name"))
+            .col(text("password_hash"))
+            .col(text("role"))
+            .col(text_null("language"))
+            .col(text_null("theme"))
+            .col(big_integer("created_ms"))
+            .col(big_integer_null("last_sign_in_ms"))
+            .col(big_integer_null("disabled_ms"))
+            .to_owned(),
+        Table::create()
+            .table("session")
+            .col(blob("token_hash").primary_key())
+            .col(uuid("user_id"))
+            .col(big_integer("created_ms"))
+            .col(big_integer("last_seen_ms"))
+            .col(big_integer("expires_ms"))
+            .col(text_null("user_agent"))
+            .col(text_null("address"))
+            .to_owned(),
+        Table::create()
+            .table("refresh_token")
+            .col(blob("token_hash").primary_key())
+            .col(uuid("family"))
+            .col(uuid("user_id"))
+            .col(big_integer("created_ms"))
+            .col(big_integer("expires_ms"))
+            .col(big_integer_null("used_ms"))
+            .to_owned(),
+        Table::create()
+            .table("api_key")
+            .col(uuid("id").primary_key())
+            .col(uuid("user_id"))
+            .col(text("name"))
+            .col(blob("key_hash"))
+            .col(big_integer("created_ms"))
+            .col(big_integer_null("last_used_ms"))
+            .col(big_integer_null("revoked_ms"))
+            .to_owned(),
+        Table::create()
+            .table("invitation")
+            .col(uuid("id").primary_key())
+            .col(blob("code_hash"))
+            .col(text_null("email"))
+            .col(text("role"))
+            .col(uuid("created_by"))
+            .col(big_integer("created_ms"))
+            .col(big_integer("expires_ms"))
+            .col(big_integer_null("used_ms"))
+            .to_owned(),
+        Table::create()
+            .table("setting")
+            .col(text("key").primary_key())
+            .col(json_binary("value"))
+            .to_owned(),
+        Table::create()
+            .table("audit")
+            .col(big_integer("id").auto_increment().primary_key())
+            .col(big_integer("at_ms"))
+            .col(uuid_null("user_id"))
+            .col(text("action"))
+            .col(text_null("target"))
+            .col(json_binary("detail"))
+            .col(text_null("address"))
+            .to_owned(),
+        Table::create()
+            .table("component_type")
+            .col(text("component_type").primary_key())
+            .col(text("display_name_ko"))
+            .col(text("display_name_en"))
+            .col(text("category"))
+            .col(text_null("telemetry_category"))
+            .col(text_null("description"))
+            .col(json_binary("metadata"))
+            .to_owned(),
+        Table::create()
+            .table("device")
+            .col(big_integer("id").auto_increment().primary_key())
+            .col(uuid("uuid"))
+            .col(text("cpu_serial"))
+            .col(text("kind"))
+            .col(text("hardware_version"))
+            .col(text("hardware_variant"))
+            .col(text("name"))
+            .col(text("name_key"))
+            .col(text("lifecycle"))
+            .col(text("presence"))
+            .col(text("presence_cause"))
+            .col(big_integer("presence_since_ms"))
+            .col(small_integer("status_rank"))
+            .col(uuid_null("owner_id"))
+            .col(big_integer("ownership"))
+            .col(blob_null("secret"))
+            .col(blob_null("code_hash"))
+            .col(blob_null("enrolled_key"))
+            .col(boolean("reset_pending"))
+            .col(big_integer("report_interval_ms"))
+            .col(json_binary_null("identity"))
+            .col(big_integer_null("identity_ms"))
+            .col(text_null("agent_version"))
+            .col(big_integer("created_ms"))
+            .col(big_integer_null("claimed_ms"))
+            .col(big_integer("server_sequence"))
+            .to_owned(),
+        Table::create()
+            .table("device_live")
+            .col(big_integer("device_id").primary_key())
+            .col(big_integer("ownership"))
+            .col(big_integer("sequence_high"))
+            .col(blob("sequence_bits"))
+            .col(json_binary("state"))
+            .col(big_integer("revision"))
+            .col(big_integer_null("last_report_ms"))
+            .col(big_integer_null("last_received_ms"))
+            .col(big_integer_null("clock_skew_ms"))
+            .col(big_integer("duplicates"))
+            .col(big_integer("refused_recently"))
+            .to_owned(),
+        Table::create()
+            .table("device_access")
+            .col(big_integer("device_id"))
+            .col(uuid("user_id"))
+            .col(text_null("role"))
+            .col(text_null("nickname"))
+            .primary_key(Index::create().col("device_id").col("user_id"))
+            .to_owned(),
+        Table::create()
+            .table("certificate")
+            .col(text("serial").primary_key())
+            .col(big_integer_null("device_id"))
+            .col(uuid_null("user_id"))
+            .col(text_null("label"))
+            .col(text("pem"))
+            .col(big_integer("issued_ms"))
+            .col(big_integer("expires_ms"))
+            .col(big_integer_null("revoked_ms"))
+            .to_owned(),
+        Table::create()
+            .table("component")
+            .col(big_integer("id").auto_increment().primary_key())
+            .col(big_integer("device_id"))
+            .col(text("key"))
+            .col(text("component_type"))
+            .col(text_null("name"))
+            .col(integer_null("pin_number"))
+            .col(text_null("pin_mode"))
+            .col(text_null("default_state"))
+            .col(big_integer("attached_ms"))
+            .col(big_integer_null("detached_ms"))
+            .to_owned(),
+        Table::create()
+            .table("command")
+            .col(uuid("id").primary_key())
+            .col(big_integer("device_id"))
+            .col(text("name"))
+            .col(text_null("component_key"))
+            .col(json_binary("arguments"))
+            .col(text("state"))
+            .col(small_integer_null("progress"))
+            .col(text_null("reason"))
+            .col(json_binary_null("output"))
+            .col(uuid_null("created_by"))
+            .col(big_integer("ownership"))
+            .col(big_integer("queued_ms"))
+            .col(big_integer_null("delivered_ms"))
+            .col(big_integer_null("accepted_ms"))
+            .col(big_integer_null("executing_ms"))
+            .col(big_integer_null("finished_ms"))
+            .col(big_integer("expires_ms"))
+            .to_owned(),
+        Table::create()
+            .table("device_event")
+            .col(big_integer("id").auto_increment().primary_key())
+            .col(big_integer_null("device_id"))
+            .col(big_integer("at_ms"))
+            .col(text("kind"))
+            .col(text("severity"))
+            .col(json_binary("detail"))
+            .col(integer("count"))
+            .to_owned(),
+        Table::create()
+            .table("refusal")
+            .col(big_integer("device_id"))
+            .col(text("reason"))
+            .col(big_integer("count"))
+            .col(big_integer("last_ms"))
+            .primary_key(Index::create().col("device_id").col("reason"))
+            .to_owned(),
+        Table::create()
+            .table("search_gram")
+            .col(text("gram"))
+            .col(big_integer("device_id"))
+            .col(uuid("user_id"))
+            .primary_key(Index::create().col("gram").col("device_id").col("user_id"))
+            .to_owned(),
+    ]
+}
+
+fn indexes() -> Vec<IndexCreateStatement> {
+    vec![
+        Index::create()
+            .name("idx_user_email")
+            .table("user")
+            .col("email")
+            .unique()
+            .to_owned(),
+        Index::create()
+            .name("idx_session_user")
+            .table("session")
+            .col("user_id")
+            .to_owned(),
+        Index::create()
+            .name("idx_refresh_token_family")
+            .table("refresh_token")
+            .col("family")
+            .to_owned(),
+        Index::create()
+            .name("idx_api_key_hash")
+            .table("api_key")
+            .col("key_hash")
+            .unique()
+            .to_owned(),
+        Index::create()
+            .name("idx_invitation_code")
+            .table("invitation")
+            .col("code_hash")
+            .unique()
+            .to_owned(),
+        Index::create()
+            .name("idx_audit_at")
+            .table("audit")
+            .col("at_ms")
+            .to_owned(),
+        Index::create()
+            .name("idx_audit_target")
+            .table("audit")
+            .col("target")
+            .to_owned(),
+        Index::create()
+            .name("idx_device_uuid")
+            .table("device")
+            .col("uuid")
+            .unique()
+            .to_owned(),
+        Index::create()
+            .name("idx_device_cpu_serial")
+            .table("device")
+            .col("cpu_serial")
+            .unique()
+            .to_owned(),
+        Index::create()
+            .name("idx_device_by_status")
+            .table("device")
+            .col("status_rank")
+            .col("name_key")
+            .col("id")
+            .to_owned(),
+        Index::create()
+            .name("idx_device_by_name")
+            .table("device")
+            .col("name_key")
+            .col("id")
+            .to_owned(),
+        Index::create()
+            .name("idx_device_by_presence")
+            .table("device")
+            .col("presence")
+            .col("lifecycle")
+            .to_owned(),
+        Index::create()
+            .name("idx_device_by_version")
+            .table("device")
+            .col("agent_version")
+            .col("id")
+            .to_owned(),
+        Index::create()
+            .name("idx_device_by_created")
+            .table("device")
+            .col("created_ms")
+            .col("id")
+            .to_owned(),
+        Index::create()
+            .name("idx_device_access_user")
+            .table("device_access")
+            .col("user_id")
+            .col("device_id")
+            .to_owned(),
+        Index::create()
+            .name("idx_certificate_device")
+            .table("certificate")
+            .col("device_id")
+            .to_owned(),
+        Index::create()
+            .name("idx_certificate_user")
+            .table("certificate")
+            .col("user_id")
+            .to_owned(),
+        Index::create()
+            .name("idx_component_key")
+            .table("component")
+            .col("device_id")
+            .col("key")
+            .unique()
+            .to_owned(),
+        Index::create()
+            .name("idx_command_by_device")
+            .table("command")
+            .col("device_id")
+            .col("queued_ms")
+            .to_owned(),
+        Index::create()
+            .name("idx_command_by_state")
+            .table("command")
+            .col("state")
+            .col("expires_ms")
+            .to_owned(),
+        Index::create()
+            .name("idx_device_event_by_device")
+            .table("device_event")
+            .col("device_id")
+            .col("id")
+            .to_owned(),
+        Index::create()
+            .name("idx_search_gram_device")
+            .table("search_gram")
+            .col("device_id")
+            .to_owned(),
+    ]
+}
+
+/// The three tables whose physical order matters: clustered by component and time.
+async fn telemetry(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
+    let (json, double, rest) = match manager.get_database_backend() {
+        DbBackend::Sqlite => ("TEXT", "REAL", "WITHOUT ROWID"),
+        _ => ("JSONB", "DOUBLE PRECISION", ""),
+    };
+    for sql in [
+        format!(
+            "CREATE TABLE report (component_id BIGINT NOT NULL, at_ms BIGINT NOT NULL, \
+             sequence BIGINT NOT NULL, received_ms BIGINT NOT NULL, late BOOLEAN NOT NULL, \
+             status TEXT, readings {json} NOT NULL, \
+             PRIMARY KEY (component_id, at_ms, sequence)) {rest}"
+        ),
+        format!(
+            "CREATE TABLE rollup (component_id BIGINT NOT NULL, value TEXT NOT NULL, \
+             resolution_ms BIGINT NOT NULL, bucket_ms BIGINT NOT NULL, min {double} NOT NULL, \
+             max {double} NOT NULL, sum {double} NOT NULL, count BIGINT NOT NULL, \
+             late BOOLEAN NOT NULL, \
+             PRIMARY KEY (component_id, value, resolution_ms, bucket_ms)) {rest}"
+        ),
+        format!(
+            "CREATE TABLE rollup_due (component_id BIGINT NOT NULL, bucket_ms BIGINT NOT NULL, \
+             PRIMARY KEY (component_id, bucket_ms)) {rest}"
+        ),
+    ] {
+        manager.get_connection().execute_unprepared(&sql).await?;
+    }
+    Ok(())
+}

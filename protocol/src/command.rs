@@ -1,0 +1,60 @@
+//! Commands to a device and its answers.
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use crate::ids::{CommandId, ComponentKey, TimestampMs};
+
+/// The members of a command next to the envelope's.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct CommandMessage {
+    /// Which command this is; the same one twice is executed once.
+    pub command_id: CommandId,
+    /// The component it is meant for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub component_key: Option<ComponentKey>,
+    /// The command's arguments; `{}` where there are none.
+    #[serde(default)]
+    pub arguments: Map<String, Value>,
+    /// After this moment the device answers `rejected` with reason `expired`.
+    pub expires_at: TimestampMs,
+}
+
+/// How far a device has come with a command.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CommandStatus {
+    /// Understood and queued by the device.
+    Accepted,
+    /// Under way.
+    Executing,
+    /// Done.
+    Completed,
+    /// Tried, without success.
+    Failed,
+    /// Not tried: expired, unknown, not allowed.
+    Rejected,
+}
+
+impl CommandStatus {
+    /// Whether nothing follows it.
+    pub fn is_final(self) -> bool {
+        matches!(self, Self::Completed | Self::Failed | Self::Rejected)
+    }
+}
+
+/// The members of an answer on `results/{device_uuid}/{command_id}` next to the envelope's.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct CommandResult {
+    /// How far the device has come.
+    pub status: CommandStatus,
+    /// Percent done, 0 to 100.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub progress: Option<u8>,
+    /// Why it was rejected or failed: `expired`, `unknown_command`, or words for a person.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// What it gave.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub output: Option<Value>,
+}

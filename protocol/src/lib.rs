@@ -1,0 +1,39 @@
+//! The wire: what a device, an agent or a client says to Madang.
+//!
+//! Topics, signed payloads, enrolment and the types of the agent's HTTP calls. Nothing else in the
+//! workspace spells a topic or a field name. The golden files in `fixtures/v1/` hold the truth and
+//! are frozen once released: this crate changes only by addition. No I/O; compiles to wasm.
+
+pub mod command;
+pub mod enroll;
+pub mod envelope;
+pub mod identity;
+pub mod ids;
+pub mod json;
+pub mod problem;
+pub mod report;
+pub mod secret;
+pub mod topic;
+
+pub use command::{CommandMessage, CommandResult, CommandStatus};
+pub use envelope::{Envelope, EnvelopeError, open, seal};
+pub use ids::{
+    CommandId, ComponentKey, ComponentType, DeviceId, Email, NameError, Sequence, TimestampMs,
+    UserId, ValueName,
+};
+pub use report::{Report, Scalar};
+pub use secret::SharedSecret;
+pub use topic::{Principal, Topic, TopicError};
+
+/// Largest payload of one MQTT message, in bytes (64 KiB).
+pub const MAX_PAYLOAD_BYTES: usize = 64 * 1024;
+/// Most reports in one `batch` message.
+pub const MAX_BATCH_REPORTS: usize = 500;
+/// Messages that a device may keep unacknowledged.
+pub const MAX_UNACKNOWLEDGED: usize = 512;
+/// Sequences below the highest one that are still told apart as seen or new.
+pub const SEQUENCE_WINDOW: u64 = 1_024;
+/// A report older than this, in milliseconds, is *late data*; one further ahead is refused.
+pub const LATE_AFTER_MS: i64 = 5 * 60 * 1_000;
+/// First integer that is not exact in JSON everywhere: 2^53.
+pub const MAX_SAFE_INTEGER: u64 = 1 << 53;

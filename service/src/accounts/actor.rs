@@ -1,0 +1,184 @@
+//! Who acts, and proofs of what they may: a missing permission check does not compile.
+
+use domain::{AppError, DeviceId, account::Me, role::DeviceRole};
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
+
+use crate::{Services, internal};
+
+/// The person behind a request.
+#[derive(Debug, Clone)]
+pub struct Actor {
+    /// Who.
+    pub user: Me,
+    /// From where.
+    pub address: Option<String>,
+}
+
+/// Proof: administers the site.
+#[derive(Debug, Clone)]
+pub struct Admin(Actor);
+
+/// Proof: administers the site and grants administrators' roles.
+#[derive(Debug, Clone)]
+pub struct PrimeAdmin(Actor);
+
+/// Proof: sees every device and debugs; every command is audited and shown to the owner.
+#[derive(Debug, Clone)]
+pub struct Debugger(Actor);
+
+/// A device that a proof speaks of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct DeviceRef {
+    /// Internal id.
+    pub id: i64,
+    /// Public id.
+    pub uuid: DeviceId,
+}
+
+/// Proof: may see this device.
+#[derive(Debug, Clone)]
+pub struct ViewerOf {
+    actor: Actor,
+    device: DeviceRef,
+    role: Option<DeviceRole>,
+    /// The history from before this moment belongs to former owners; administrators see it all.
+    pub history_from_ms: i64,
+}
+
+/// Proof: may command and manage this device.
+#[derive(Debug, Clone)]
+pub struct OwnerOf {
+    actor: Actor,
+    device: DeviceRef,
+    role: Option<DeviceRole>,
+}
+
+macro_rules! has_actor {
+    ($($name:ident),+) => {$(
+        impl $name {
+            /// Who it is.
+            pub fn actor(&self) -> &Actor {
+                &self.0
+            }
+        }
+    )+};
+}
+has_actor!(Admin, PrimeAdmin, Debugger);
+
+macro_rules! has_device {
+    ($($name:ident),+) => {$(
+        impl $name {
+            /// Who it is.
+            pub fn actor(&self) -> &Actor {
+                &self.actor
+            }
+
+            /// Which device.
+            pub fn device(&self) -> DeviceRef {
+                self.device
+            }
+
+            /// Their own role on it, apart from any role on the site.
+            pub fn role(&self) -> Option<DeviceRole> {
+                self.role
+            }
+        }
+    )+};
+}
+has_device!(ViewerOf, OwnerOf);
+
+impl Actor {
+    /// Proof that they administer the site.
+    pub fn require_admin(&self) -> Result<Admin, AppError> {
+        if self.user.role.is_admin() {
+            Ok(Admin(self.clone()))
+        } else {
+            Err(AppError::Forbidden)
+        }
+    }
+
+    /// Proof that they may grant administrators' roles.
+    pub fn require_prime_admin(&self) -> Result<PrimeAdmin, AppError> {
+        match self.user.role {
+            domain::role::SiteRole::PrimeAdmin => Ok(PrimeAdmin(self.clone())),
+            _ => Err(AppError::Forbidden),
+        }
+    }
+
+    /// Proof that they may debug devices.
+    pub fn require_debugger(&self) -> Result<Debugger, AppError> {
+        if self.user.role.sees_all_devices() {
+            Ok(Debugger(self.clone()))
+        } else {
+            Err(AppError::Forbidden)
+        }
+    }
+
+    /// Proof that they may see a device; one that they may not see is not found.
+    pub async fn require_viewer(
+        &self,
+        services: &Services,
+        device: DeviceId,
+    ) -> Result<ViewerOf, AppError> {
+        let (row, role) = self.device_and_role(services, device).await?;
+        if role.is_none() && !self.user.role.sees_all_devices() {
+            return Err(AppError::NotFound);
+        }
+        let history_from_ms = match self.user.role.sees_all_devices() {
+            true => 0,
+            false => row.claimed_ms.unwrap_or(i64::MAX),
+        };
+        Ok(ViewerOf {
+            actor: self.clone(),
+            device: DeviceRef {
+                id: row.id,
+                uuid: device,
+            },
+            role,
+            history_from_ms,
+        })
+    }
+
+    /// Proof that they may command and manage a device: its owner, an administrator, or (to debug) a developer.
+    pub async fn require_owner(
+        &self,
+        services: &Services,
+        device: DeviceId,
+    ) -> Result<OwnerOf, AppError> {
+        let (row, role) = self.device_and_role(services, device).await?;
+        let may = role == Some(DeviceRole::Owner) || self.user.role.is_admin();
+        match (may, role.is_some() || self.user.role.sees_all_devices()) {
+            (true, _) => Ok(OwnerOf {
+                actor: self.clone(),
+                device: DeviceRef {
+                    id: row.id,
+                    uuid: device,
+                },
+                role,
+            }),
+            (false, true) => Err(AppError::Forbidden),
+            (false, false) => Err(AppError::NotFound),
+        }
+    }
+
+    async fn device_and_role(
+        &self,
+        services: &Services,
+        device: DeviceId,
+    ) -> Result<(entity::device::Model, Option<DeviceRole>), AppError> {
+        let row = entity::device::Entity::find()
+            .filter(entity::device::Column::Uuid.eq(device.0))
+            .one(&services.db.read)
+            .await
+            .map_err(internal)?
+            .ok_or(AppError::NotFound)?;
+        let access = entity::device_access::Entity::find_by_id((row.id, self.user.id.0))
+            .one(&services.db.read)
+            .await
+            .map_err(internal)?;
+        let role = access
+            .and_then(|a| a.role)
+            .and_then(|role| DeviceRole::parse(&role));
+        Ok((row, role))
+    }
+}

@@ -1,0 +1,27 @@
+//! Every use case of Madang, by feature; the only place that writes tables.
+//!
+//! Each function takes [`Services`] and the [`Actor`] (or a proof that the actor may) and returns a
+//! type of `domain` or an [`AppError`]. No HTTP, no HTML, no globals: tests run in parallel.
+
+pub mod accounts;
+pub mod audit;
+pub mod clock;
+pub mod commands;
+pub mod database;
+pub mod devices;
+pub mod error;
+pub mod link;
+pub mod live;
+pub mod pki;
+pub mod presence;
+pub mod services;
+pub mod state_cache;
+pub mod telemetry;
+pub mod vault;
+
+pub use accounts::actor::{Actor, Admin, Debugger, OwnerOf, PrimeAdmin, ViewerOf};
+pub use clock::{Clock, SystemClock};
+pub use database::Database;
+pub use domain::AppError;
+pub use error::internal;
+pub use services::{Services, SiteSettings};

@@ -1,0 +1,45 @@
+//! The way to the devices: what the service needs of a broker.
+
+use async_trait::async_trait;
+use domain::DeviceId;
+use protocol::Topic;
+
+/// The broker could not take it; the database keeps what matters and it is tried again.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("the broker is not reachable: {0}")]
+pub struct LinkError(pub String);
+
+/// Publishes to devices and apps, and ends sessions.
+///
+/// The embedded broker and an external one both implement it. `ingest` holds the other direction.
+#[async_trait]
+pub trait DeviceLink: Send + Sync + 'static {
+    /// Publishes at QoS 1. Empty `payload` with `retain` deletes the retained message.
+    async fn publish(&self, topic: &Topic, payload: Vec<u8>, retain: bool)
+    -> Result<(), LinkError>;
+
+    /// Ends the live session of this Common Name, if any, and deletes its broker state.
+    async fn disconnect(&self, common_name: &str) -> Result<(), LinkError>;
+
+    /// Whether a session of this device is connected now, as far as this process knows.
+    fn is_connected(&self, device: DeviceId) -> bool;
+}
+
+/// No broker: for tools that only work on the database.
+#[derive(Debug, Default)]
+pub struct NoLink;
+
+#[async_trait]
+impl DeviceLink for NoLink {
+    async fn publish(&self, _: &Topic, _: Vec<u8>, _: bool) -> Result<(), LinkError> {
+        Err(LinkError("this process has no broker".to_owned()))
+    }
+
+    async fn disconnect(&self, _: &str) -> Result<(), LinkError> {
+        Ok(())
+    }
+
+    fn is_connected(&self, _: DeviceId) -> bool {
+        false
+    }
+}

@@ -1,0 +1,75 @@
+//! The value that every use case is given: database, clock, bus, cache, link, keys, settings.
+
+use std::{ops::Deref, sync::Arc};
+
+use domain::{TimestampMs, account::Registration};
+
+use crate::{
+    Clock, Database, link::DeviceLink, live::LiveBus, pki::Pki, presence::Deadlines,
+    state_cache::StateCache, vault::Vault,
+};
+
+/// What the configuration says about the site, for the use cases.
+#[derive(Debug, Clone)]
+pub struct SiteSettings {
+    /// What the site is called.
+    pub name: String,
+    /// Where browsers and agents find it, without a trailing slash: `https://host:port`.
+    pub public_url: String,
+    /// Where devices find the broker: `mqtts://host:port`.
+    pub mqtt_url: String,
+    /// Who may make an account.
+    pub registration: Registration,
+    /// How often a device reports unless told otherwise, in milliseconds.
+    pub report_interval_ms: i64,
+}
+
+/// Everything a use case needs. Cheap to clone.
+#[derive(Clone)]
+pub struct Services(Arc<Parts>);
+
+/// The parts of [`Services`].
+pub struct Parts {
+    /// Where rows are.
+    pub db: Database,
+    /// What time it is.
+    pub clock: Arc<dyn Clock>,
+    /// Tells what changed.
+    pub bus: Arc<dyn LiveBus>,
+    /// The latest states.
+    pub cache: Arc<dyn StateCache>,
+    /// When a silent device is due.
+    pub deadlines: Arc<dyn Deadlines>,
+    /// The way to the devices.
+    pub link: Arc<dyn DeviceLink>,
+    /// Encrypts secrets.
+    pub vault: Vault,
+    /// The site's certificate authority.
+    pub pki: Arc<Pki>,
+    /// What the configuration says.
+    pub site: SiteSettings,
+    /// Slows down and limits tries.
+    pub limits: crate::accounts::limit::Limits,
+    /// Signs access tokens of the REST interface.
+    pub tokens: crate::accounts::token::TokenKeys,
+}
+
+impl Services {
+    /// Puts the parts together.
+    pub fn new(parts: Parts) -> Self {
+        Self(Arc::new(parts))
+    }
+
+    /// What time it is.
+    pub fn now(&self) -> TimestampMs {
+        self.clock.now()
+    }
+}
+
+impl Deref for Services {
+    type Target = Parts;
+
+    fn deref(&self) -> &Parts {
+        &self.0
+    }
+}
