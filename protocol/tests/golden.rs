@@ -1,5 +1,7 @@
 //! The golden files of `fixtures/v1/`: what was released is read and written the same for ever.
 
+#![allow(clippy::unwrap_used)]
+
 use std::collections::BTreeMap;
 
 use protocol::{
