@@ -1,12 +1,26 @@
-//! Turns `locales/*.json` into typed messages: a missing key does not compile.
+//! Turns `locales/{language}/{namespace}.json` into typed messages: a missing key does not compile.
 
 use std::{error::Error, path::PathBuf};
 
 use leptos_i18n_build::{Config, TranslationsInfos};
 
+/// One file of each language, owned by one feature.
+const NAMESPACES: [&str; 7] = [
+    "frame",
+    "errors",
+    "accounts",
+    "devices",
+    "telemetry",
+    "commands",
+    "overview",
+];
+
 fn main() -> Result<(), Box<dyn Error>> {
     let out = PathBuf::from(std::env::var_os("OUT_DIR").ok_or("OUT_DIR is not set")?).join("i18n");
-    let translations = TranslationsInfos::parse(Config::new("ko")?.add_locale("en")?)?;
+    let config = Config::new("ko")?
+        .add_locale("en")?
+        .add_namespaces(NAMESPACES)?;
+    let translations = TranslationsInfos::parse(config)?;
     translations.rerun_if_locales_changed();
     translations.emit_diagnostics();
     translations.generate_i18n_module(out)?;

@@ -1,0 +1,17 @@
+//! The people of the site.
+
+use leptos::prelude::*;
+use leptos_i18n::{t, t_string};
+use leptos_meta::Title;
+
+use crate::i18n::use_i18n;
+
+/// The people of the site.
+#[component]
+pub fn UsersPage() -> impl IntoView {
+    let i18n = use_i18n();
+    view! {
+        <Title text=move || t_string!(i18n, frame.users)/>
+        <h1>{t!(i18n, frame.users)}</h1>
+    }
+}

@@ -1,0 +1,252 @@
+//! Forms that submit with and without a script, and lose nothing that was typed.
+//!
+//! A plain post that fails is answered by a redirect back to the form; the error and what was typed
+//! (never a secret) wait for that page in a cookie that is read once and holds for a minute.
+
+use std::collections::BTreeMap;
+
+use domain::AppError;
+use leptos::{prelude::*, server_fn::ServerFn};
+use serde::{Deserialize, Serialize};
+
+use crate::{Failure, session::use_session};
+
+/// What a plain form post leaves for the page that follows it.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Flash {
+    /// Which form; the server function's name.
+    pub form: String,
+    /// Why it was refused; none means that it was done.
+    pub error: Option<AppError>,
+    /// What was typed, by field; no passwords.
+    pub typed: BTreeMap<String, String>,
+}
+
+/// The state of one form on the page: its error and what to show in its fields.
+#[derive(Clone, Copy)]
+pub struct FormState {
+    /// Why the last try was refused.
+    pub error: Signal<Option<AppError>>,
+    /// Whether a try is under way.
+    pub pending: Signal<bool>,
+    flash: StoredValue<Option<Flash>>,
+}
+
+impl FormState {
+    /// Of a form that always posts as a whole page load, named after its server function.
+    pub fn of_post(form: &str) -> Self {
+        let flash = flash_of(form);
+        let error = flash.as_ref().and_then(|flash| flash.error.clone());
+        Self {
+            error: Signal::stored(error),
+            pending: Signal::stored(false),
+            flash: StoredValue::new(flash),
+        }
+    }
+
+    /// Of a form that a script sends by `action`, and that posts plainly without one.
+    pub fn of_action<S>(form: &str, action: ServerAction<S>) -> Self
+    where
+        S: ServerFn<Error = Failure> + Clone + Send + Sync + 'static,
+        S::Output: Clone + Send + Sync + 'static,
+    {
+        let flash = flash_of(form);
+        let first = flash.as_ref().and_then(|flash| flash.error.clone());
+        let value = action.value();
+        let error = Signal::derive(move || match &*value.read() {
+            Some(Err(Failure(error))) => Some(error.clone()),
+            Some(Ok(_)) => None,
+            None => first.clone(),
+        });
+        Self {
+            error,
+            pending: action.pending().into(),
+            flash: StoredValue::new(flash),
+        }
+    }
+
+    /// What was typed into a field before the form was refused.
+    pub fn typed(&self, field: &str) -> Option<String> {
+        self.flash.with_value(|flash| {
+            flash
+                .as_ref()
+                .filter(|flash| flash.error.is_some())
+                .and_then(|flash| flash.typed.get(field).cloned())
+        })
+    }
+
+    /// Whether a plain post of this form has just been done.
+    pub fn done(&self) -> bool {
+        self.flash
+            .with_value(|flash| flash.as_ref().is_some_and(|flash| flash.error.is_none()))
+    }
+
+    /// The message key for one field, where the error is about it.
+    pub fn field_error(&self, field: &'static str) -> Signal<Option<String>> {
+        let error = self.error;
+        Signal::derive(move || match &*error.read() {
+            Some(AppError::Invalid { field: of, message }) if of == field => Some(message.clone()),
+            _ => None,
+        })
+    }
+
+    /// The error, where it is about none of these fields.
+    pub fn other_error(&self, fields: &'static [&'static str]) -> Signal<Option<AppError>> {
+        let error = self.error;
+        Signal::derive(move || {
+            error.get().filter(|error| match error {
+                AppError::Invalid { field, .. } => !fields.contains(&field.as_str()),
+                _ => true,
+            })
+        })
+    }
+}
+
+fn flash_of(form: &str) -> Option<Flash> {
+    use_session().with_value(|session| session.flash.clone().filter(|flash| flash.form == form))
+}
+
+#[cfg(feature = "ssr")]
+pub use answer::{answer, take_flash};
+
+#[cfg(feature = "ssr")]
+mod answer {
+    use axum::http::{
+        HeaderMap,
+        header::{ACCEPT, REFERER},
+        request::Parts,
+    };
+    use data_encoding::BASE64URL_NOPAD;
+    use domain::AppError;
+    use leptos::prelude::use_context;
+
+    use super::Flash;
+    use crate::{
+        Failure,
+        session::{cookie, set_cookie},
+    };
+
+    const FLASH_COOKIE: &str = "madang_flash";
+    const FLASH_LIFETIME_S: u32 = 60;
+    /// Browsers keep cookies of up to 4,096 bytes; a longer one is cut down to its error.
+    const FLASH_BYTES: usize = 3_500;
+
+    /// Answers a form: done, on to `next` (or back to where it came from); refused, back with the error
+    /// and with what was typed. A script gets the error itself, with its status.
+    pub fn answer(
+        result: Result<(), AppError>,
+        form: &str,
+        typed: &[(&str, &str)],
+        next: Option<&str>,
+    ) -> Result<(), Failure> {
+        let plain = is_plain_post();
+        match result {
+            Ok(()) => {
+                if plain {
+                    leave(&Flash {
+                        form: form.to_owned(),
+                        ..Flash::default()
+                    });
+                }
+                match (next, plain) {
+                    (Some(next), _) => leptos_axum::redirect(&local(next)),
+                    (None, true) => leptos_axum::redirect(&back()),
+                    (None, false) => {}
+                }
+                Ok(())
+            }
+            Err(error) if plain => {
+                leave(&Flash {
+                    form: form.to_owned(),
+                    error: Some(error),
+                    typed: typed
+                        .iter()
+                        .map(|(field, text)| ((*field).to_owned(), (*text).to_owned()))
+                        .collect(),
+                });
+                leptos_axum::redirect(&back());
+                Ok(())
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Takes what the last form left, once.
+    pub fn take_flash() -> Option<Flash> {
+        let parts = use_context::<Parts>()?;
+        let text = cookie(&parts.headers, FLASH_COOKIE)?;
+        set_cookie(FLASH_COOKIE, "", 0, true);
+        let json = BASE64URL_NOPAD.decode(text.as_bytes()).ok()?;
+        serde_json::from_slice(&json).ok()
+    }
+
+    fn leave(flash: &Flash) {
+        let encode =
+            |flash: &Flash| serde_json::to_vec(flash).map(|json| BASE64URL_NOPAD.encode(&json));
+        let Ok(mut text) = encode(flash) else { return };
+        if text.len() > FLASH_BYTES {
+            let short = Flash {
+                typed: std::collections::BTreeMap::new(),
+                ..flash.clone()
+            };
+            let Ok(shorter) = encode(&short) else { return };
+            text = shorter;
+        }
+        set_cookie(FLASH_COOKIE, &text, FLASH_LIFETIME_S, true);
+    }
+
+    fn headers() -> HeaderMap {
+        use_context::<Parts>().map_or_else(HeaderMap::new, |parts| parts.headers)
+    }
+
+    fn is_plain_post() -> bool {
+        headers()
+            .get(ACCEPT)
+            .and_then(|accept| accept.to_str().ok())
+            .is_some_and(|accept| accept.contains("text/html"))
+    }
+
+    /// The path and query of the page that held the form.
+    fn back() -> String {
+        let headers = headers();
+        let referer = headers
+            .get(REFERER)
+            .and_then(|referer| referer.to_str().ok());
+        referer
+            .and_then(|url| url.split_once("://"))
+            .and_then(|(_, rest)| rest.find('/').map(|at| &rest[at..]))
+            .map_or_else(|| "/".to_owned(), local)
+    }
+
+    /// An address inside this site; anything else becomes the overview, so that no link can lead away.
+    pub(super) fn local(path: &str) -> String {
+        let safe = path.starts_with('/')
+            && !path.starts_with("//")
+            && !path.contains('\\')
+            && path.bytes().all(|byte| byte.is_ascii_graphic());
+        if safe {
+            path.to_owned()
+        } else {
+            "/".to_owned()
+        }
+    }
+}
+
+#[cfg(all(test, feature = "ssr"))]
+mod tests {
+    use super::answer::local;
+
+    #[test]
+    fn a_redirect_stays_on_the_site() {
+        assert_eq!(local("/devices?q=%EA%B0%80"), "/devices?q=%EA%B0%80");
+        for away in [
+            "//evil.example",
+            "https://evil.example",
+            "/\\evil.example",
+            "",
+            "/a\r\nb",
+        ] {
+            assert_eq!(local(away), "/", "{away}");
+        }
+    }
+}

@@ -1,0 +1,3 @@
+//! The site at a glance.
+
+pub mod overview_page;

@@ -1,0 +1,3 @@
+//! The visual components that every feature shares.
+
+pub mod problem;

@@ -1,0 +1,70 @@
+//! Every address of the interface, in one place.
+
+use leptos::prelude::*;
+use leptos_meta::{Title, provide_meta_context};
+use leptos_router::{
+    SsrMode,
+    components::{ParentRoute, Route, Router, Routes},
+    path,
+};
+
+use crate::{
+    accounts::{account_page::AccountPage, register_page::RegisterPage, setup_page::SetupPage},
+    accounts::{sign_in_page::SignInPage, users_page::UsersPage},
+    devices::{
+        claim_page::ClaimPage, device_page::DevicePage, list_page::DeviceListPage,
+        preregister_page::PreregisterPage,
+    },
+    frame::{household::Household, porch::Porch},
+    i18n::I18nContextProvider,
+    overview::overview_page::OverviewPage,
+    parts::problem::NotFoundPage,
+    preferences::LANGUAGE_COOKIE,
+    session::provide_session,
+};
+
+/// The whole interface. Pages are rendered complete (`SsrMode::Async`): they read without a script.
+#[component]
+pub fn App() -> impl IntoView {
+    provide_meta_context();
+    provide_session();
+    view! {
+        <Title formatter=|text: String| if text.is_empty() { "Madang".to_owned() } else { format!("{text} · Madang") }/>
+        <I18nContextProvider
+            enable_cookie=false
+            cookie_name=LANGUAGE_COOKIE
+            ssr_lang_header_getter=language_of_request()
+        >
+            <Router>
+                <Routes fallback=NotFoundPage>
+                    <ParentRoute path=path!("") view=Porch ssr=SsrMode::Async>
+                        <Route path=path!("sign-in") view=SignInPage ssr=SsrMode::Async/>
+                        <Route path=path!("setup") view=SetupPage ssr=SsrMode::Async/>
+                        <Route path=path!("register") view=RegisterPage ssr=SsrMode::Async/>
+                    </ParentRoute>
+                    <ParentRoute path=path!("") view=Household ssr=SsrMode::Async>
+                        <Route path=path!("") view=OverviewPage ssr=SsrMode::Async/>
+                        <Route path=path!("devices") view=DeviceListPage ssr=SsrMode::Async/>
+                        <Route path=path!("devices/new") view=PreregisterPage ssr=SsrMode::Async/>
+                        <Route path=path!("devices/:id") view=DevicePage ssr=SsrMode::Async/>
+                        <Route path=path!("claim") view=ClaimPage ssr=SsrMode::Async/>
+                        <Route path=path!("users") view=UsersPage ssr=SsrMode::Async/>
+                        <Route path=path!("account") view=AccountPage ssr=SsrMode::Async/>
+                    </ParentRoute>
+                </Routes>
+            </Router>
+        </I18nContextProvider>
+    }
+}
+
+#[cfg(feature = "ssr")]
+fn language_of_request() -> leptos_i18n::context::UseLocalesOptions {
+    let language = crate::preferences::of_request().language.as_str();
+    leptos_i18n::context::UseLocalesOptions::default()
+        .ssr_lang_header_getter(move || Some(language.to_owned()))
+}
+
+#[cfg(not(feature = "ssr"))]
+fn language_of_request() -> leptos_i18n::context::UseLocalesOptions {
+    leptos_i18n::context::UseLocalesOptions::default()
+}

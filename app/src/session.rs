@@ -1,0 +1,78 @@
+//! Who looks at the page and how: found by the server once, carried to the browser in the page.
+//!
+//! Signing in and out are whole page loads, so a [`Session`] never changes while a page lives.
+
+use domain::account::Me;
+use leptos::prelude::*;
+use serde::{Deserialize, Serialize};
+
+use crate::{form::Flash, preferences::Preferences};
+
+/// What the server knew of this visit when it rendered the page.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Session {
+    /// Who is signed in.
+    pub me: Option<Me>,
+    /// Language and theme.
+    pub preferences: Preferences,
+    /// What a form left for this page.
+    pub flash: Option<Flash>,
+}
+
+/// Puts the session in context; once, at the root.
+pub(crate) fn provide_session() {
+    let session = SharedValue::new(current).into_inner();
+    provide_context(StoredValue::new(session));
+}
+
+/// The session of this page.
+pub fn use_session() -> StoredValue<Session> {
+    expect_context()
+}
+
+/// The person signed in; only inside the guarded part of the router.
+pub fn use_me() -> Me {
+    use_session()
+        .with_value(|session| session.me.clone())
+        .unwrap_or_else(|| unreachable!("the guard renders guarded pages only for someone"))
+}
+
+#[cfg(feature = "ssr")]
+fn current() -> Session {
+    Session {
+        me: use_context::<service::Actor>().map(|actor| actor.user),
+        preferences: crate::preferences::of_request(),
+        flash: crate::form::take_flash(),
+    }
+}
+
+#[cfg(not(feature = "ssr"))]
+fn current() -> Session {
+    unreachable!("the browser reads the session from the page")
+}
+
+/// The value of a cookie of the request.
+#[cfg(feature = "ssr")]
+pub(crate) fn cookie(headers: &axum::http::HeaderMap, name: &str) -> Option<String> {
+    headers
+        .get_all(axum::http::header::COOKIE)
+        .iter()
+        .filter_map(|header| header.to_str().ok())
+        .flat_map(|header| header.split(';'))
+        .filter_map(|pair| pair.trim().split_once('='))
+        .find_map(|(key, value)| (key == name).then(|| value.to_owned()))
+}
+
+/// Sets a cookie for the whole site; `max_age_s` of 0 removes it.
+#[cfg(feature = "ssr")]
+pub(crate) fn set_cookie(name: &str, value: &str, max_age_s: u32, http_only: bool) {
+    use axum::http::{HeaderValue, header::SET_COOKIE};
+    let guard = if http_only { "; HttpOnly" } else { "" };
+    let text = format!("{name}={value}; Path=/; Max-Age={max_age_s}; SameSite=Lax{guard}");
+    if let (Some(response), Ok(value)) = (
+        use_context::<leptos_axum::ResponseOptions>(),
+        HeaderValue::from_str(&text),
+    ) {
+        response.append_header(SET_COOKIE, value);
+    }
+}
