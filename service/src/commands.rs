@@ -1,22 +1,36 @@
 //! Commands: the queue is the database; published only to a connected device; answered into its row.
+//!
+//! Invariant: a command moves only forward through [`CommandState`], each step in one transaction
+//! and told on the live bus after its commit. [`run`] is the task that keeps the queue moving.
+
+mod dispatch;
+mod permission;
+mod queue;
+mod row;
+mod sweep;
+
+pub(crate) use dispatch::Dispatch;
+pub use dispatch::deliver;
+pub use permission::{Commander, MayCommand};
+pub use queue::{send, send_once};
+pub use sweep::run;
 
 use domain::{
     AppError, CommandId, DeviceId,
-    command::{Command, NewCommand},
+    command::{Command, CommandState},
 };
-use protocol::CommandResult;
+use entity::command;
+use protocol::{CommandResult, CommandStatus};
+use sea_orm::{
+    ActiveModelTrait, ActiveValue::Set, ColumnTrait, Condition, EntityTrait, QueryFilter,
+    QueryOrder, QuerySelect, TransactionTrait,
+};
+use serde_json::json;
 
-use crate::{OwnerOf, Services, ViewerOf};
+use crate::{OwnerOf, Services, ViewerOf, audit, internal};
 
-/// Queues a command and wakes the dispatcher.
-pub async fn send(
-    services: &Services,
-    owner: &OwnerOf,
-    command: NewCommand,
-) -> Result<Command, AppError> {
-    let _ = (services, owner, command);
-    Err(AppError::Unavailable)
-}
+/// Most characters of a reason that are kept.
+const MAX_REASON: usize = 500;
 
 /// A device's commands, newest first, before `before` where given.
 pub async fn list(
@@ -25,8 +39,44 @@ pub async fn list(
     before: Option<CommandId>,
     limit: u32,
 ) -> Result<Vec<Command>, AppError> {
-    let _ = (services, viewer, before, limit);
-    Err(AppError::Unavailable)
+    let device = viewer.device();
+    let mut query = command::Entity::find()
+        .filter(command::Column::DeviceId.eq(device.id))
+        .filter(command::Column::QueuedMs.gte(viewer.history_from_ms));
+    if let Some(before) = before {
+        let last = row::find(&services.db.read, device.id, before).await?;
+        query = query.filter(
+            Condition::any()
+                .add(command::Column::QueuedMs.lt(last.queued_ms))
+                .add(
+                    Condition::all()
+                        .add(command::Column::QueuedMs.eq(last.queued_ms))
+                        .add(command::Column::Id.lt(last.id)),
+                ),
+        );
+    }
+    let rows = query
+        .order_by_desc(command::Column::QueuedMs)
+        .order_by_desc(command::Column::Id)
+        .limit(u64::from(limit.clamp(1, 200)))
+        .all(&services.db.read)
+        .await
+        .map_err(internal)?;
+    row::to_domain(&services.db.read, device.uuid, rows).await
+}
+
+/// One command of a device as it stands.
+pub async fn get(
+    services: &Services,
+    viewer: &ViewerOf,
+    command: CommandId,
+) -> Result<Command, AppError> {
+    let device = viewer.device();
+    let found = row::find(&services.db.read, device.id, command).await?;
+    if found.queued_ms < viewer.history_from_ms {
+        return Err(AppError::NotFound);
+    }
+    row::one_to_domain(&services.db.read, device.uuid, found).await
 }
 
 /// Takes a command back that has not been delivered.
@@ -35,8 +85,34 @@ pub async fn cancel(
     owner: &OwnerOf,
     command: CommandId,
 ) -> Result<Command, AppError> {
-    let _ = (services, owner, command);
-    Err(AppError::Unavailable)
+    let device = owner.device();
+    let transaction = services.db.write.begin().await.map_err(internal)?;
+    let found = row::find(&transaction, device.id, command).await?;
+    match row::state(&found)? {
+        CommandState::Queued => {}
+        CommandState::Cancelled => {
+            return row::one_to_domain(&transaction, device.uuid, found).await;
+        }
+        state if state.is_final() => return Err(AppError::conflict("command_finished")),
+        _ => return Err(AppError::conflict("command_delivered")),
+    }
+    let mut change: command::ActiveModel = found.into();
+    change.state = Set(CommandState::Cancelled.as_str().to_owned());
+    change.finished_ms = Set(Some(services.now().0));
+    let changed = change.update(&transaction).await.map_err(internal)?;
+    audit::record(
+        services,
+        &transaction,
+        owner.actor(),
+        "commands.cancel",
+        Some(device.uuid.to_string()),
+        json!({ "command_id": command }),
+    )
+    .await?;
+    let cancelled = row::one_to_domain(&transaction, device.uuid, changed).await?;
+    transaction.commit().await.map_err(internal)?;
+    row::publish(services, vec![cancelled.clone()]).await;
+    Ok(cancelled)
 }
 
 /// Stores a device's verified answer; an answer to a finished command changes nothing.
@@ -46,12 +122,63 @@ pub async fn record_result(
     command: CommandId,
     result: CommandResult,
 ) -> Result<(), AppError> {
-    let _ = (services, device, command, result);
-    Err(AppError::Unavailable)
-}
-
-/// Delivers what waits for this device, oldest first; called when it connects and when something was queued.
-pub async fn deliver(services: &Services, device: DeviceId) -> Result<(), AppError> {
-    let _ = (services, device);
-    Err(AppError::Unavailable)
+    let now = services.now().0;
+    let transaction = services.db.write.begin().await.map_err(internal)?;
+    let found = command::Entity::find_by_id(command.0)
+        .one(&transaction)
+        .await
+        .map_err(internal)?
+        .ok_or(AppError::NotFound)?;
+    let owner = entity::device::Entity::find_by_id(found.device_id)
+        .one(&transaction)
+        .await
+        .map_err(internal)?
+        .ok_or(AppError::NotFound)?;
+    if owner.uuid != device.0 {
+        return Err(AppError::NotFound);
+    }
+    let before = row::state(&found)?;
+    let after = match result.status {
+        CommandStatus::Accepted => CommandState::Accepted,
+        CommandStatus::Executing => CommandState::Executing,
+        CommandStatus::Completed => CommandState::Completed,
+        CommandStatus::Failed => CommandState::Failed,
+        CommandStatus::Rejected => CommandState::Rejected,
+    };
+    if before.is_final() || row::rank(after) < row::rank(before) {
+        return Ok(());
+    }
+    let unchanged_progress = result
+        .progress
+        .is_none_or(|p| found.progress == Some(p.into()));
+    if after == before && unchanged_progress {
+        return Ok(());
+    }
+    let (delivered, accepted) = (found.delivered_ms, found.accepted_ms);
+    let mut change: command::ActiveModel = found.into();
+    change.state = Set(after.as_str().to_owned());
+    change.delivered_ms = Set(delivered.or(Some(now)));
+    if after != CommandState::Rejected {
+        change.accepted_ms = Set(accepted.or(Some(now)));
+    }
+    if after == CommandState::Executing && before != CommandState::Executing {
+        change.executing_ms = Set(Some(now));
+    }
+    if let Some(progress) = result.progress {
+        change.progress = Set(Some(progress.min(100).into()));
+    }
+    if after.is_final() {
+        change.finished_ms = Set(Some(now));
+    }
+    if let Some(reason) = result.reason {
+        change.reason = Set(Some(reason.chars().take(MAX_REASON).collect()));
+    }
+    if let Some(output) = result.output {
+        change.output = Set(Some(output));
+    }
+    let changed = change.update(&transaction).await.map_err(internal)?;
+    let moved = row::one_to_domain(&transaction, device, changed).await?;
+    transaction.commit().await.map_err(internal)?;
+    row::publish(services, vec![moved]).await;
+    Ok(())
 }

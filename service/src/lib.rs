@@ -9,6 +9,7 @@ pub mod clock;
 pub mod commands;
 pub mod database;
 pub mod devices;
+pub mod downlink;
 pub mod error;
 pub mod link;
 pub mod live;

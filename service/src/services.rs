@@ -26,7 +26,12 @@ pub struct SiteSettings {
 
 /// Everything a use case needs. Cheap to clone.
 #[derive(Clone)]
-pub struct Services(Arc<Parts>);
+pub struct Services(Arc<Inner>);
+
+struct Inner {
+    parts: Parts,
+    dispatch: crate::commands::Dispatch,
+}
 
 /// The parts of [`Services`].
 pub struct Parts {
@@ -57,7 +62,15 @@ pub struct Parts {
 impl Services {
     /// Puts the parts together.
     pub fn new(parts: Parts) -> Self {
-        Self(Arc::new(parts))
+        Self(Arc::new(Inner {
+            parts,
+            dispatch: crate::commands::Dispatch::default(),
+        }))
+    }
+
+    /// Whose commands are being delivered.
+    pub(crate) fn dispatch(&self) -> &crate::commands::Dispatch {
+        &self.0.dispatch
     }
 
     /// What time it is.
@@ -70,6 +83,6 @@ impl Deref for Services {
     type Target = Parts;
 
     fn deref(&self) -> &Parts {
-        &self.0
+        &self.0.parts
     }
 }

@@ -1,0 +1,290 @@
+//! Out of the queue: one dispatcher per device at a time, oldest command first.
+//!
+//! Invariant: a command is marked delivered, with its number taken, before it is published; when the
+//! broker does not take it, it goes back into the queue. A crash between the two leaves it delivered
+//! without an answer, and it is published again (a device executes once what comes twice).
+
+use std::collections::HashMap;
+
+use domain::{
+    AppError, DeviceId, TimestampMs,
+    command::{Command, CommandState},
+};
+use entity::{command, device};
+use parking_lot::Mutex;
+use protocol::{CommandMessage, SharedSecret, Topic};
+use sea_orm::{
+    ActiveModelTrait, ActiveValue::Set, ColumnTrait, Condition, EntityTrait, QueryFilter,
+    QueryOrder, TransactionTrait,
+};
+use serde_json::Value;
+use tokio::sync::Notify;
+
+use super::row;
+use crate::{Services, downlink, internal};
+
+/// A delivered command that the device has not answered for so long is published again.
+const UNANSWERED_MS: i64 = 10_000;
+
+/// Whose turn it is, and who is to be served next.
+#[derive(Debug, Default)]
+pub(crate) struct Dispatch {
+    turns: Mutex<HashMap<DeviceId, Turn>>,
+    woken: Mutex<Vec<DeviceId>>,
+    pub(super) notify: Notify,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Turn {
+    /// A dispatcher is at work.
+    Running,
+    /// It is to look again before it ends.
+    Again(Reach),
+}
+
+/// How much of what is unfinished is published.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Reach {
+    /// What waits, and what was long delivered without an answer.
+    Due,
+    /// Everything unfinished: the device has connected anew and may have lost what it was told.
+    Everything,
+}
+
+impl Dispatch {
+    pub(super) fn take_woken(&self) -> Vec<DeviceId> {
+        std::mem::take(&mut *self.woken.lock())
+    }
+}
+
+/// Asks the running task to serve a device soon.
+pub(super) fn wake(services: &Services, device: DeviceId) {
+    let dispatch = services.dispatch();
+    let mut woken = dispatch.woken.lock();
+    if !woken.contains(&device) {
+        woken.push(device);
+    }
+    drop(woken);
+    dispatch.notify.notify_one();
+}
+
+/// Delivers what waits for this device, oldest first; called when it has connected (and subscribed).
+/// Unfinished commands that it was told before are told again.
+pub async fn deliver(services: &Services, device: DeviceId) -> Result<(), AppError> {
+    serve(services, device, Reach::Everything).await
+}
+
+pub(super) async fn serve(
+    services: &Services,
+    device: DeviceId,
+    reach: Reach,
+) -> Result<(), AppError> {
+    if !begin(services, device, reach) {
+        return Ok(());
+    }
+    let mut turn = HeldTurn {
+        services,
+        device,
+        over: false,
+    };
+    let mut reach = reach;
+    loop {
+        serve_once(services, device, reach).await?;
+        match turn.again() {
+            Some(next) => reach = next,
+            None => return Ok(()),
+        }
+    }
+}
+
+/// Takes the turn, or tells the one who has it to look again.
+fn begin(services: &Services, device: DeviceId, reach: Reach) -> bool {
+    let mut turns = services.dispatch().turns.lock();
+    match turns.get_mut(&device) {
+        Some(Turn::Again(noted)) => *noted = reach.max(*noted),
+        Some(turn) => *turn = Turn::Again(reach),
+        None => {
+            turns.insert(device, Turn::Running);
+            return true;
+        }
+    }
+    false
+}
+
+/// Gives the turn back, also when the dispatcher failed or was dropped.
+struct HeldTurn<'a> {
+    services: &'a Services,
+    device: DeviceId,
+    over: bool,
+}
+
+impl HeldTurn<'_> {
+    /// What to look at again; `None` when the turn is over, which then is free for others.
+    fn again(&mut self) -> Option<Reach> {
+        let mut turns = self.services.dispatch().turns.lock();
+        if let Some(Turn::Again(reach)) = turns.get(&self.device).copied() {
+            turns.insert(self.device, Turn::Running);
+            return Some(reach);
+        }
+        turns.remove(&self.device);
+        self.over = true;
+        None
+    }
+}
+
+impl Drop for HeldTurn<'_> {
+    fn drop(&mut self) {
+        if self.over {
+            return;
+        }
+        // After a failure nobody looks again at once: the sweep does.
+        self.services.dispatch().turns.lock().remove(&self.device);
+    }
+}
+
+async fn serve_once(services: &Services, device: DeviceId, reach: Reach) -> Result<(), AppError> {
+    if !services.link.is_connected(device) {
+        return Ok(());
+    }
+    let Some(target) = device::Entity::find()
+        .filter(device::Column::Uuid.eq(device.0))
+        .one(&services.db.read)
+        .await
+        .map_err(internal)?
+    else {
+        return Ok(());
+    };
+    let mut wanted = Condition::any().add(state_is(CommandState::Queued));
+    let stale = services.now().plus_ms(-UNANSWERED_MS).0;
+    let delivered = Condition::all().add(state_is(CommandState::Delivered));
+    wanted = match reach {
+        Reach::Due => wanted.add(delivered.add(command::Column::DeliveredMs.lt(stale))),
+        Reach::Everything => wanted
+            .add(delivered)
+            .add(state_is(CommandState::Accepted))
+            .add(state_is(CommandState::Executing)),
+    };
+    let waiting = command::Entity::find()
+        .filter(command::Column::DeviceId.eq(target.id))
+        .filter(wanted)
+        .order_by_asc(command::Column::QueuedMs)
+        .order_by_asc(command::Column::Id)
+        .all(&services.db.read)
+        .await
+        .map_err(internal)?;
+    for waiting in waiting {
+        if !deliver_one(services, device, waiting).await? {
+            break;
+        }
+    }
+    Ok(())
+}
+
+fn state_is(state: CommandState) -> Condition {
+    Condition::all().add(command::Column::State.eq(state.as_str()))
+}
+
+/// Publishes one command; `false` when the broker did not take it and the rest has to wait.
+async fn deliver_one(
+    services: &Services,
+    device: DeviceId,
+    seen: command::Model,
+) -> Result<bool, AppError> {
+    let now = services.now();
+    let transaction = services.db.write.begin().await.map_err(internal)?;
+    let target = downlink::lock_device(&transaction, device).await?;
+    let current = row::find(&transaction, target.id, domain::CommandId(seen.id)).await?;
+    let before = row::state(&current)?;
+    // Somebody cancelled it, or the device answered meanwhile.
+    if before.is_final() || current.state != seen.state {
+        return Ok(true);
+    }
+    let foreign = current.ownership != target.ownership;
+    let expired =
+        row::rank(before) < row::rank(CommandState::Accepted) && current.expires_ms < now.0;
+    let secret = downlink::secret_of(&services.vault, &target)?;
+    let (Some(secret), false, false) = (secret, foreign, expired) else {
+        let (state, reason) = if expired && !foreign {
+            (CommandState::Expired, "expired")
+        } else {
+            (CommandState::Cancelled, "ownership_changed")
+        };
+        let mut change: command::ActiveModel = current.into();
+        change.state = Set(state.as_str().to_owned());
+        change.reason = Set(Some(reason.to_owned()));
+        change.finished_ms = Set(Some(now.0));
+        let changed = change.update(&transaction).await.map_err(internal)?;
+        let ended = row::one_to_domain(&transaction, device, changed).await?;
+        transaction.commit().await.map_err(internal)?;
+        row::publish(services, vec![ended]).await;
+        return Ok(true);
+    };
+    let mut change: command::ActiveModel = current.into();
+    if row::rank(before) <= row::rank(CommandState::Delivered) {
+        change.state = Set(CommandState::Delivered.as_str().to_owned());
+        change.delivered_ms = Set(Some(now.0));
+    }
+    let changed = change.update(&transaction).await.map_err(internal)?;
+    let sequence = downlink::next_sequence(&transaction, &target, now).await?;
+    let command = row::one_to_domain(&transaction, device, changed).await?;
+    transaction.commit().await.map_err(internal)?;
+    if before == CommandState::Queued {
+        row::publish(services, vec![command.clone()]).await;
+    }
+
+    let (topic, payload) = message(&command, sequence, now, &secret)?;
+    if let Err(error) = services.link.publish(&topic, payload, false).await {
+        tracing::warn!(%device, command = %command.id, %error, "command not delivered: {error}");
+        if before == CommandState::Queued {
+            put_back(services, device, &command).await?;
+        }
+        return Ok(false);
+    }
+    Ok(true)
+}
+
+fn message(
+    command: &Command,
+    sequence: u64,
+    now: TimestampMs,
+    secret: &SharedSecret,
+) -> Result<(Topic, Vec<u8>), AppError> {
+    let topic = Topic::Command {
+        device: command.device,
+        name: command.name.clone(),
+    };
+    let body = serde_json::to_value(CommandMessage {
+        command_id: command.id,
+        component_key: command.component.clone(),
+        arguments: command.arguments.as_object().cloned().unwrap_or_default(),
+        expires_at: command.expires_at,
+    })
+    .map_err(internal)?;
+    let Value::Object(body) = body else {
+        return Err(internal("a command serialises to an object"));
+    };
+    let payload = downlink::seal(&topic, body, sequence, now, secret);
+    Ok((topic, payload))
+}
+
+/// The broker did not take it: it waits again, unless it was answered or ended meanwhile.
+async fn put_back(
+    services: &Services,
+    device: DeviceId,
+    command: &Command,
+) -> Result<(), AppError> {
+    let transaction = services.db.write.begin().await.map_err(internal)?;
+    let target = downlink::lock_device(&transaction, device).await?;
+    let current = row::find(&transaction, target.id, command.id).await?;
+    if row::state(&current)? != CommandState::Delivered {
+        return Ok(());
+    }
+    let mut change: command::ActiveModel = current.into();
+    change.state = Set(CommandState::Queued.as_str().to_owned());
+    change.delivered_ms = Set(None);
+    let changed = change.update(&transaction).await.map_err(internal)?;
+    let waiting = row::one_to_domain(&transaction, device, changed).await?;
+    transaction.commit().await.map_err(internal)?;
+    row::publish(services, vec![waiting]).await;
+    Ok(())
+}

@@ -1,0 +1,143 @@
+//! The task that keeps the queue moving: serves who was woken, retries, and ends what ran out.
+
+use std::time::Duration;
+
+use domain::{AppError, DeviceId, command::CommandState};
+use entity::{command, device};
+use futures::StreamExt;
+use sea_orm::{
+    ActiveModelTrait, ActiveValue::Set, ColumnTrait, Condition, EntityTrait, QueryFilter,
+    QuerySelect, TransactionTrait,
+};
+use tokio::time::MissedTickBehavior;
+use tokio_util::sync::CancellationToken;
+
+use super::{
+    dispatch::{self, Reach},
+    row,
+};
+use crate::{Services, internal};
+
+/// How often expiry and retries are looked at.
+const EVERY: Duration = Duration::from_secs(1);
+/// How long after its expiry a delivered command may still be answered, in milliseconds.
+const ANSWER_GRACE_MS: i64 = 10_000;
+/// How long after its expiry a command that the device took may stay without an end, in milliseconds.
+const NO_ANSWER_MS: i64 = 24 * 3_600 * 1_000;
+/// Devices served at the same time.
+const AT_ONCE: usize = 32;
+
+/// Serves the queue until `shutdown`; the server runs one of these.
+pub async fn run(services: Services, shutdown: CancellationToken) {
+    let mut tick = tokio::time::interval(EVERY);
+    tick.set_missed_tick_behavior(MissedTickBehavior::Skip);
+    loop {
+        let swept = tokio::select! {
+            () = shutdown.cancelled() => return,
+            () = services.dispatch().notify.notified() => Ok(services.dispatch().take_woken()),
+            _ = tick.tick() => sweep(&services).await,
+        };
+        let due = match swept {
+            Ok(due) => due,
+            Err(error) => {
+                tracing::warn!(%error, "the command queue was not swept: {error}");
+                continue;
+            }
+        };
+        futures::stream::iter(due)
+            .for_each_concurrent(AT_ONCE, |device| {
+                let services = &services;
+                async move {
+                    if let Err(error) = dispatch::serve(services, device, Reach::Due).await {
+                        tracing::warn!(%device, %error, "commands not delivered: {error}");
+                    }
+                }
+            })
+            .await;
+    }
+}
+
+/// Ends what ran out; gives the connected devices for which something is due.
+pub(super) async fn sweep(services: &Services) -> Result<Vec<DeviceId>, AppError> {
+    end_expired(services).await?;
+    let mut waiting: Vec<uuid::Uuid> = device::Entity::find()
+        .select_only()
+        .column(device::Column::Uuid)
+        .filter(
+            device::Column::Id.in_subquery(
+                sea_orm::sea_query::Query::select()
+                    .column(command::Column::DeviceId)
+                    .from(command::Entity)
+                    .cond_where(command::Column::State.is_in([
+                        CommandState::Queued.as_str(),
+                        CommandState::Delivered.as_str(),
+                    ]))
+                    .to_owned(),
+            ),
+        )
+        .into_tuple()
+        .all(&services.db.read)
+        .await
+        .map_err(internal)?;
+    waiting.dedup();
+    Ok(waiting
+        .into_iter()
+        .map(DeviceId)
+        .filter(|device| services.link.is_connected(*device))
+        .collect())
+}
+
+async fn end_expired(services: &Services) -> Result<(), AppError> {
+    let now = services.now().0;
+    let over = |states: &[CommandState], before: i64| {
+        Condition::all()
+            .add(command::Column::State.is_in(states.iter().map(|state| state.as_str())))
+            .add(command::Column::ExpiresMs.lt(before))
+    };
+    let ended = Condition::any()
+        .add(over(&[CommandState::Queued], now))
+        .add(over(&[CommandState::Delivered], now - ANSWER_GRACE_MS))
+        .add(over(
+            &[CommandState::Accepted, CommandState::Executing],
+            now - NO_ANSWER_MS,
+        ));
+    let rows = command::Entity::find()
+        .filter(ended.clone())
+        .limit(500)
+        .all(&services.db.read)
+        .await
+        .map_err(internal)?;
+    if rows.is_empty() {
+        return Ok(());
+    }
+    let transaction = services.db.write.begin().await.map_err(internal)?;
+    let current = command::Entity::find()
+        .filter(command::Column::Id.is_in(rows.iter().map(|row| row.id)))
+        .filter(ended)
+        .all(&transaction)
+        .await
+        .map_err(internal)?;
+    let mut moved = Vec::with_capacity(current.len());
+    for row in current {
+        let (state, reason) = match row::state(&row)? {
+            CommandState::Queued => (CommandState::Expired, "expired"),
+            CommandState::Delivered => (CommandState::Expired, "not_taken"),
+            _ => (CommandState::Failed, "no_answer"),
+        };
+        let owner = device::Entity::find_by_id(row.device_id)
+            .one(&transaction)
+            .await
+            .map_err(internal)?;
+        let mut change: command::ActiveModel = row.into();
+        change.state = Set(state.as_str().to_owned());
+        change.reason = Set(Some(reason.to_owned()));
+        change.finished_ms = Set(Some(now));
+        let changed = change.update(&transaction).await.map_err(internal)?;
+        if let Some(owner) = owner {
+            moved.push(row::one_to_domain(&transaction, DeviceId(owner.uuid), changed).await?);
+        }
+    }
+    transaction.commit().await.map_err(internal)?;
+    row::publish(services, moved).await;
+    Ok(())
+}
