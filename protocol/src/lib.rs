@@ -4,6 +4,7 @@
 //! workspace spells a topic or a field name. The golden files in `fixtures/v1/` hold the truth and
 //! are frozen once released: this crate changes only by addition. No I/O; compiles to wasm.
 
+pub mod batch;
 pub mod command;
 pub mod enroll;
 pub mod envelope;
@@ -15,6 +16,7 @@ pub mod report;
 pub mod secret;
 pub mod topic;
 
+pub use batch::{Batch, BatchReport};
 pub use command::{CommandMessage, CommandResult, CommandStatus};
 pub use envelope::{Envelope, EnvelopeError, open, seal};
 pub use ids::{
