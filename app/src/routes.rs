@@ -18,7 +18,7 @@ use crate::{
     frame::{household::Household, porch::Porch},
     i18n::I18nContextProvider,
     overview::overview_page::OverviewPage,
-    parts::problem::NotFoundPage,
+    parts::{NotFoundPage, clock::provide_clock, toast::provide_toasts},
     preferences::LANGUAGE_COOKIE,
     session::provide_session,
 };
@@ -28,6 +28,8 @@ use crate::{
 pub fn App() -> impl IntoView {
     provide_meta_context();
     provide_session();
+    provide_clock();
+    provide_toasts();
     view! {
         <Title formatter=|text: String| if text.is_empty() { "Madang".to_owned() } else { format!("{text} · Madang") }/>
         <I18nContextProvider

@@ -1,23 +1,57 @@
-//! Whole pages for what is not there or not allowed.
+//! Whole pages for what is not there or not allowed; they answer with the status that says the same.
 
+use domain::AppError;
 use leptos::prelude::*;
 use leptos_i18n::t;
 
-use crate::i18n::use_i18n;
+use super::error_text;
+use crate::{i18n::use_i18n, parts::CopyButton};
+
+/// An error as a page of its own: what happened, what to do, the way back.
+#[component]
+pub fn ProblemPage(
+    /// The error.
+    error: AppError,
+) -> impl IntoView {
+    #[cfg(feature = "ssr")]
+    if let (Some(response), Ok(status)) = (
+        use_context::<leptos_axum::ResponseOptions>(),
+        axum::http::StatusCode::from_u16(error.status()),
+    ) {
+        response.set_status(status);
+    }
+    let i18n = use_i18n();
+    let id = match &error {
+        AppError::Internal { request_id } => Some(request_id.clone()),
+        _ => None,
+    };
+    let told = error.clone();
+    view! {
+        <div class="problem">
+            <h1>{move || error_text::title(i18n.get_locale(), &error)}</h1>
+            <p>{move || error_text::text(i18n.get_locale(), &told)}</p>
+            {id.map(|id| view! {
+                <p class="row">
+                    <span class="xs mut">{t!(i18n, errors.request_id)}</span>
+                    <code>{id.clone()}</code>
+                    <CopyButton text=id/>
+                </p>
+            })}
+            <p class="row">
+                <a class="btn pri" href="/">{t!(i18n, errors.back_overview)}</a>
+            </p>
+        </div>
+    }
+}
 
 /// There is no such address, or the person may not know of it; answers 404.
 #[component]
 pub fn NotFoundPage() -> impl IntoView {
-    let i18n = use_i18n();
-    #[cfg(feature = "ssr")]
-    if let Some(response) = use_context::<leptos_axum::ResponseOptions>() {
-        response.set_status(axum::http::StatusCode::NOT_FOUND);
-    }
-    view! {
-        <main id="main" class="problem">
-            <h1>{t!(i18n, errors.not_found_title)}</h1>
-            <p>{t!(i18n, errors.not_found)}</p>
-            <a class="btn pri" href="/">{t!(i18n, errors.back_overview)}</a>
-        </main>
-    }
+    view! { <main id="main"><ProblemPage error=AppError::NotFound/></main> }
+}
+
+/// The person may not open this page; answers 403.
+#[component]
+pub fn ForbiddenPage() -> impl IntoView {
+    view! { <ProblemPage error=AppError::Forbidden/> }
 }

@@ -1,0 +1,40 @@
+//! Copies a text; the text stays selectable beside it for those without a script.
+
+use leptos::prelude::*;
+use leptos_i18n::t_string;
+
+use super::{Draw, Icon, use_toasts};
+use crate::i18n::use_i18n;
+
+/// Copies `text` to the clipboard and says so.
+#[component]
+pub fn CopyButton(
+    /// What to copy.
+    #[prop(into)]
+    text: Signal<String>,
+) -> impl IntoView {
+    let i18n = use_i18n();
+    let toasts = use_toasts();
+    view! {
+        <button
+            type="button"
+            class="btn"
+            on:click=move |_| {
+                copy(&text.get());
+                toasts.say(t_string!(i18n, frame.copied).to_string());
+            }
+        >
+            <Draw icon=Icon::Copy/>
+            {move || t_string!(i18n, frame.copy)}
+        </button>
+    }
+}
+
+#[cfg(feature = "hydrate")]
+fn copy(text: &str) {
+    // The promise is not awaited: a refusal leaves the text selected in its field.
+    let _ = window().navigator().clipboard().write_text(text);
+}
+
+#[cfg(not(feature = "hydrate"))]
+fn copy(_text: &str) {}

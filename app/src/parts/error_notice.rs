@@ -1,0 +1,43 @@
+//! An error in its place: what happened, what to do, and the id that finds the log line.
+
+use domain::AppError;
+use leptos::prelude::*;
+use leptos_i18n::t;
+
+use super::{Mark, error_text, status_mark::Shape};
+use crate::i18n::use_i18n;
+
+/// Shows an error while there is one; spoken at once.
+#[component]
+pub fn ErrorNotice(
+    /// The error.
+    #[prop(into)]
+    error: Signal<Option<AppError>>,
+) -> impl IntoView {
+    let i18n = use_i18n();
+    view! {
+        <div role="alert">
+            {move || {
+                error.get().map(|error| {
+                    let locale = i18n.get_locale();
+                    let id = match &error {
+                        AppError::Internal { request_id } => Some(request_id.clone()),
+                        _ => None,
+                    };
+                    view! {
+                        <div class="banner bad">
+                            <Shape mark=Mark::Failed/>
+                            <b>{error_text::title(locale, &error)}</b>
+                            <span>{error_text::text(locale, &error)}</span>
+                            {id.map(|id| view! {
+                                <span class="xs mut">
+                                    {t!(i18n, errors.request_id)} " " <code>{id}</code>
+                                </span>
+                            })}
+                        </div>
+                    }
+                })
+            }}
+        </div>
+    }
+}

@@ -1,0 +1,61 @@
+//! What an error says to a person: what happened, and what to do.
+
+use domain::AppError;
+use leptos_i18n::td_string;
+
+use crate::i18n::Locale;
+
+/// One line: what happened.
+pub fn title(locale: Locale, error: &AppError) -> String {
+    match error {
+        AppError::NotFound => td_string!(locale, errors.not_found_title),
+        AppError::Invalid { .. } => td_string!(locale, errors.invalid_title),
+        AppError::Forbidden => td_string!(locale, errors.forbidden_title),
+        AppError::SignedOut => td_string!(locale, errors.signed_out_title),
+        AppError::Conflict { .. } => td_string!(locale, errors.conflict_title),
+        AppError::Gone => td_string!(locale, errors.gone_title),
+        AppError::TooMany { .. } => td_string!(locale, errors.too_many_title),
+        AppError::Unavailable => td_string!(locale, errors.unavailable_title),
+        AppError::Internal { .. } => td_string!(locale, errors.internal_title),
+    }
+    .to_string()
+}
+
+/// One or two sentences: what to do.
+pub fn text(locale: Locale, error: &AppError) -> String {
+    match error {
+        AppError::NotFound => td_string!(locale, errors.not_found).to_string(),
+        AppError::Invalid { message, .. } | AppError::Conflict { message } => {
+            field_text(locale, message)
+        }
+        AppError::Forbidden => td_string!(locale, errors.forbidden).to_string(),
+        AppError::SignedOut => td_string!(locale, errors.signed_out).to_string(),
+        AppError::Gone => td_string!(locale, errors.gone).to_string(),
+        AppError::TooMany { retry_after_s } => {
+            td_string!(locale, errors.too_many, seconds = *retry_after_s).to_string()
+        }
+        AppError::Unavailable => td_string!(locale, errors.unavailable).to_string(),
+        AppError::Internal { .. } => td_string!(locale, errors.internal).to_string(),
+    }
+}
+
+/// The sentence of a message key; a key that nobody wrote a sentence for reads as a general refusal.
+pub fn field_text(locale: Locale, key: &str) -> String {
+    match key {
+        "email" => td_string!(locale, errors.email),
+        "email_taken" => td_string!(locale, errors.email_taken),
+        "password_short" => td_string!(locale, errors.password_short),
+        "password_long" => td_string!(locale, errors.password_long),
+        "password_wrong" => td_string!(locale, errors.password_wrong),
+        "credentials" => td_string!(locale, errors.credentials),
+        "name" => td_string!(locale, errors.name),
+        "setup_code" => td_string!(locale, errors.setup_code),
+        "setup_done" => td_string!(locale, errors.setup_done),
+        "invitation" => td_string!(locale, errors.invitation),
+        "registration_closed" => td_string!(locale, errors.registration_closed),
+        "last_admin" => td_string!(locale, errors.last_admin),
+        "own_account" => td_string!(locale, errors.own_account),
+        _ => td_string!(locale, errors.invalid),
+    }
+    .to_string()
+}
