@@ -100,7 +100,7 @@ pub fn Time(
 pub fn local(at: TimestampMs, locale: Locale) -> String {
     #[allow(clippy::cast_precision_loss)]
     let date = js_sys::Date::new(&(at.0 as f64).into());
-    date.to_locale_string(locale.as_str(), &js_sys::Object::new())
+    date.to_locale_string(leptos_i18n::Locale::as_str(locale), &js_sys::Object::new())
         .into()
 }
 
