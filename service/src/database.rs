@@ -1,6 +1,22 @@
 //! The database: SQLite with one writer and several readers, or PostgreSQL with one pool.
+//!
+//! What was committed survives a power cut: SQLite runs in WAL mode with `synchronous = FULL`.
 
-use sea_orm::DatabaseConnection;
+use std::{path::Path, time::Duration};
+
+use migration::{Migrator, MigratorTrait};
+use sea_orm::{
+    ConnectOptions, ConnectionTrait, DatabaseConnection, DbBackend, DbErr,
+    sqlx::sqlite::{SqliteAutoVacuum, SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous},
+};
+use url::Url;
+
+/// Readers of an SQLite database next to its one writer.
+const SQLITE_READERS: u32 = 4;
+/// Pages kept by the writer and by each reader, in KiB.
+const SQLITE_CACHE_KIB: i32 = 4_096;
+/// How long a query may wait for a connection.
+const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Where rows are read and written.
 ///
@@ -12,4 +28,160 @@ pub struct Database {
     pub read: DatabaseConnection,
     /// For everything that writes.
     pub write: DatabaseConnection,
+}
+
+/// Why a database cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum DatabaseError {
+    /// Neither `sqlite://…` nor `postgres://…`.
+    #[error("the database must be `sqlite://path` or `postgres://…`, not `{0}`")]
+    Scheme(String),
+    /// The folder of an SQLite file cannot be made.
+    #[error("{folder}: {source}")]
+    Folder {
+        /// Which.
+        folder: String,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// It cannot be reached, or a migration failed.
+    #[error("{name}: {source}")]
+    Database {
+        /// Which, without its password.
+        name: String,
+        /// Why.
+        source: DbErr,
+    },
+}
+
+impl Database {
+    /// Opens the database at `url` (`sqlite://path` or `postgres://user:password@host/name`) with up
+    /// to `connections` to PostgreSQL, makes it where it is an SQLite file that does not exist, and
+    /// brings its schema up to date.
+    pub async fn open(url: &str, connections: u32) -> Result<Self, DatabaseError> {
+        let name = without_password(url);
+        let failed = |source| DatabaseError::Database {
+            name: name.clone(),
+            source,
+        };
+        let database = if url.starts_with("sqlite:") {
+            make_folder_of(url)?;
+            let write = connect_sqlite(url, 1, false).await.map_err(failed)?;
+            Migrator::up(&write, None).await.map_err(failed)?;
+            let read = connect_sqlite(url, SQLITE_READERS, true)
+                .await
+                .map_err(failed)?;
+            Self { read, write }
+        } else if url.starts_with("postgres:") || url.starts_with("postgresql:") {
+            let pool = connect_postgres(url, connections.max(2)).await.map_err(failed)?;
+            migrate_postgres(&pool).await.map_err(failed)?;
+            Self {
+                read: pool.clone(),
+                write: pool,
+            }
+        } else {
+            return Err(DatabaseError::Scheme(name));
+        };
+        Ok(database)
+    }
+
+    /// Which of the two engines it is.
+    pub fn backend(&self) -> DbBackend {
+        self.write.get_database_backend()
+    }
+
+    /// Whether it answers.
+    pub async fn ping(&self) -> Result<(), DbErr> {
+        self.read.ping().await
+    }
+
+    /// Closes every connection; SQLite folds its log into the database.
+    pub async fn close(&self) -> Result<(), DbErr> {
+        self.read.close_by_ref().await?;
+        self.write.close_by_ref().await
+    }
+}
+
+async fn connect_sqlite(
+    url: &str,
+    connections: u32,
+    read: bool,
+) -> Result<DatabaseConnection, DbErr> {
+    let mut options = ConnectOptions::new(url);
+    options
+        .max_connections(connections)
+        .min_connections(u32::from(!read))
+        .acquire_timeout(ACQUIRE_TIMEOUT)
+        .idle_timeout(Duration::from_secs(60))
+        .max_lifetime(None)
+        .test_before_acquire(false)
+        .sqlx_logging(false)
+        .map_sqlx_sqlite_opts(move |o: SqliteConnectOptions| {
+            let o = o
+                .create_if_missing(!read)
+                .busy_timeout(ACQUIRE_TIMEOUT)
+                .foreign_keys(true)
+                .statement_cache_capacity(64)
+                .pragma("cache_size", format!("-{SQLITE_CACHE_KIB}"))
+                .pragma("temp_store", "memory");
+            if read {
+                // The writer made the database and its mode; a reader never writes.
+                o.pragma("query_only", "on")
+            } else {
+                o.auto_vacuum(SqliteAutoVacuum::Incremental)
+                    .journal_mode(SqliteJournalMode::Wal)
+                    .synchronous(SqliteSynchronous::Full)
+                    .pragma("journal_size_limit", "67108864")
+            }
+        });
+    sea_orm::Database::connect(options).await
+}
+
+async fn connect_postgres(url: &str, connections: u32) -> Result<DatabaseConnection, DbErr> {
+    let mut options = ConnectOptions::new(url);
+    options
+        .max_connections(connections)
+        .min_connections(1)
+        .acquire_timeout(ACQUIRE_TIMEOUT)
+        .sqlx_logging(false)
+        .set_application_name("madang");
+    sea_orm::Database::connect(options).await
+}
+
+/// One process migrates, the others wait for it.
+async fn migrate_postgres(pool: &DatabaseConnection) -> Result<(), DbErr> {
+    use sea_orm::TransactionTrait;
+    let lock = pool.begin().await?;
+    lock.execute_unprepared("SELECT pg_advisory_xact_lock(5353014)")
+        .await?;
+    Migrator::up(pool, None).await?;
+    lock.commit().await
+}
+
+fn make_folder_of(url: &str) -> Result<(), DatabaseError> {
+    let path = url
+        .trim_start_matches("sqlite:")
+        .trim_start_matches("//")
+        .split('?')
+        .next()
+        .unwrap_or_default();
+    match Path::new(path).parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => {
+            std::fs::create_dir_all(folder).map_err(|source| DatabaseError::Folder {
+                folder: folder.display().to_string(),
+                source,
+            })
+        }
+        _ => Ok(()),
+    }
+}
+
+fn without_password(url: &str) -> String {
+    match Url::parse(url) {
+        Ok(mut parsed) if parsed.password().is_some() => {
+            let _ = parsed.set_password(Some("***"));
+            parsed.to_string()
+        }
+        _ => url.to_owned(),
+    }
 }
