@@ -1,7 +1,17 @@
 //! People: first run, sign-in, registration, one's own account, and the list of people.
 
 pub mod account_page;
+pub mod account_server_fns;
+#[cfg(feature = "ssr")]
+pub mod admission;
+pub mod invitations;
+#[cfg(feature = "ssr")]
+pub mod preferences;
 pub mod register_page;
+pub mod roles;
+pub mod server_fns;
 pub mod setup_page;
 pub mod sign_in_page;
+pub mod user_row;
 pub mod users_page;
+pub mod users_server_fns;

@@ -20,6 +20,8 @@ pub struct Flash {
     pub error: Option<AppError>,
     /// What was typed, by field; no passwords.
     pub typed: BTreeMap<String, String>,
+    /// What it gave, as JSON, where the page must show it once.
+    pub outcome: Option<String>,
 }
 
 /// The state of one form on the page: its error and what to show in its fields.
@@ -81,6 +83,14 @@ impl FormState {
             .with_value(|flash| flash.as_ref().is_some_and(|flash| flash.error.is_none()))
     }
 
+    /// What a plain post of this form has just given.
+    pub fn outcome<T: serde::de::DeserializeOwned>(&self) -> Option<T> {
+        self.flash.with_value(|flash| {
+            let text = flash.as_ref()?.outcome.as_deref()?;
+            serde_json::from_str(text).ok()
+        })
+    }
+
     /// The message key for one field, where the error is about it.
     pub fn field_error(&self, field: &'static str) -> Signal<Option<String>> {
         let error = self.error;
@@ -107,7 +117,7 @@ fn flash_of(form: &str) -> Option<Flash> {
 }
 
 #[cfg(feature = "ssr")]
-pub use answer::{answer, take_flash};
+pub use answer::{answer, answer_with, take_flash};
 
 #[cfg(feature = "ssr")]
 mod answer {
@@ -163,11 +173,34 @@ mod answer {
                         .iter()
                         .map(|(field, text)| ((*field).to_owned(), (*text).to_owned()))
                         .collect(),
+                    outcome: None,
                 });
                 leptos_axum::redirect(&back());
                 Ok(())
             }
             Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Answers a form that gives something to show once: to a script as the value, to a plain post on the
+    /// page that follows.
+    pub fn answer_with<T: serde::Serialize>(
+        result: Result<T, AppError>,
+        form: &str,
+        typed: &[(&str, &str)],
+    ) -> Result<Option<T>, Failure> {
+        match result {
+            Ok(value) if is_plain_post() => {
+                leave(&Flash {
+                    form: form.to_owned(),
+                    outcome: serde_json::to_string(&value).ok(),
+                    ..Flash::default()
+                });
+                leptos_axum::redirect(&back());
+                Ok(None)
+            }
+            Ok(value) => Ok(Some(value)),
+            Err(error) => answer(Err(error), form, typed, None).map(|()| None),
         }
     }
 

@@ -19,6 +19,8 @@ pub mod frame;
 pub mod overview;
 pub mod parts;
 pub mod preferences;
+#[cfg(feature = "ssr")]
+pub mod request;
 pub mod routes;
 pub mod session;
 

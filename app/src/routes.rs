@@ -15,7 +15,7 @@ use crate::{
         claim_page::ClaimPage, device_page::DevicePage, list_page::DeviceListPage,
         preregister_page::PreregisterPage,
     },
-    frame::{household::Household, porch::Porch},
+    frame::{household::Household, live_mark::provide_live_slot, porch::Porch},
     i18n::I18nContextProvider,
     overview::overview_page::OverviewPage,
     parts::{NotFoundPage, clock::provide_clock, toast::provide_toasts},
@@ -30,6 +30,7 @@ pub fn App() -> impl IntoView {
     provide_session();
     provide_clock();
     provide_toasts();
+    provide_live_slot();
     view! {
         <Title formatter=|text: String| if text.is_empty() { "Madang".to_owned() } else { format!("{text} · Madang") }/>
         <I18nContextProvider

@@ -8,6 +8,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::{form::Flash, preferences::Preferences};
 
+/// The cookie of a browser session; its value is opaque.
+pub const SESSION_COOKIE: &str = "madang_session";
+
 /// What the server knew of this visit when it rendered the page.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Session {
@@ -15,6 +18,8 @@ pub struct Session {
     pub me: Option<Me>,
     /// Language and theme.
     pub preferences: Preferences,
+    /// What the site is called.
+    pub site: String,
     /// What a form left for this page.
     pub flash: Option<Flash>,
 }
@@ -42,6 +47,10 @@ fn current() -> Session {
     Session {
         me: use_context::<service::Actor>().map(|actor| actor.user),
         preferences: crate::preferences::of_request(),
+        site: use_context::<service::Services>().map_or_else(
+            || "Madang".to_owned(),
+            |services| services.site.name.clone(),
+        ),
         flash: crate::form::take_flash(),
     }
 }

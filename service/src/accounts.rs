@@ -2,6 +2,7 @@
 
 pub mod actor;
 pub mod limit;
+pub mod profile;
 pub mod token;
 
 use domain::{

@@ -4,14 +4,86 @@ use leptos::prelude::*;
 use leptos_i18n::{t, t_string};
 use leptos_meta::Title;
 
-use crate::i18n::use_i18n;
+use super::{account_server_fns::RenameMe, roles::role_name};
+use crate::{
+    form::FormState,
+    frame::switches::{LanguageSwitch, ThemeSwitch},
+    i18n::use_i18n,
+    parts::{Draw, ErrorNotice, Field, Icon, SubmitButton},
+    session::use_me,
+};
 
-/// The signed-in person's own account.
+/// Name, appearance, signing out.
 #[component]
 pub fn AccountPage() -> impl IntoView {
     let i18n = use_i18n();
+    let me = use_me();
+    let role = me.role;
     view! {
         <Title text=move || t_string!(i18n, frame.my_account)/>
-        <h1>{t!(i18n, frame.my_account)}</h1>
+        <div class="head">
+            <h1>{t!(i18n, frame.my_account)}</h1>
+            <span class="meta">{me.email.to_string()}</span>
+            <span class="tag">{move || role_name(i18n.get_locale(), role)}</span>
+        </div>
+        <div class="settings">
+            <Profile name=me.name.clone()/>
+            <section class="card">
+                <header><h2>{t!(i18n, accounts.appearance)}</h2></header>
+                <div class="pad">
+                    <p class="sub">{t!(i18n, accounts.appearance_hint)}</p>
+                    <div class="row"><LanguageSwitch/><ThemeSwitch/></div>
+                </div>
+            </section>
+            <form method="post" action="/do/sign_out">
+                <button class="btn" type="submit">
+                    <Draw icon=Icon::LogOut/>
+                    {t!(i18n, frame.sign_out)}
+                </button>
+            </form>
+        </div>
+    }
+}
+
+#[component]
+fn Profile(name: String) -> impl IntoView {
+    let i18n = use_i18n();
+    let rename = ServerAction::<RenameMe>::new();
+    let form = FormState::of_action("rename_me", rename);
+    let plainly_done = form.done();
+    let done = move || match &*rename.value().read() {
+        Some(result) => result.is_ok(),
+        None => plainly_done,
+    };
+    view! {
+        <section class="card">
+            <header><h2>{t!(i18n, accounts.profile)}</h2></header>
+            <div class="pad">
+                <ErrorNotice error=form.other_error(&["name"])/>
+                <ActionForm action=rename>
+                    <div class="form">
+                        <Field
+                            name="name"
+                            value=name
+                            maxlength=80
+                            autocomplete="name"
+                            form
+                            label=Signal::derive(move || t_string!(i18n, accounts.name).to_owned())
+                            hint=Signal::derive(move || t_string!(i18n, accounts.name_hint).to_owned())
+                        />
+                        <div class="row">
+                            <SubmitButton
+                                busy=form.pending
+                                label=Signal::derive(move || t_string!(i18n, frame.save).to_owned())
+                                busy_label=Signal::derive(move || t_string!(i18n, accounts.saving).to_owned())
+                            />
+                            <span role="status" class="is-well">
+                                {move || done().then(|| t_string!(i18n, frame.saved))}
+                            </span>
+                        </div>
+                    </div>
+                </ActionForm>
+            </div>
+        </section>
     }
 }

@@ -1,17 +1,112 @@
-//! Registration by invitation.
+//! Registration: by the link of an invitation, or freely where the site is open.
 
+use domain::account::Registration;
 use leptos::prelude::*;
 use leptos_i18n::{t, t_string};
 use leptos_meta::Title;
+use leptos_router::hooks::use_query_map;
 
-use crate::i18n::use_i18n;
+use super::server_fns::read_doorway;
+use crate::{
+    form::FormState,
+    i18n::use_i18n,
+    parts::{ErrorNotice, Field, SubmitButton},
+};
 
-/// Registration by invitation.
+/// Name, address and password of a new account.
+#[component]
+pub fn AccountFields(
+    /// The form that they belong to.
+    form: FormState,
+) -> impl IntoView {
+    let i18n = use_i18n();
+    view! {
+        <Field
+            name="name"
+            autocomplete="name"
+            maxlength=80
+            form
+            label=Signal::derive(move || t_string!(i18n, accounts.name).to_owned())
+            hint=Signal::derive(move || t_string!(i18n, accounts.name_hint).to_owned())
+        />
+        <Field
+            name="email"
+            kind="email"
+            autocomplete="username"
+            form
+            label=Signal::derive(move || t_string!(i18n, accounts.email).to_owned())
+        />
+        <Field
+            name="password"
+            kind="password"
+            autocomplete="new-password"
+            minlength=10
+            form
+            label=Signal::derive(move || t_string!(i18n, accounts.password).to_owned())
+            hint=Signal::derive(move || t_string!(i18n, accounts.password_hint).to_owned())
+        />
+    }
+}
+
+/// Makes an account.
 #[component]
 pub fn RegisterPage() -> impl IntoView {
     let i18n = use_i18n();
+    let form = FormState::of_post("register");
+    let busy = RwSignal::new(false);
+    let doorway = Resource::new_blocking(|| (), |()| read_doorway());
+    let given = use_query_map()
+        .read_untracked()
+        .get("code")
+        .unwrap_or_default();
+    let invited = !given.is_empty();
+    let code = form.typed("code").unwrap_or(given);
     view! {
         <Title text=move || t_string!(i18n, accounts.register_title)/>
-        <h1>{t!(i18n, accounts.register_title)}</h1>
+        <section class="card">
+            <div class="body">
+                <div class="beside">
+                    <h1>{t!(i18n, accounts.register_title)}</h1>
+                    <Suspense>
+                        {move || Suspend::new(async move {
+                            let open = matches!(
+                                doorway.await,
+                                Ok(doorway) if doorway.registration == Registration::Open
+                            );
+                            view! {
+                                <p class="intro">
+                                    {move || if invited {
+                                        t_string!(i18n, accounts.register_intro)
+                                    } else if open {
+                                        t_string!(i18n, accounts.register_open)
+                                    } else {
+                                        t_string!(i18n, accounts.no_account)
+                                    }}
+                                </p>
+                            }
+                        })}
+                    </Suspense>
+                </div>
+                <ErrorNotice error=form.other_error(&["code", "name", "email", "password"])/>
+                <form class="form" method="post" action="/do/register" on:submit=move |_| busy.set(true)>
+                    <Field
+                        name="code"
+                        value=code
+                        required=false
+                        autocomplete="off"
+                        form
+                        label=Signal::derive(move || t_string!(i18n, accounts.invitation_code).to_owned())
+                    />
+                    <AccountFields form/>
+                    <SubmitButton
+                        class="pri wide"
+                        busy
+                        label=Signal::derive(move || t_string!(i18n, accounts.register_submit).to_owned())
+                        busy_label=Signal::derive(move || t_string!(i18n, accounts.setting_up).to_owned())
+                    />
+                </form>
+            </div>
+            <footer><a class="lnk" href="/sign-in">{t!(i18n, accounts.have_account)}</a></footer>
+        </section>
     }
 }

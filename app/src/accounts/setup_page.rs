@@ -1,17 +1,57 @@
-//! The first run.
+//! The first run: the code that the server printed makes the first administrator.
 
 use leptos::prelude::*;
 use leptos_i18n::{t, t_string};
 use leptos_meta::Title;
+use leptos_router::components::Redirect;
 
-use crate::i18n::use_i18n;
+use super::{register_page::AccountFields, server_fns::read_doorway};
+use crate::{
+    form::FormState,
+    i18n::use_i18n,
+    parts::{ErrorNotice, Field, SubmitButton},
+};
 
-/// The first run.
+/// Makes the first administrator; a site that has one sends people to sign in.
 #[component]
 pub fn SetupPage() -> impl IntoView {
     let i18n = use_i18n();
+    let form = FormState::of_post("set_up");
+    let busy = RwSignal::new(false);
+    let doorway = Resource::new_blocking(|| (), |()| read_doorway());
     view! {
         <Title text=move || t_string!(i18n, accounts.setup_title)/>
-        <h1>{t!(i18n, accounts.setup_title)}</h1>
+        <Suspense>
+            {move || Suspend::new(async move {
+                matches!(doorway.await, Ok(doorway) if !doorway.needs_setup)
+                    .then(|| view! { <Redirect path="/sign-in"/> })
+            })}
+        </Suspense>
+        <section class="card">
+            <div class="body">
+                <div class="beside">
+                    <h1>{t!(i18n, accounts.setup_title)}</h1>
+                    <p class="intro">{t!(i18n, accounts.setup_intro)}</p>
+                </div>
+                <ErrorNotice error=form.other_error(&["code", "name", "email", "password"])/>
+                <form class="form" method="post" action="/do/set_up" on:submit=move |_| busy.set(true)>
+                    <Field
+                        name="code"
+                        autocomplete="one-time-code"
+                        autofocus=true
+                        form
+                        label=Signal::derive(move || t_string!(i18n, accounts.setup_code).to_owned())
+                        hint=Signal::derive(move || t_string!(i18n, accounts.setup_code_hint).to_owned())
+                    />
+                    <AccountFields form/>
+                    <SubmitButton
+                        class="pri wide"
+                        busy
+                        label=Signal::derive(move || t_string!(i18n, accounts.setup_submit).to_owned())
+                        busy_label=Signal::derive(move || t_string!(i18n, accounts.setting_up).to_owned())
+                    />
+                </form>
+            </div>
+        </section>
     }
 }

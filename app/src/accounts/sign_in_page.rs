@@ -1,17 +1,78 @@
 //! Sign-in.
 
+use domain::account::Registration;
 use leptos::prelude::*;
 use leptos_i18n::{t, t_string};
 use leptos_meta::Title;
+use leptos_router::{components::Redirect, hooks::use_query_map};
 
-use crate::i18n::use_i18n;
+use super::server_fns::read_doorway;
+use crate::{
+    form::FormState,
+    i18n::use_i18n,
+    parts::{ErrorNotice, Field, SubmitButton},
+    session::use_session,
+};
 
-/// Sign-in.
+/// Asks who it is; whoever is signed in already goes on.
 #[component]
 pub fn SignInPage() -> impl IntoView {
     let i18n = use_i18n();
+    let form = FormState::of_post("sign_in");
+    let busy = RwSignal::new(false);
+    let query = use_query_map();
+    let next = move || query.read().get("next").unwrap_or_else(|| "/".to_owned());
+    let doorway = Resource::new_blocking(|| (), |()| read_doorway());
+    let signed_in = use_session().with_value(|session| session.me.is_some());
     view! {
         <Title text=move || t_string!(i18n, accounts.sign_in_title)/>
-        <h1>{t!(i18n, accounts.sign_in_title)}</h1>
+        {signed_in.then(|| view! { <Redirect path="/"/> })}
+        <section class="card">
+            <div class="body">
+                <div class="beside">
+                    <h1>{t!(i18n, accounts.sign_in_title)}</h1>
+                    <p class="intro">{t!(i18n, accounts.sign_in_why)}</p>
+                </div>
+                <ErrorNotice error=form.other_error(&["email", "password"])/>
+                <form class="form" method="post" action="/do/sign_in" on:submit=move |_| busy.set(true)>
+                    <input type="hidden" name="next" value=next/>
+                    <Field
+                        name="email"
+                        kind="email"
+                        autocomplete="username"
+                        autofocus=true
+                        form
+                        label=Signal::derive(move || t_string!(i18n, accounts.email).to_owned())
+                    />
+                    <Field
+                        name="password"
+                        kind="password"
+                        autocomplete="current-password"
+                        form
+                        label=Signal::derive(move || t_string!(i18n, accounts.password).to_owned())
+                    />
+                    <SubmitButton
+                        class="pri wide"
+                        busy
+                        label=Signal::derive(move || t_string!(i18n, accounts.sign_in).to_owned())
+                        busy_label=Signal::derive(move || t_string!(i18n, accounts.signing_in).to_owned())
+                    />
+                </form>
+            </div>
+            <Suspense>
+                {move || Suspend::new(async move {
+                    match doorway.await {
+                        Ok(doorway) if doorway.needs_setup => {
+                            view! { <Redirect path="/setup"/> }.into_any()
+                        }
+                        Ok(doorway) if doorway.registration == Registration::Open => view! {
+                            <footer><a class="lnk" href="/register">{t!(i18n, accounts.register_link)}</a></footer>
+                        }
+                        .into_any(),
+                        _ => view! { <footer>{t!(i18n, accounts.no_account)}</footer> }.into_any(),
+                    }
+                })}
+            </Suspense>
+        </section>
     }
 }

@@ -1,17 +1,155 @@
-//! The people of the site.
+//! The people of the site: find them, give roles, let them in or not, invite.
 
+use domain::{Page, account::UserSummary};
 use leptos::prelude::*;
 use leptos_i18n::{t, t_string};
 use leptos_meta::Title;
+use leptos_router::{hooks::use_query_map, location::Url};
 
-use crate::i18n::use_i18n;
+use super::{
+    invitations::Invitations,
+    user_row::{Promise, UserRow},
+    users_server_fns::{SetActive, SetRole, list_users},
+};
+use crate::{
+    form::FormState,
+    i18n::use_i18n,
+    parts::{
+        Draw, Empty, ErrorNotice, ForbiddenPage, Icon, Pagination, ProblemPage, number::grouped,
+    },
+    session::use_me,
+};
 
-/// The people of the site.
+/// The list of people; administrators only.
 #[component]
 pub fn UsersPage() -> impl IntoView {
+    if use_me().role.is_admin() {
+        view! { <Users/> }.into_any()
+    } else {
+        view! { <ForbiddenPage/> }.into_any()
+    }
+}
+
+fn address(search: &str, page: u32) -> String {
+    match search {
+        "" => format!("/users?page={page}"),
+        search => format!("/users?q={}&page={page}", Url::escape(search)),
+    }
+}
+
+#[component]
+fn Users() -> impl IntoView {
     let i18n = use_i18n();
+    let query = use_query_map();
+    let search = Memo::new(move |_| query.read().get("q").unwrap_or_default());
+    let page = Memo::new(move |_| {
+        let number = query.read().get("page").and_then(|page| page.parse().ok());
+        number.unwrap_or(1_u32)
+    });
+    let set_role = ServerAction::<SetRole>::new();
+    let set_active = ServerAction::<SetActive>::new();
+    let promise = Promise::provide();
+    promise.fulfil_by(set_role);
+    promise.fulfil_by(set_active);
+    let people = Resource::new_blocking(
+        move || {
+            (
+                search.get(),
+                page.get(),
+                set_role.version().get(),
+                set_active.version().get(),
+            )
+        },
+        |(search, page, _, _)| list_users(search, page),
+    );
+    let role_form = FormState::of_action("set_role", set_role);
+    let active_form = FormState::of_action("set_active", set_active);
     view! {
         <Title text=move || t_string!(i18n, frame.users)/>
-        <h1>{t!(i18n, frame.users)}</h1>
+        <div class="head">
+            <h1>{t!(i18n, frame.users)}</h1>
+            <div class="acts">
+                <a class="btn pri" href="#invite">
+                    <Draw icon=Icon::Plus/>
+                    {t!(i18n, accounts.invite_title)}
+                </a>
+            </div>
+        </div>
+        <ErrorNotice error=role_form.error/>
+        <ErrorNotice error=active_form.error/>
+        <form class="filters" method="get" action="/users" role="search">
+            <span class="search inl">
+                <Draw icon=Icon::Search/>
+                <input
+                    type="search"
+                    name="q"
+                    value=move || search.get()
+                    aria-label=move || t_string!(i18n, accounts.users_find)
+                    placeholder=move || t_string!(i18n, accounts.users_find)
+                />
+            </span>
+            <button class="btn" type="submit">{t!(i18n, frame.search_button)}</button>
+        </form>
+        <Transition>
+            {move || Suspend::new(async move {
+                match people.await {
+                    Ok(people) => view! { <People people search=search.get() set_role set_active/> }.into_any(),
+                    Err(failure) => view! { <ProblemPage error=failure.0/> }.into_any(),
+                }
+            })}
+        </Transition>
+        <Invitations/>
     }
+}
+
+#[component]
+fn People(
+    people: Page<UserSummary>,
+    search: String,
+    set_role: ServerAction<SetRole>,
+    set_active: ServerAction<SetActive>,
+) -> impl IntoView {
+    let i18n = use_i18n();
+    if people.items.is_empty() {
+        return view! {
+            <section class="card">
+                <Empty
+                    icon=Icon::Users
+                    title=Signal::derive(move || t_string!(i18n, accounts.nobody).to_owned())
+                    text=Signal::derive(move || t_string!(i18n, accounts.nobody_hint).to_owned())
+                />
+            </section>
+        }
+        .into_any();
+    }
+    let href = Callback::new(move |page| address(&search, page));
+    view! {
+        <section class="card users">
+            <div class="tablebox">
+                <table class="grid entries" role="table">
+                    <caption class="hide">
+                        {t!(i18n, frame.users)} " " {grouped(people.total)}
+                    </caption>
+                    <thead role="rowgroup">
+                        <tr role="row">
+                            <th scope="col" role="columnheader">{t!(i18n, accounts.person)}</th>
+                            <th scope="col" role="columnheader">{t!(i18n, accounts.role)}</th>
+                            <th scope="col" role="columnheader" class="r">{t!(i18n, accounts.devices)}</th>
+                            <th scope="col" role="columnheader">{t!(i18n, accounts.last_seen)}</th>
+                            <th scope="col" role="columnheader">{t!(i18n, accounts.state)}</th>
+                        </tr>
+                    </thead>
+                    <tbody role="rowgroup">
+                        {people
+                            .items
+                            .into_iter()
+                            .map(|user| view! { <UserRow user set_role set_active/> })
+                            .collect_view()}
+                    </tbody>
+                </table>
+            </div>
+            <Pagination total=people.total page=people.page page_size=people.page_size href/>
+        </section>
+    }
+    .into_any()
 }

@@ -1,34 +1,58 @@
 //! The frame of a signed-in person, and the guard in front of it.
 
 use leptos::prelude::*;
+use leptos_i18n::t;
 use leptos_router::{
     components::{Outlet, Redirect},
     hooks::use_location,
+    location::Url,
 };
 
-use crate::session::use_session;
+use super::{
+    keys::{self, KeysDialog},
+    palette::Palette,
+    rail::{BottomBar, Rail},
+    top_bar::TopBar,
+};
+use crate::{i18n::use_i18n, parts::Toasts, session::use_session};
 
 /// Where someone goes who must sign in first; `next` leads back.
 pub fn sign_in_address(next: &str) -> String {
-    format!(
-        "/sign-in?next={}",
-        leptos_router::location::Url::escape(next)
-    )
+    format!("/sign-in?next={}", Url::escape(next))
 }
 
 /// Shows the pages to whoever is signed in; sends everyone else to sign in and back.
 #[component]
 pub fn Household() -> impl IntoView {
     if use_session().with_value(|session| session.me.is_some()) {
-        view! { <main id="main" tabindex="-1"><Outlet/></main> }.into_any()
-    } else {
-        let location = use_location();
-        let query = location.search.get_untracked();
-        let mut here = location.pathname.get_untracked();
-        if !query.is_empty() {
-            here.push('?');
-            here.push_str(&query);
-        }
-        view! { <Redirect path=sign_in_address(&here)/> }.into_any()
+        return view! { <Frame/> }.into_any();
+    }
+    let location = use_location();
+    let query = location.search.get_untracked();
+    let mut here = location.pathname.get_untracked();
+    if !query.is_empty() {
+        here.push('?');
+        here.push_str(&query);
+    }
+    view! { <Redirect path=sign_in_address(&here)/> }.into_any()
+}
+
+#[component]
+fn Frame() -> impl IntoView {
+    let i18n = use_i18n();
+    let palette = RwSignal::new(false);
+    let help = RwSignal::new(false);
+    Effect::new(move || keys::listen(help, palette));
+    view! {
+        <a class="skip" href="#main">{t!(i18n, frame.skip)}</a>
+        <div class="app">
+            <Rail/>
+            <TopBar palette/>
+            <main id="main" tabindex="-1"><Outlet/></main>
+            <BottomBar/>
+        </div>
+        <Palette open=palette/>
+        <KeysDialog open=help/>
+        <Toasts/>
     }
 }

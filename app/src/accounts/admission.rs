@@ -1,0 +1,59 @@
+//! The session cookie: given when someone signs in, taken when they sign out.
+
+use axum::http::{
+    HeaderValue,
+    header::{ORIGIN, SET_COOKIE},
+    request::Parts,
+};
+use domain::AppError;
+use leptos::prelude::use_context;
+use service::{
+    Actor,
+    accounts::{SignedIn, profile},
+};
+
+use super::preferences::remember;
+use crate::{
+    request,
+    session::{SESSION_COOKIE, cookie},
+};
+
+const LIFETIME_S: u32 = 30 * 24 * 3600;
+
+/// Gives the browser its session, and the language and theme that the person chose elsewhere.
+pub(super) async fn admit(signed_in: SignedIn) -> Result<(), AppError> {
+    give(&signed_in.token, LIFETIME_S);
+    let client = request::client();
+    let actor = Actor {
+        user: signed_in.me,
+        address: client.address,
+    };
+    let choices = profile::choices(&request::services()?, &actor).await?;
+    remember(choices.language, choices.theme);
+    Ok(())
+}
+
+/// Takes the session from the browser; gives its value, where there was one.
+pub(super) fn dismiss() -> Option<String> {
+    let token = use_context::<Parts>().and_then(|parts| cookie(&parts.headers, SESSION_COOKIE));
+    give("", 0);
+    token
+}
+
+fn give(token: &str, max_age_s: u32) {
+    // Over TLS the cookie never travels in the clear; plain HTTP is served on loopback alone.
+    let secure = use_context::<Parts>().is_some_and(|parts| {
+        let origin = parts.headers.get(ORIGIN);
+        origin.is_some_and(|origin| origin.as_bytes().starts_with(b"https://"))
+    });
+    let guard = if secure { "; Secure" } else { "" };
+    let text = format!(
+        "{SESSION_COOKIE}={token}; Path=/; Max-Age={max_age_s}; HttpOnly; SameSite=Lax{guard}"
+    );
+    if let (Some(response), Ok(value)) = (
+        use_context::<leptos_axum::ResponseOptions>(),
+        HeaderValue::from_str(&text),
+    ) {
+        response.append_header(SET_COOKIE, value);
+    }
+}

@@ -1,0 +1,131 @@
+//! Inviting people, and the invitations that wait.
+
+use domain::account::Invitation;
+use leptos::prelude::*;
+use leptos_i18n::{t, t_string};
+
+use super::{
+    roles::{role_name, role_options},
+    users_server_fns::{InviteUser, Invited, WithdrawInvitation, list_invitations},
+};
+use crate::{
+    form::FormState,
+    i18n::use_i18n,
+    parts::{CopyButton, ErrorNotice, Field, Select, SubmitButton, clock::rfc3339},
+    session::use_me,
+};
+
+/// The form that invites, its link, and the open invitations.
+#[component]
+pub fn Invitations() -> impl IntoView {
+    let i18n = use_i18n();
+    let invite = ServerAction::<InviteUser>::new();
+    let withdraw = ServerAction::<WithdrawInvitation>::new();
+    let form = FormState::of_action("invite_user", invite);
+    let waiting = Resource::new_blocking(
+        move || (invite.version().get(), withdraw.version().get()),
+        |_| list_invitations(),
+    );
+    let first = form.outcome::<Invited>();
+    let made = Signal::derive(move || match &*invite.value().read() {
+        Some(Ok(made)) => made.clone(),
+        Some(Err(_)) => None,
+        None => first.clone(),
+    });
+    let own = use_me().role;
+    view! {
+        <section class="card" id="invite">
+            <header><h2>{t!(i18n, accounts.invite_title)}</h2></header>
+            <div class="pad form">
+                <p class="sub">{t!(i18n, accounts.invite_intro)}</p>
+                <ErrorNotice error=form.other_error(&["email"])/>
+                <ActionForm action=invite>
+                    <div class="invite">
+                        <Field
+                            name="email"
+                            kind="email"
+                            required=false
+                            autocomplete="off"
+                            form
+                            label=Signal::derive(move || t_string!(i18n, accounts.invite_email).to_owned())
+                        />
+                        <Select
+                            name="role"
+                            label=Signal::derive(move || t_string!(i18n, accounts.role).to_owned())
+                            options=Signal::derive(move || role_options(i18n.get_locale(), own))
+                            value="member"
+                        />
+                        <SubmitButton
+                            busy=form.pending
+                            label=Signal::derive(move || t_string!(i18n, accounts.invite_submit).to_owned())
+                            busy_label=Signal::derive(move || t_string!(i18n, accounts.inviting).to_owned())
+                        />
+                    </div>
+                </ActionForm>
+                <div role="status">
+                    {move || made.get().map(|made| view! { <Link link=made.link/> })}
+                </div>
+            </div>
+            <Transition>
+                {move || Suspend::new(async move {
+                    waiting.await.ok().map(|waiting| view! { <Waiting waiting withdraw/> })
+                })}
+            </Transition>
+        </section>
+    }
+}
+
+#[component]
+fn Link(link: String) -> impl IntoView {
+    let i18n = use_i18n();
+    view! {
+        <div class="fld">
+            <label for="invitation-link">{t!(i18n, accounts.invite_made)}</label>
+            <div class="secret">
+                <input class="in" id="invitation-link" readonly value=link.clone()/>
+                <CopyButton text=link/>
+            </div>
+        </div>
+    }
+}
+
+#[component]
+fn Waiting(waiting: Vec<Invitation>, withdraw: ServerAction<WithdrawInvitation>) -> impl IntoView {
+    let i18n = use_i18n();
+    if waiting.is_empty() {
+        return ().into_any();
+    }
+    view! {
+        <h3 class="pad">{t!(i18n, accounts.invites_open)}</h3>
+        <ul class="list invites">
+            {waiting
+                .into_iter()
+                .map(|invitation| {
+                    let email = invitation.email.as_ref().map(ToString::to_string);
+                    let role = invitation.role;
+                    let by = invitation.created_by;
+                    let until = rfc3339(invitation.expires_at);
+                    let day = until.get(..10).unwrap_or_default().to_owned();
+                    view! {
+                        <li>
+                            <div>
+                                <b>{move || email.clone().unwrap_or_else(|| t_string!(i18n, accounts.anyone).to_owned())}</b>
+                                " · "
+                                {move || role_name(i18n.get_locale(), role)}
+                                <p class="xs mut">
+                                    {t!(i18n, accounts.made_by, name = by.clone())} " · "
+                                    {t!(i18n, accounts.expires)} " " <time datetime=until>{day}</time>
+                                </p>
+                            </div>
+                            <ActionForm action=withdraw>
+                                <input type="hidden" name="id" value=invitation.id/>
+                                <button class="btn sm danger" type="submit">{t!(i18n, accounts.withdraw)}</button>
+                            </ActionForm>
+                        </li>
+                    }
+                })
+                .collect_view()}
+        </ul>
+    }
+    .into_any()
+}

@@ -1,0 +1,130 @@
+//! The way around: a rail, icons where it is narrow, a bar below on a phone. Only what this person may open.
+
+use leptos::prelude::*;
+use leptos_i18n::{t, t_string};
+use leptos_router::hooks::use_location;
+
+use super::mark::Brand;
+use crate::{
+    i18n::{I18nKeys, Locale, use_i18n},
+    parts::{Draw, Icon},
+    session::use_me,
+};
+
+/// One place of the frame.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Place {
+    /// `/`
+    Overview,
+    /// `/devices`
+    Devices,
+    /// `/users`
+    Users,
+}
+
+impl Place {
+    /// The places that a person may open.
+    pub fn open_to(administrator: bool) -> &'static [Self] {
+        if administrator {
+            &[Self::Overview, Self::Devices, Self::Users]
+        } else {
+            &[Self::Overview, Self::Devices]
+        }
+    }
+
+    /// Its address.
+    pub fn href(self) -> &'static str {
+        match self {
+            Self::Overview => "/",
+            Self::Devices => "/devices",
+            Self::Users => "/users",
+        }
+    }
+
+    /// Its picture.
+    pub fn icon(self) -> Icon {
+        match self {
+            Self::Overview => Icon::LayoutDashboard,
+            Self::Devices => Icon::Cpu,
+            Self::Users => Icon::Users,
+        }
+    }
+
+    /// Its name.
+    pub fn name(self, i18n: leptos_i18n::I18nContext<Locale, I18nKeys>) -> &'static str {
+        match self {
+            Self::Overview => t_string!(i18n, frame.overview),
+            Self::Devices => t_string!(i18n, frame.devices),
+            Self::Users => t_string!(i18n, frame.users),
+        }
+    }
+
+    /// Whether an address lies in it.
+    pub fn holds(self, path: &str) -> bool {
+        match self {
+            Self::Overview => path == "/",
+            _ => path == self.href() || path.starts_with(&format!("{}/", self.href())),
+        }
+    }
+}
+
+fn links() -> impl IntoView {
+    let i18n = use_i18n();
+    let path = use_location().pathname;
+    Place::open_to(use_me().role.is_admin())
+        .iter()
+        .map(|&place| {
+            view! {
+                <li>
+                    <a
+                        href=place.href()
+                        title=move || place.name(i18n)
+                        aria-current=move || place.holds(&path.read()).then_some("page")
+                    >
+                        <Draw icon=place.icon()/>
+                        <span class="t">{move || place.name(i18n)}</span>
+                    </a>
+                </li>
+            }
+        })
+        .collect_view()
+}
+
+/// The rail on the left.
+#[component]
+pub fn Rail() -> impl IntoView {
+    let i18n = use_i18n();
+    view! {
+        <div class="rail">
+            <Brand/>
+            <nav aria-label=move || t_string!(i18n, frame.menu)>
+                <ul>{links()}</ul>
+            </nav>
+            <p class="foot">"Madang " {env!("CARGO_PKG_VERSION")} " · " {t!(i18n, frame.self_hosted)}</p>
+        </div>
+    }
+}
+
+/// The bar below, on a phone.
+#[component]
+pub fn BottomBar() -> impl IntoView {
+    let i18n = use_i18n();
+    let path = use_location().pathname;
+    view! {
+        <nav class="bottombar" aria-label=move || t_string!(i18n, frame.menu)>
+            {Place::open_to(use_me().role.is_admin())
+                .iter()
+                .map(|&place| view! {
+                    <a href=place.href() aria-current=move || place.holds(&path.read()).then_some("page")>
+                        <Draw icon=place.icon()/>
+                        {move || place.name(i18n)}
+                    </a>
+                })
+                .collect_view()}
+            <a href="/account" aria-current=move || (*path.read() == "/account").then_some("page")>
+                <Draw icon=Icon::User/>
+                {t!(i18n, frame.my_account)}
+            </a>
+        </nav>
+    }
+}

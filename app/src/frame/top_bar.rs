@@ -1,0 +1,133 @@
+//! Where I am, search and commands, the live mark, language, theme, me.
+
+use leptos::{html, prelude::*};
+use leptos_i18n::{t, t_string};
+use leptos_router::hooks::use_location;
+
+use super::{
+    live_mark::LiveMark,
+    rail::Place,
+    switches::{LanguageSwitch, ThemeSwitch},
+};
+use crate::{
+    i18n::use_i18n,
+    parts::{Draw, Icon},
+    session::{use_me, use_session},
+};
+
+/// The bar above every page of a signed-in person.
+#[component]
+pub fn TopBar(
+    /// Opens the search and commands.
+    palette: RwSignal<bool>,
+) -> impl IntoView {
+    let i18n = use_i18n();
+    view! {
+        <header class="topbar">
+            <Crumbs/>
+            // Without a script it is a link to the list that can be searched.
+            <a
+                class="search no-phone"
+                href="/devices"
+                role="button"
+                aria-haspopup="dialog"
+                on:click=move |event| {
+                    event.prevent_default();
+                    palette.set(true);
+                }
+            >
+                <Draw icon=Icon::Search/>
+                <span>{t!(i18n, frame.search)}</span>
+                <kbd class="push">"Ctrl K"</kbd>
+            </a>
+            <LiveMark/>
+            <a
+                class="btn ghost sq only-phone"
+                href="/devices"
+                role="button"
+                aria-haspopup="dialog"
+                aria-label=move || t_string!(i18n, frame.search)
+                on:click=move |event| {
+                    event.prevent_default();
+                    palette.set(true);
+                }
+            >
+                <Draw icon=Icon::Search/>
+            </a>
+            <LanguageSwitch/>
+            <ThemeSwitch/>
+            <MeMenu/>
+        </header>
+    }
+}
+
+#[component]
+fn Crumbs() -> impl IntoView {
+    let i18n = use_i18n();
+    let path = use_location().pathname;
+    let site = use_session().with_value(|session| session.site.clone());
+    let places = Place::open_to(true);
+    let here = move || {
+        let path = path.get();
+        let place = places.iter().copied().find(|place| place.holds(&path));
+        let label = match place {
+            Some(place) => place.name(i18n),
+            None if path == "/account" => t_string!(i18n, frame.my_account),
+            None if path == "/claim" => t_string!(i18n, frame.claim),
+            None => "",
+        };
+        match place {
+            Some(place) if path != place.href() => view! {
+                <li><a href=place.href() aria-current="true">{label}</a></li>
+            }
+            .into_any(),
+            _ => view! { <li><span aria-current="page">{label}</span></li> }.into_any(),
+        }
+    };
+    view! {
+        <nav class="crumbs" aria-label=move || t_string!(i18n, frame.where_am_i)>
+            <ol>
+                <li>
+                    <a class="ell" href="/">{site}</a>
+                    <Draw icon=Icon::ChevronRight/>
+                </li>
+                {here}
+            </ol>
+        </nav>
+    }
+}
+
+#[component]
+fn MeMenu() -> impl IntoView {
+    let i18n = use_i18n();
+    let me = use_me();
+    let initial: String = me.name.chars().next().into_iter().collect();
+    let name = me.name.clone();
+    let menu = NodeRef::<html::Details>::new();
+    view! {
+        <details class="menu" node_ref=menu>
+            <summary
+                class="avatar"
+                aria-label=move || t_string!(i18n, frame.account_menu, name = name.clone())
+            >
+                {initial}
+            </summary>
+            <div class="pop">
+                <div class="who">
+                    <b>{me.name.clone()}</b>
+                    <span>{me.email.to_string()}</span>
+                </div>
+                <a class="item" href="/account" on:click=move |_| super::switches::close(menu)>
+                    <Draw icon=Icon::User/>
+                    {t!(i18n, frame.my_account)}
+                </a>
+                <form method="post" action="/do/sign_out">
+                    <button class="item" type="submit">
+                        <Draw icon=Icon::LogOut/>
+                        {t!(i18n, frame.sign_out)}
+                    </button>
+                </form>
+            </div>
+        </details>
+    }
+}

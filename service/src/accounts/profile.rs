@@ -1,0 +1,64 @@
+//! One's own account: what one is called, and how the interface looks and reads.
+
+use domain::{
+    AppError,
+    account::{Language, Theme},
+};
+use sea_orm::{ActiveModelTrait, ActiveValue::Set, EntityTrait};
+
+use crate::{Actor, Services, internal};
+
+/// A person's choices; `None` leaves it to their browser.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Choices {
+    /// The language of the interface.
+    pub language: Option<Language>,
+    /// The theme of the interface.
+    pub theme: Option<Theme>,
+}
+
+/// What a person chose, on whatever machine.
+pub async fn choices(services: &Services, actor: &Actor) -> Result<Choices, AppError> {
+    let row = entity::user::Entity::find_by_id(actor.user.id.0)
+        .one(&services.db.read)
+        .await
+        .map_err(internal)?
+        .ok_or(AppError::SignedOut)?;
+    Ok(Choices {
+        language: row.language.as_deref().and_then(Language::parse),
+        theme: row.theme.as_deref().and_then(Theme::parse),
+    })
+}
+
+/// Keeps a person's choices; `None` leaves a choice as it is.
+pub async fn choose(services: &Services, actor: &Actor, choices: Choices) -> Result<(), AppError> {
+    let mut row = entity::user::ActiveModel {
+        id: Set(actor.user.id.0),
+        ..Default::default()
+    };
+    if let Some(language) = choices.language {
+        row.language = Set(Some(language.as_str().to_owned()));
+    }
+    if let Some(theme) = choices.theme {
+        row.theme = Set(Some(theme.as_str().to_owned()));
+    }
+    if row.is_changed() {
+        row.update(&services.db.write).await.map_err(internal)?;
+    }
+    Ok(())
+}
+
+/// Changes what a person is called: 1 to 80 characters.
+pub async fn rename(services: &Services, actor: &Actor, name: &str) -> Result<(), AppError> {
+    let name = name.trim();
+    if name.is_empty() || name.chars().count() > 80 || name.chars().any(char::is_control) {
+        return Err(AppError::invalid("name", "name"));
+    }
+    let row = entity::user::ActiveModel {
+        id: Set(actor.user.id.0),
+        name: Set(name.to_owned()),
+        ..Default::default()
+    };
+    row.update(&services.db.write).await.map_err(internal)?;
+    Ok(())
+}
