@@ -73,7 +73,9 @@ impl Database {
                 .map_err(failed)?;
             Self { read, write }
         } else if url.starts_with("postgres:") || url.starts_with("postgresql:") {
-            let pool = connect_postgres(url, connections.max(2)).await.map_err(failed)?;
+            let pool = connect_postgres(url, connections.max(2))
+                .await
+                .map_err(failed)?;
             migrate_postgres(&pool).await.map_err(failed)?;
             Self {
                 read: pool.clone(),

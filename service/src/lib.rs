@@ -11,6 +11,7 @@ pub mod database;
 pub mod devices;
 pub mod downlink;
 pub mod error;
+pub mod events;
 pub mod link;
 pub mod live;
 pub mod pki;

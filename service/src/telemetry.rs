@@ -1,9 +1,17 @@
 //! Telemetry: the group commit, the history behind the charts, rollups and retention.
+//!
+//! A report is answered after its commit, never before; what was stored once is never stored twice.
+
+mod batch;
+pub mod commit;
+pub mod window;
 
 use domain::{
     AppError,
     telemetry::{Series, SeriesQuery},
 };
+
+pub use commit::{Committed, Committer, Incoming, ReportPart};
 
 use crate::{Services, ViewerOf};
 

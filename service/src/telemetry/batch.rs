@@ -1,0 +1,519 @@
+//! One transaction of the group commit: sequences, reports, states, and the minutes to roll up.
+//!
+//! Each table is written by one statement that takes all its rows as one JSON parameter, on both
+//! engines. On SQLite this process is the only writer, so what it last wrote of a device is kept in
+//! memory; on PostgreSQL the rows are locked and read, because others may commit for the same device.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+use domain::{AppError, DeviceId, TimestampMs, device::StateMap, live::LiveEvent};
+use protocol::Scalar;
+use sea_orm::{
+    ColumnTrait, ConnectionTrait, DatabaseTransaction, DbBackend, DbErr, EntityTrait, QueryFilter,
+    QueryOrder, QuerySelect, Statement, TransactionTrait,
+};
+use serde_json::{Value, json};
+
+use super::{
+    commit::{Committed, Incoming, ReportPart},
+    window::{Seen, SequenceWindow},
+};
+use crate::{Services, events, internal, presence, state_cache::CachedState};
+
+const MINUTE_MS: i64 = 60_000;
+/// Devices whose last row is kept in memory; beyond it all are read again.
+const MAX_CACHED: usize = 65_536;
+/// A repeated sequence is compared with what is stored as long as retention surely kept it.
+const COMPARE_WITHIN_MS: i64 = 24 * 3_600_000;
+
+/// What is known of a device between commits.
+#[derive(Debug, Clone, Default)]
+struct Live {
+    ownership: i64,
+    window: SequenceWindow,
+    state: BTreeMap<String, (Scalar, TimestampMs)>,
+    last_report: Option<TimestampMs>,
+    last_received: Option<TimestampMs>,
+    skew_ms: Option<i64>,
+}
+
+/// What one batch did to one device.
+#[derive(Debug)]
+struct Touched {
+    id: i64,
+    uuid: DeviceId,
+    live: Live,
+    changed: StateMap,
+    measured_at: TimestampMs,
+    received_at: TimestampMs,
+    report_interval_ms: i64,
+    stored: bool,
+    duplicates: i64,
+    late: Option<events::LateReports>,
+    revision: u64,
+}
+
+/// Writes batches, and tells of them afterwards.
+pub(super) struct Writer {
+    services: Services,
+    known: HashMap<i64, Live>,
+    /// Open minutes that are already noted for their rollup.
+    noted: HashSet<(i64, i64)>,
+    committed: Vec<Touched>,
+}
+
+impl Writer {
+    pub(super) fn new(services: Services) -> Self {
+        Self {
+            services,
+            known: HashMap::new(),
+            noted: HashSet::new(),
+            committed: Vec::new(),
+        }
+    }
+
+    /// Whether the database answers at all.
+    pub(super) async fn is_reachable(&self) -> bool {
+        self.services.db.write.ping().await.is_ok()
+    }
+
+    /// Stores all of `messages` or, with an error, none.
+    pub(super) async fn write(
+        &mut self,
+        messages: &[&Incoming],
+    ) -> Result<Vec<Committed>, AppError> {
+        self.try_write(messages).await.map_err(|error| {
+            // What was kept may be ahead of what is stored.
+            self.known.clear();
+            self.noted.clear();
+            internal(error)
+        })
+    }
+
+    async fn try_write(&mut self, messages: &[&Incoming]) -> Result<Vec<Committed>, DbErr> {
+        let transaction = self.services.db.write.begin().await?;
+        let mut touched = self.load(&transaction, messages).await?;
+        let mut outcomes = Vec::with_capacity(messages.len());
+        let mut rows = Vec::new();
+        let mut minutes = HashSet::new();
+        let mut repeated = Vec::new();
+        for (at, message) in messages.iter().enumerate() {
+            let device = touched
+                .get_mut(&message.device.id)
+                .ok_or_else(|| DbErr::Custom("a device that was not loaded".to_owned()))?;
+            let outcome = device.take(message);
+            match outcome {
+                Committed::Stored => {
+                    for part in &message.reports {
+                        rows.push(report_row(part, message));
+                        if part
+                            .values
+                            .iter()
+                            .any(|(_, v)| matches!(v, Scalar::Number(_)))
+                        {
+                            let minute = part.at.0.div_euclid(MINUTE_MS) * MINUTE_MS;
+                            minutes.insert((part.component_id, minute));
+                        }
+                    }
+                }
+                Committed::Duplicate => repeated.push(at),
+                _ => {}
+            }
+            outcomes.push(outcome);
+        }
+        if !rows.is_empty() {
+            run(&transaction, REPORTS, Value::Array(rows)).await?;
+        }
+        let now = self.services.now();
+        minutes.retain(|minute| !self.noted.contains(minute));
+        if !minutes.is_empty() {
+            let rows: Vec<Value> = minutes.iter().map(|(c, m)| json!([c, m])).collect();
+            run(&transaction, DUE, Value::Array(rows)).await?;
+        }
+        for at in repeated {
+            if !is_stored(&transaction, messages[at], now).await? {
+                outcomes[at] = Committed::SequenceReused;
+            }
+        }
+        write_live(&transaction, &mut touched).await?;
+        transaction.commit().await?;
+        self.remember(touched, minutes, now);
+        Ok(outcomes)
+    }
+
+    /// The devices of these messages as they stand.
+    async fn load(
+        &mut self,
+        transaction: &DatabaseTransaction,
+        messages: &[&Incoming],
+    ) -> Result<HashMap<i64, Touched>, DbErr> {
+        let mut touched = HashMap::new();
+        let mut unknown = Vec::new();
+        let alone = transaction.get_database_backend() == DbBackend::Sqlite;
+        for message in messages {
+            touched.entry(message.device.id).or_insert_with(|| {
+                let known = self
+                    .known
+                    .get(&message.device.id)
+                    .filter(|live| alone && live.ownership == message.ownership);
+                if known.is_none() {
+                    unknown.push(message.device.id);
+                }
+                Touched::new(message, known.cloned().unwrap_or_default())
+            });
+        }
+        unknown.sort_unstable();
+        for ids in unknown.chunks(500) {
+            let mut query = entity::device_live::Entity::find()
+                .filter(entity::device_live::Column::DeviceId.is_in(ids.iter().copied()))
+                .order_by_asc(entity::device_live::Column::DeviceId);
+            if !alone {
+                query = query.lock_exclusive();
+            }
+            for row in query.all(transaction).await? {
+                if let Some(device) = touched.get_mut(&row.device_id) {
+                    device.live = Live::from(row);
+                }
+            }
+        }
+        Ok(touched)
+    }
+
+    fn remember(
+        &mut self,
+        touched: HashMap<i64, Touched>,
+        minutes: HashSet<(i64, i64)>,
+        now: TimestampMs,
+    ) {
+        let open = |minute: i64| minute + MINUTE_MS > now.0;
+        self.noted.retain(|(_, minute)| open(*minute));
+        self.noted
+            .extend(minutes.into_iter().filter(|(_, minute)| open(*minute)));
+        if self.known.len() > MAX_CACHED {
+            self.known.clear();
+        }
+        for device in touched.into_values() {
+            self.known.insert(device.id, device.live.clone());
+            if device.stored {
+                self.committed.push(device);
+            }
+        }
+    }
+
+    /// Tells of what was committed: cache, deadlines, live bus. None of it can undo the commit.
+    pub(super) async fn publish(&mut self) {
+        let committed = std::mem::take(&mut self.committed);
+        if committed.is_empty() {
+            return;
+        }
+        let states = committed.iter().map(|d| (d.uuid, d.cached())).collect();
+        if let Err(error) = self.services.cache.put(states).await {
+            tracing::warn!(%error, "the state cache did not take {} states", committed.len());
+        }
+        let alive: Vec<_> = committed
+            .iter()
+            .map(|d| (d.uuid, d.received_at, d.report_interval_ms))
+            .collect();
+        if let Err(error) = presence::alive(&self.services, &alive).await {
+            tracing::warn!(%error, "deadlines were not moved for {} devices", alive.len());
+        }
+        for device in &committed {
+            if let Some(late) = device.late {
+                events::late(&self.services, device.id, device.uuid, late).await;
+            }
+        }
+        let events = committed
+            .into_iter()
+            .filter(|d| !d.changed.is_empty())
+            .map(|device| LiveEvent::State {
+                device: device.uuid,
+                revision: device.revision,
+                at: device.measured_at,
+                received_at: device.received_at,
+                changed: device.changed,
+            })
+            .collect();
+        self.services.bus.publish(events).await;
+    }
+}
+
+impl Touched {
+    fn new(message: &Incoming, live: Live) -> Self {
+        Self {
+            id: message.device.id,
+            uuid: message.device.uuid,
+            live,
+            changed: StateMap::new(),
+            measured_at: TimestampMs(0),
+            received_at: message.received_at,
+            report_interval_ms: message.report_interval_ms,
+            stored: false,
+            duplicates: 0,
+            late: None,
+            revision: 0,
+        }
+    }
+
+    /// Notes the sequence and, where it is new, merges what the message reports into the state.
+    fn take(&mut self, message: &Incoming) -> Committed {
+        if message.ownership < self.live.ownership {
+            return Committed::OwnershipEnded;
+        }
+        if message.ownership > self.live.ownership {
+            // A new secret starts the sequences again, and the former owner's state is not the new one's.
+            self.live = Live {
+                ownership: message.ownership,
+                ..Live::default()
+            };
+        }
+        match self.live.window.note(message.sequence.0) {
+            Seen::TooOld => return Committed::SequenceTooOld,
+            Seen::Before => {
+                self.duplicates += 1;
+                return Committed::Duplicate;
+            }
+            Seen::New => {}
+        }
+        self.stored = true;
+        self.received_at = self.received_at.max(message.received_at);
+        self.report_interval_ms = message.report_interval_ms;
+        self.live.last_received = Some(self.received_at);
+        if let Some(sent_at) = message.sent_at {
+            self.live.skew_ms = Some(sent_at.since(message.received_at));
+        }
+        for (key, value) in &message.state {
+            self.merge(key.clone(), value.clone(), message.received_at);
+        }
+        for part in &message.reports {
+            self.live.last_report = self.live.last_report.max(Some(part.at));
+            if part.late {
+                self.late = Some(events::LateReports::with(self.late, part.at));
+            }
+            if let Some(status) = &part.status {
+                let value = Scalar::Text(storable(status));
+                self.merge(part.key.to_string(), value, part.at);
+            }
+            for (name, value) in &part.values {
+                let value = match value {
+                    Scalar::Text(text) => Scalar::Text(storable(text)),
+                    other => other.clone(),
+                };
+                self.merge(format!("{}_{name}", part.key), value, part.at);
+            }
+        }
+        Committed::Stored
+    }
+
+    fn merge(&mut self, key: String, value: Scalar, at: TimestampMs) {
+        if self
+            .live
+            .state
+            .get(&key)
+            .is_some_and(|(_, known)| *known > at)
+        {
+            return;
+        }
+        self.measured_at = self.measured_at.max(at);
+        self.changed.insert(key.clone(), value.clone());
+        self.live.state.insert(key, (value, at));
+    }
+
+    fn cached(&self) -> CachedState {
+        let state = &self.live.state;
+        CachedState {
+            revision: self.revision,
+            state: state
+                .iter()
+                .map(|(k, (v, _))| (k.clone(), v.clone()))
+                .collect(),
+            state_at: state.iter().map(|(k, (_, at))| (k.clone(), *at)).collect(),
+        }
+    }
+
+    fn row(&self) -> Value {
+        json!({
+            "d": self.id,
+            "o": self.live.ownership,
+            "h": self.live.window.high(),
+            "b": hex::encode(self.live.window.bits()),
+            "s": self.live.state,
+            "r": i64::from(self.stored),
+            "m": self.live.last_report,
+            "c": self.live.last_received,
+            "k": self.live.skew_ms,
+            "n": self.duplicates,
+        })
+    }
+}
+
+impl From<entity::device_live::Model> for Live {
+    fn from(row: entity::device_live::Model) -> Self {
+        Self {
+            ownership: row.ownership,
+            window: SequenceWindow::from_parts(row.sequence_high, &row.sequence_bits),
+            state: serde_json::from_value(row.state).unwrap_or_default(),
+            last_report: row.last_report_ms.map(TimestampMs),
+            last_received: row.last_received_ms.map(TimestampMs),
+            skew_ms: row.clock_skew_ms,
+        }
+    }
+}
+
+/// One statement in the dialects of both engines; its only parameter is a JSON array.
+struct Sql {
+    sqlite: &'static str,
+    postgres: &'static str,
+}
+
+const REPORTS: Sql = Sql {
+    sqlite: "INSERT OR IGNORE INTO report \
+        (component_id, at_ms, sequence, received_ms, late, status, readings) \
+        SELECT value->>0, value->>1, value->>2, value->>3, value->>4, value->>5, value->6 \
+        FROM json_each(?)",
+    postgres: "INSERT INTO report \
+        (component_id, at_ms, sequence, received_ms, late, status, readings) \
+        SELECT (v->>0)::bigint, (v->>1)::bigint, (v->>2)::bigint, (v->>3)::bigint, \
+        (v->>4)::boolean, v->>5, v->6 FROM jsonb_array_elements($1) v ON CONFLICT DO NOTHING",
+};
+
+const DUE: Sql = Sql {
+    sqlite: "INSERT OR IGNORE INTO rollup_due (component_id, bucket_ms) \
+        SELECT value->>0, value->>1 FROM json_each(?)",
+    postgres: "INSERT INTO rollup_due (component_id, bucket_ms) \
+        SELECT (v->>0)::bigint, (v->>1)::bigint FROM jsonb_array_elements($1) v \
+        ON CONFLICT DO NOTHING",
+};
+
+/// `excluded.revision` tells whether anything was stored, or only duplicates counted.
+const LIVE: Sql = Sql {
+    sqlite: "INSERT INTO device_live (device_id, ownership, sequence_high, sequence_bits, state, \
+        revision, last_report_ms, last_received_ms, clock_skew_ms, duplicates, refused_recently) \
+        SELECT value->>'d', value->>'o', value->>'h', unhex(value->>'b'), value->'s', \
+        value->>'r', value->>'m', value->>'c', value->>'k', value->>'n', 0 \
+        FROM json_each(?) WHERE true \
+        ON CONFLICT (device_id) DO UPDATE SET ownership = excluded.ownership, \
+        sequence_high = excluded.sequence_high, sequence_bits = excluded.sequence_bits, \
+        state = excluded.state, revision = device_live.revision + excluded.revision, \
+        last_report_ms = excluded.last_report_ms, last_received_ms = excluded.last_received_ms, \
+        clock_skew_ms = excluded.clock_skew_ms, \
+        duplicates = device_live.duplicates + excluded.duplicates, \
+        refused_recently = CASE excluded.revision WHEN 1 THEN 0 \
+        ELSE device_live.refused_recently END \
+        RETURNING device_id, revision",
+    postgres: "INSERT INTO device_live (device_id, ownership, sequence_high, sequence_bits, state, \
+        revision, last_report_ms, last_received_ms, clock_skew_ms, duplicates, refused_recently) \
+        SELECT d, o, h, decode(b, 'hex'), s, r, m, c, k, n, 0 FROM jsonb_to_recordset($1) \
+        AS v(d bigint, o bigint, h bigint, b text, s jsonb, r bigint, m bigint, c bigint, \
+        k bigint, n bigint) ORDER BY d \
+        ON CONFLICT (device_id) DO UPDATE SET ownership = excluded.ownership, \
+        sequence_high = excluded.sequence_high, sequence_bits = excluded.sequence_bits, \
+        state = excluded.state, revision = device_live.revision + excluded.revision, \
+        last_report_ms = excluded.last_report_ms, last_received_ms = excluded.last_received_ms, \
+        clock_skew_ms = excluded.clock_skew_ms, \
+        duplicates = device_live.duplicates + excluded.duplicates, \
+        refused_recently = CASE excluded.revision WHEN 1 THEN 0 \
+        ELSE device_live.refused_recently END \
+        RETURNING device_id, revision",
+};
+
+fn statement(transaction: &DatabaseTransaction, sql: &Sql, rows: Value) -> Statement {
+    let backend = transaction.get_database_backend();
+    match backend {
+        DbBackend::Sqlite => {
+            Statement::from_sql_and_values(backend, sql.sqlite, [rows.to_string().into()])
+        }
+        _ => Statement::from_sql_and_values(backend, sql.postgres, [rows.into()]),
+    }
+}
+
+async fn run(transaction: &DatabaseTransaction, sql: Sql, rows: Value) -> Result<(), DbErr> {
+    let statement = statement(transaction, &sql, rows);
+    transaction.execute_raw(statement).await.map(|_| ())
+}
+
+async fn write_live(
+    transaction: &DatabaseTransaction,
+    touched: &mut HashMap<i64, Touched>,
+) -> Result<(), DbErr> {
+    let rows = touched
+        .values()
+        .filter(|device| device.stored || device.duplicates > 0)
+        .map(Touched::row)
+        .collect::<Vec<_>>();
+    if rows.is_empty() {
+        return Ok(());
+    }
+    let statement = statement(transaction, &LIVE, Value::Array(rows));
+    for row in transaction.query_all_raw(statement).await? {
+        let id: i64 = row.try_get_by_index(0)?;
+        let revision: i64 = row.try_get_by_index(1)?;
+        if let Some(device) = touched.get_mut(&id) {
+            device.revision = u64::try_from(revision).unwrap_or_default();
+        }
+    }
+    Ok(())
+}
+
+fn report_row(part: &ReportPart, message: &Incoming) -> Value {
+    let readings: serde_json::Map<String, Value> = part
+        .values
+        .iter()
+        .map(|(name, value)| {
+            let value = match value {
+                Scalar::Bool(truth) => Value::Bool(*truth),
+                Scalar::Number(number) => json!(number),
+                Scalar::Text(text) => Value::String(storable(text)),
+            };
+            (name.clone(), value)
+        })
+        .collect();
+    json!([
+        part.component_id,
+        part.at,
+        message.sequence,
+        message.received_at,
+        part.late,
+        part.status.as_deref().map(storable),
+        readings,
+    ])
+}
+
+/// PostgreSQL keeps no U+0000 in texts; both engines keep the same.
+fn storable(text: &str) -> String {
+    text.replace('\0', "\u{fffd}")
+}
+
+/// Whether what `message` reports is what is stored under its sequence.
+async fn is_stored(
+    transaction: &DatabaseTransaction,
+    message: &Incoming,
+    now: TimestampMs,
+) -> Result<bool, DbErr> {
+    let Some(part) = message.reports.first() else {
+        return Ok(true);
+    };
+    if now.since(part.at) > COMPARE_WITHIN_MS {
+        return Ok(true);
+    }
+    let sequence = i64::try_from(message.sequence.0).unwrap_or(i64::MAX);
+    let row = entity::report::Entity::find_by_id((part.component_id, part.at.0, sequence))
+        .one(transaction)
+        .await?;
+    let expected = report_row(part, message);
+    Ok(row.is_some_and(|row| {
+        json!(row.status) == expected[5] && same_readings(&row.readings, &expected[6])
+    }))
+}
+
+/// Numbers compare as numbers: PostgreSQL gives `25` for `25.0`.
+fn same_readings(a: &Value, b: &Value) -> bool {
+    match (a, b) {
+        (Value::Object(a), Value::Object(b)) => {
+            a.len() == b.len()
+                && a.iter()
+                    .all(|(key, value)| b.get(key).is_some_and(|other| same_readings(value, other)))
+        }
+        (Value::Number(a), Value::Number(b)) => a.as_f64() == b.as_f64(),
+        _ => a == b,
+    }
+}

@@ -1,0 +1,197 @@
+//! The group commit: every report of every device goes through one task, many in one transaction.
+//!
+//! A commit starts as soon as the last one ended, with all that came meanwhile: alone a report waits
+//! for one disk flush, under load a thousand share one. The queue is bounded: when it is full, senders
+//! wait, and with them their devices.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicU64, Ordering},
+};
+
+use domain::{AppError, TimestampMs, device::StateMap};
+use protocol::{ComponentKey, Scalar, Sequence};
+use tokio::{
+    sync::{mpsc, oneshot},
+    task::JoinHandle,
+};
+
+use super::batch::Writer;
+use crate::{Services, accounts::actor::DeviceRef};
+
+/// Messages that may wait for a commit.
+const QUEUE: usize = 8_192;
+/// Messages in one transaction.
+const MAX_BATCH: usize = 2_048;
+
+/// A verified message of a device: its place in the order, and what it reports.
+#[derive(Debug, Clone)]
+pub struct Incoming {
+    /// Who sent it.
+    pub device: DeviceRef,
+    /// The ownership whose secret signed it.
+    pub ownership: i64,
+    /// Its place in the device's order.
+    pub sequence: Sequence,
+    /// When it was handed to MQTT, as the device says.
+    pub sent_at: Option<TimestampMs>,
+    /// When it was received.
+    pub received_at: TimestampMs,
+    /// How often the device should report, in milliseconds: its next deadline follows from it.
+    pub report_interval_ms: i64,
+    /// What it reports; empty where only the sequence is to be noted.
+    pub reports: Vec<ReportPart>,
+    /// The server's own keys of the state, such as `ota_status`, that it changes.
+    pub state: StateMap,
+}
+
+/// One report of one component.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ReportPart {
+    /// The component.
+    pub component_id: i64,
+    /// Its key, for the state.
+    pub key: ComponentKey,
+    /// When it was measured.
+    pub at: TimestampMs,
+    /// Whether it is late data.
+    pub late: bool,
+    /// An actuator's state.
+    pub status: Option<String>,
+    /// Its readings.
+    pub values: Vec<(String, Scalar)>,
+}
+
+/// What became of a message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Committed {
+    /// It is durable.
+    Stored,
+    /// It was durable before.
+    Duplicate,
+    /// Another message had this sequence.
+    SequenceReused,
+    /// Its sequence is too far below the highest.
+    SequenceTooOld,
+    /// Its ownership has ended meanwhile.
+    OwnershipEnded,
+}
+
+/// What the committer did so far.
+#[derive(Debug, Default)]
+pub struct CommitCounters {
+    /// Messages stored.
+    pub stored: AtomicU64,
+    /// Messages that came again.
+    pub duplicates: AtomicU64,
+    /// Transactions.
+    pub commits: AtomicU64,
+    /// Microseconds spent in them.
+    pub commit_micros: AtomicU64,
+    /// Messages that could not be stored and were left to the sender.
+    pub failed: AtomicU64,
+}
+
+pub(super) struct Waiting {
+    pub message: Incoming,
+    pub answer: oneshot::Sender<Result<Committed, AppError>>,
+}
+
+/// The way to the committer; cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Committer {
+    queue: mpsc::Sender<Waiting>,
+    counters: Arc<CommitCounters>,
+}
+
+impl std::fmt::Debug for Waiting {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.message.fmt(f)
+    }
+}
+
+impl Committer {
+    /// Starts the committer. It ends, having committed everything, when the last clone is dropped.
+    pub fn start(services: Services) -> (Self, JoinHandle<()>) {
+        let (queue, inbox) = mpsc::channel(QUEUE);
+        let counters = Arc::new(CommitCounters::default());
+        let task = tokio::spawn(run(services, inbox, counters.clone()));
+        (Self { queue, counters }, task)
+    }
+
+    /// Stores a message; returns when it is durable, or with an error when it is not and the sender
+    /// must keep it. Waits while the queue is full.
+    pub async fn submit(&self, message: Incoming) -> Result<Committed, AppError> {
+        let (answer, result) = oneshot::channel();
+        self.queue
+            .send(Waiting { message, answer })
+            .await
+            .map_err(|_| AppError::Unavailable)?;
+        result.await.map_err(|_| AppError::Unavailable)?
+    }
+
+    /// What it did so far.
+    pub fn counters(&self) -> &CommitCounters {
+        &self.counters
+    }
+
+    /// Messages that wait for a commit now.
+    pub fn waiting(&self) -> usize {
+        self.queue.max_capacity() - self.queue.capacity()
+    }
+}
+
+async fn run(
+    services: Services,
+    mut inbox: mpsc::Receiver<Waiting>,
+    counters: Arc<CommitCounters>,
+) {
+    let mut writer = Writer::new(services);
+    let mut batch = Vec::with_capacity(MAX_BATCH);
+    while inbox.recv_many(&mut batch, MAX_BATCH).await > 0 {
+        let started = std::time::Instant::now();
+        commit(&mut writer, &mut batch, &counters).await;
+        let micros = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);
+        counters.commits.fetch_add(1, Ordering::Relaxed);
+        counters.commit_micros.fetch_add(micros, Ordering::Relaxed);
+    }
+}
+
+/// Commits a batch and answers it. Where it fails, each message is tried alone, so that one that the
+/// database refuses does not hold up the others.
+async fn commit(writer: &mut Writer, batch: &mut Vec<Waiting>, counters: &CommitCounters) {
+    let messages: Vec<&Incoming> = batch.iter().map(|w| &w.message).collect();
+    match writer.write(&messages).await {
+        Ok(written) => {
+            for (waiting, outcome) in batch.drain(..).zip(written) {
+                answer(waiting, Ok(outcome), counters);
+            }
+        }
+        Err(_) if batch.len() > 1 && writer.is_reachable().await => {
+            for waiting in batch.drain(..) {
+                let outcome = writer
+                    .write(&[&waiting.message])
+                    .await
+                    .map(|written| written[0]);
+                answer(waiting, outcome, counters);
+            }
+        }
+        Err(error) => {
+            for waiting in batch.drain(..) {
+                answer(waiting, Err(error.clone()), counters);
+            }
+        }
+    }
+    writer.publish().await;
+}
+
+fn answer(waiting: Waiting, outcome: Result<Committed, AppError>, counters: &CommitCounters) {
+    let counter = match outcome {
+        Ok(Committed::Stored) => &counters.stored,
+        Ok(_) => &counters.duplicates,
+        Err(_) => &counters.failed,
+    };
+    counter.fetch_add(1, Ordering::Relaxed);
+    // The sender may have gone; then the device sends again and it is a duplicate.
+    let _ = waiting.answer.send(outcome);
+}
