@@ -1,1 +1,328 @@
-fn main() {}
+//! `madang-agent`: enrols this machine and reports for it.
+
+use std::{io::Write as _, path::PathBuf, process::ExitCode, time::Duration};
+
+use agent::{
+    device::{self, Settings, Status},
+    enroll::{self, Progress},
+    folder::Folder,
+    machine::{self, Machine},
+    simulate,
+    store::Store,
+};
+use anyhow::{Context as _, bail};
+use clap::{Parser, Subcommand};
+use protocol::enroll::{CaHash, ClaimLink};
+use serde::Deserialize;
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+
+#[derive(Debug, Parser)]
+#[command(
+    name = "madang-agent",
+    version,
+    about = "Reports for this machine to a Madang site"
+)]
+struct Arguments {
+    /// Where the key, the credentials and unsent reports are kept.
+    #[arg(long, env = "MADANG_AGENT_STATE", global = true)]
+    state: Option<PathBuf>,
+    /// A TOML file with `state`, `report_interval_s`, `max_reports`, `simulate`.
+    #[arg(long, env = "MADANG_AGENT_CONFIG", global = true)]
+    config: Option<PathBuf>,
+    #[command(subcommand)]
+    action: Action,
+}
+
+#[derive(Debug, Subcommand)]
+enum Action {
+    /// Enrols this machine with a claim link, or with server, code and authority, and waits for the claim.
+    Enroll {
+        /// The claim link of the QR code.
+        link: Option<String>,
+        /// The server's address: `https://host:port`.
+        #[arg(long, requires_all = ["code", "ca_hash"], conflicts_with = "link")]
+        server: Option<String>,
+        /// The serial number that was pre-registered; this machine's own where left out.
+        #[arg(long)]
+        serial: Option<String>,
+        /// The enrolment code.
+        #[arg(long, env = "MADANG_ENROLLMENT_CODE", hide_env_values = true)]
+        code: Option<String>,
+        /// SHA-256 of the site's CA certificate, as the pre-registration page shows it.
+        #[arg(long)]
+        ca_hash: Option<String>,
+        /// Ends once the certificate is there, without waiting for an owner.
+        #[arg(long)]
+        no_wait: bool,
+    },
+    /// Reports until it is stopped.
+    Run {
+        /// Component types to simulate, such as `led,dht22`; with `!` behind it one fails every command.
+        #[arg(long, value_delimiter = ',')]
+        simulate: Vec<String>,
+        /// Seconds between two reports, instead of the server's.
+        #[arg(long)]
+        report_interval: Option<f64>,
+    },
+    /// Shows what this folder is enrolled as and what it holds; not while it runs.
+    Status,
+    /// Prints the serial number to pre-register this machine with.
+    Serial,
+    /// Runs many simulated devices in one process, from a site's manifest.
+    Simulate {
+        /// The manifest that `madang seed demo` writes.
+        #[arg(long)]
+        manifest: PathBuf,
+        /// Seconds between two reports, instead of the server's.
+        #[arg(long)]
+        report_interval: Option<f64>,
+    },
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct ConfigFile {
+    state: Option<PathBuf>,
+    report_interval_s: Option<f64>,
+    max_reports: Option<u64>,
+    simulate: Vec<String>,
+}
+
+fn main() -> ExitCode {
+    tracing_subscriber::fmt()
+        .with_env_filter(
+            tracing_subscriber::EnvFilter::try_from_default_env()
+                .unwrap_or_else(|_| "info,rumqttc=warn".into()),
+        )
+        .with_writer(std::io::stderr)
+        .init();
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let arguments = Arguments::parse();
+    let ran = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .context("starting")
+        .and_then(|runtime| runtime.block_on(act(arguments)));
+    match ran {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            tracing::error!("{error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn act(arguments: Arguments) -> anyhow::Result<()> {
+    let config = read_config(arguments.config.as_deref())?;
+    let state = match arguments.state.or_else(|| config.state.clone()) {
+        Some(state) => state,
+        None => default_state()?,
+    };
+    match arguments.action {
+        Action::Enroll {
+            link,
+            server,
+            serial,
+            code,
+            ca_hash,
+            no_wait,
+        } => {
+            let link = match link {
+                Some(link) => link.parse().context("the claim link")?,
+                None => typed_link(server, serial, code, ca_hash)?,
+            };
+            enroll_here(&Folder::open(&state)?, &link, no_wait).await
+        }
+        Action::Run {
+            simulate,
+            report_interval,
+        } => {
+            let simulate = simulate.into_iter().chain(config.simulate).collect();
+            let settings = settings(
+                report_interval.or(config.report_interval_s),
+                config.max_reports,
+            )?;
+            let folder = Folder::open(&state)?;
+            let status = watch::Sender::new(Status::default());
+            let hardware = Box::new(Machine { simulate });
+            Ok(device::run(folder, hardware, settings, status, until_signal()).await?)
+        }
+        Action::Status => show_status(&Folder::open(&state)?),
+        Action::Serial => say(&machine::serial().context("this machine tells no serial number")?),
+        Action::Simulate {
+            manifest,
+            report_interval,
+        } => {
+            let settings = settings(
+                report_interval.or(config.report_interval_s),
+                config.max_reports,
+            )?;
+            Ok(simulate::run(&manifest, settings, until_signal()).await?)
+        }
+    }
+}
+
+fn read_config(path: Option<&std::path::Path>) -> anyhow::Result<ConfigFile> {
+    let Some(path) = path else {
+        return Ok(ConfigFile::default());
+    };
+    let text = std::fs::read_to_string(path).with_context(|| path.display().to_string())?;
+    toml::from_str(&text).with_context(|| path.display().to_string())
+}
+
+fn settings(report_interval_s: Option<f64>, max_reports: Option<u64>) -> anyhow::Result<Settings> {
+    let mut settings = Settings::default();
+    if let Some(seconds) = report_interval_s {
+        let interval = Duration::try_from_secs_f64(seconds).context("the report interval")?;
+        if interval < Duration::from_secs(1) {
+            bail!("the report interval is at least one second");
+        }
+        settings.report_interval = Some(interval);
+    }
+    settings.max_reports = max_reports.unwrap_or(settings.max_reports).max(500);
+    Ok(settings)
+}
+
+/// The system's place for an administrator, the person's own otherwise.
+fn default_state() -> anyhow::Result<PathBuf> {
+    let system = PathBuf::from("/var/lib/madang-agent");
+    let home = std::env::var_os("HOME").map(PathBuf::from);
+    if std::env::var_os("USER").is_some_and(|user| user == "root")
+        || home.as_deref() == Some(std::path::Path::new("/root"))
+        || system.join("site.json").exists()
+    {
+        return Ok(system);
+    }
+    if let Some(state) = std::env::var_os("XDG_STATE_HOME") {
+        return Ok(PathBuf::from(state).join("madang-agent"));
+    }
+    let home = home.context("no home folder: say --state")?;
+    Ok(home.join(".local/state/madang-agent"))
+}
+
+fn typed_link(
+    server: Option<String>,
+    serial: Option<String>,
+    code: Option<String>,
+    ca_hash: Option<String>,
+) -> anyhow::Result<ClaimLink> {
+    let (Some(server), Some(code), Some(ca_hash)) = (server, code, ca_hash) else {
+        bail!("give the claim link, or --server, --code and --ca-hash");
+    };
+    if !server.starts_with("https://") {
+        bail!("the server's address begins with https://");
+    }
+    let serial = serial
+        .or_else(machine::serial)
+        .context("this machine tells no serial number: say --serial")?;
+    let ca_hash: CaHash = ca_hash
+        .parse()
+        .ok()
+        .context("--ca-hash is 64 hexadecimal digits")?;
+    Ok(ClaimLink {
+        origin: server.trim_end_matches('/').to_owned(),
+        serial,
+        code: code.parse()?,
+        ca_hash,
+    })
+}
+
+async fn enroll_here(folder: &Folder, link: &ClaimLink, no_wait: bool) -> anyhow::Result<()> {
+    let mut site = enroll::begin(folder, link)?;
+    if no_wait {
+        let answer = enroll::ask(folder, &mut site).await?;
+        let (enroll::Answer::Complete(credentials) | enroll::Answer::Waiting(credentials, _)) =
+            answer;
+        return say(&format!("enrolled as {}", credentials.device_uuid));
+    }
+    let stop = until_signal();
+    let mut told = false;
+    let credentials = enroll::until_claimed(folder, &mut site, &stop, |progress| {
+        let words = match progress {
+            Progress::Waiting(_) if told => return,
+            Progress::Waiting(credentials) => {
+                told = true;
+                format!(
+                    "enrolled as {}. To become its owner, sign in and open\n  {link}\nWaiting for that; \
+                     Ctrl-C is safe, run it again to go on.",
+                    credentials.device_uuid
+                )
+            }
+            Progress::Retrying(reason, pause) => {
+                format!("{reason}; again in {} s", pause.as_secs())
+            }
+        };
+        let _ = say(&words);
+    })
+    .await?;
+    say(&format!(
+        "claimed as {}. Start reporting with: madang-agent run",
+        credentials.device_uuid
+    ))
+}
+
+fn show_status(folder: &Folder) -> anyhow::Result<()> {
+    let Some(site) = folder.site()? else {
+        return say("not enrolled");
+    };
+    say(&format!(
+        "site      {}\nserial    {}",
+        site.origin, site.serial
+    ))?;
+    let Some(credentials) = site.credentials else {
+        return say("enrolment has begun; run `madang-agent enroll` again to go on");
+    };
+    say(&format!("device    {}", credentials.device_uuid))?;
+    match &credentials.ownership {
+        Some(claimed) => {
+            let keys: Vec<_> = claimed
+                .components
+                .iter()
+                .map(|c| c.component_key.as_str())
+                .collect();
+            say(&format!(
+                "owner     {}\nreports   {}",
+                claimed.user_email,
+                keys.join(", ")
+            ))?;
+        }
+        None => say("owner     none yet")?,
+    }
+    match Store::open(&folder.store_path(), u64::MAX).and_then(|store| store.held()) {
+        Ok(held) => say(&format!(
+            "unsent    {} reports, {} messages without an answer, {} given up for lack of room",
+            held.reports, held.messages, held.dropped
+        )),
+        Err(_) => say("running   yes (its store is in use)"),
+    }
+}
+
+/// Cancelled by Ctrl-C and by the service manager.
+fn until_signal() -> CancellationToken {
+    let stop = CancellationToken::new();
+    let told = stop.clone();
+    tokio::spawn(async move {
+        #[cfg(unix)]
+        {
+            use tokio::signal::unix::{SignalKind, signal};
+            if let Ok(mut terminated) = signal(SignalKind::terminate()) {
+                tokio::select! {
+                    _ = tokio::signal::ctrl_c() => {}
+                    _ = terminated.recv() => {}
+                }
+            } else {
+                let _ = tokio::signal::ctrl_c().await;
+            }
+        }
+        #[cfg(not(unix))]
+        let _ = tokio::signal::ctrl_c().await;
+        told.cancel();
+    });
+    stop
+}
+
+fn say(words: &str) -> anyhow::Result<()> {
+    writeln!(std::io::stdout().lock(), "{words}").context("standard output")
+}

@@ -1,0 +1,139 @@
+//! What a device measures and acts with: one driver for each attached component.
+
+pub mod simulated;
+pub mod system;
+
+use std::{collections::BTreeMap, time::Duration};
+
+use protocol::{
+    ComponentKey, Scalar, ValueName,
+    identity::{ComponentSpec, Identity, Versions},
+};
+use serde_json::{Map, Value};
+
+/// What a component reads or is.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Reading {
+    /// An actuator's state.
+    pub status: Option<String>,
+    /// Readings by name.
+    pub values: BTreeMap<ValueName, Scalar>,
+}
+
+impl Reading {
+    /// A state.
+    pub fn status(status: &str) -> Self {
+        Self {
+            status: Some(status.to_owned()),
+            values: BTreeMap::new(),
+        }
+    }
+
+    /// Numbers by name; a name outside the contract is left out, as is what is not finite.
+    pub fn numbers<const N: usize>(numbers: [(&str, f64); N]) -> Self {
+        let values = numbers
+            .into_iter()
+            .filter(|(_, number)| number.is_finite())
+            .filter_map(|(name, number)| Some((name.parse().ok()?, Scalar::Number(number))))
+            .collect();
+        Self {
+            status: None,
+            values,
+        }
+    }
+}
+
+/// A command under way.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Job {
+    /// How long each step takes, and how far it comes, in percent.
+    pub steps: Vec<(Duration, u8)>,
+    /// What was asked for.
+    pub wanted: String,
+}
+
+/// Why a component does not do what it is told.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ActError {
+    /// It was not tried: the component cannot do such a thing.
+    #[error("{0}")]
+    Rejected(String),
+    /// It was tried, without success.
+    #[error("{0}")]
+    Failed(String),
+}
+
+/// One component's driver.
+pub trait Driver: Send {
+    /// Looks once a second, for what is a mean or a peak of the interval.
+    fn sample(&mut self) {}
+
+    /// What to report now; `None` where there is nothing to say.
+    fn read(&mut self) -> Option<Reading>;
+
+    /// Begins what `set` asks for.
+    fn begin(&mut self, arguments: &Map<String, Value>) -> Result<Job, ActError> {
+        let _ = arguments;
+        Err(ActError::Rejected("not_an_actuator".to_owned()))
+    }
+
+    /// Ends what was begun; gives the new state.
+    fn finish(&mut self, job: &Job) -> Result<Value, ActError> {
+        let _ = job;
+        Err(ActError::Rejected("not_an_actuator".to_owned()))
+    }
+}
+
+/// The machine that a device stands on, real or simulated.
+pub trait Hardware: Send {
+    /// The driver of a component; `None` where this machine has none for it.
+    fn driver(&mut self, component: &ComponentSpec) -> Option<Box<dyn Driver>>;
+
+    /// Addresses, storage and versions, for the identity.
+    fn describe(&self) -> Description;
+
+    /// Whether this device may speak now: a simulated one may fall silent.
+    fn is_silent(&mut self) -> bool {
+        false
+    }
+}
+
+/// What a machine says of itself.
+#[derive(Debug, Clone, Default)]
+pub struct Description {
+    /// Its network interfaces' addresses.
+    pub macs: Vec<String>,
+    /// Its storage's serial number.
+    pub storage_id: Option<String>,
+    /// What runs there.
+    pub versions: Versions,
+}
+
+impl Description {
+    /// The identity of a device on this machine.
+    pub fn identity(self, device: protocol::DeviceId, serial: &str) -> Identity {
+        Identity {
+            device_uuid: device,
+            cpu_serial: serial.to_owned(),
+            macs: self.macs,
+            storage_id: self.storage_id,
+            versions: self.versions,
+        }
+    }
+}
+
+/// The drivers of a device by component.
+pub type Drivers = BTreeMap<ComponentKey, Box<dyn Driver>>;
+
+/// The drivers for these components, of those that the machine has.
+pub fn load(hardware: &mut dyn Hardware, components: &[ComponentSpec]) -> Drivers {
+    let mut drivers = Drivers::new();
+    for component in components {
+        if let Some(driver) = hardware.driver(component) {
+            drivers.insert(component.component_key.clone(), driver);
+        } else {
+            tracing::info!(component = %component.component_key, "no driver for {}", component.component_type);
+        }
+    }
+    drivers
+}

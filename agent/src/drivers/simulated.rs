@@ -1,0 +1,217 @@
+//! Simulated components: any machine can show control, and a demo site has a weather of its own.
+//!
+//! Signals are functions of the time and a seed, smooth and bounded, so that a chart looks like the
+//! thing it stands for and a value can be told for any moment.
+
+use std::time::Duration;
+
+use serde_json::{Map, Value, json};
+
+use super::{ActError, Driver, Job, Reading, system::tenth};
+use crate::now;
+
+/// The simulated driver of a component type; `stuck` actuators take commands and fail.
+pub fn driver(kind: &str, seed: u64, stuck: bool) -> Option<Box<dyn Driver>> {
+    let steps = match kind {
+        "led" | "relay" => vec![(Duration::from_millis(150), 100)],
+        "pump" | "fan" => (1..=4)
+            .map(|n| (Duration::from_millis(400), n * 25))
+            .collect(),
+        _ => return Signal::of(kind, seed).map(|signal| Box::new(signal) as Box<dyn Driver>),
+    };
+    Some(Box::new(Switch {
+        on: false,
+        steps,
+        stuck,
+    }))
+}
+
+/// Something that is `ON` or `OFF`.
+struct Switch {
+    on: bool,
+    steps: Vec<(Duration, u8)>,
+    stuck: bool,
+}
+
+impl Switch {
+    fn state(&self) -> &'static str {
+        if self.on { "ON" } else { "OFF" }
+    }
+}
+
+impl Driver for Switch {
+    fn read(&mut self) -> Option<Reading> {
+        Some(Reading::status(self.state()))
+    }
+
+    fn begin(&mut self, arguments: &Map<String, Value>) -> Result<Job, ActError> {
+        match arguments.get("status").and_then(Value::as_str) {
+            Some(wanted @ ("ON" | "OFF")) => Ok(Job {
+                steps: self.steps.clone(),
+                wanted: wanted.to_owned(),
+            }),
+            _ => Err(ActError::Rejected(
+                "unsupported_value: `status` is ON or OFF".to_owned(),
+            )),
+        }
+    }
+
+    fn finish(&mut self, job: &Job) -> Result<Value, ActError> {
+        if self.stuck {
+            return Err(ActError::Failed("the relay did not answer".to_owned()));
+        }
+        self.on = job.wanted == "ON";
+        Ok(json!({ "state": self.state() }))
+    }
+}
+
+/// What a simulated component measures.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Climate,
+    Cpu,
+    Memory,
+    Disk,
+    Network,
+    Temperature,
+    Uptime,
+}
+
+struct Signal {
+    kind: Kind,
+    seed: u64,
+    started_ms: i64,
+}
+
+impl Signal {
+    fn of(kind: &str, seed: u64) -> Option<Self> {
+        let kind = match kind {
+            "dht22" => Kind::Climate,
+            "cpu" => Kind::Cpu,
+            "memory" => Kind::Memory,
+            "disk" => Kind::Disk,
+            "network" => Kind::Network,
+            "temperature" => Kind::Temperature,
+            "uptime" => Kind::Uptime,
+            _ => return None,
+        };
+        Some(Self {
+            kind,
+            seed,
+            started_ms: now().0,
+        })
+    }
+}
+
+impl Driver for Signal {
+    fn read(&mut self) -> Option<Reading> {
+        let at = now().0;
+        let wave = Wave {
+            at,
+            seed: self.seed,
+        };
+        let gib = 1024.0 * 1024.0 * 1024.0;
+        Some(match self.kind {
+            Kind::Climate => Reading::numbers([
+                (
+                    "temp",
+                    tenth(21.0 + 4.0 * wave.day() + 0.8 * wave.noise(600_000)),
+                ),
+                (
+                    "humidity",
+                    tenth(58.0 - 12.0 * wave.day() + 3.0 * wave.noise(900_000)),
+                ),
+            ]),
+            Kind::Cpu => {
+                let load = load(wave);
+                let peak = (load + 12.0 + 20.0 * wave.noise(15_000).abs()).min(100.0);
+                Reading::numbers([("average", tenth(load)), ("peak", tenth(peak))])
+            }
+            Kind::Memory => {
+                let total = 16.0 * gib;
+                let percent = 38.0 + 14.0 * wave.noise(1_800_000) + 4.0 * wave.noise(120_000);
+                Reading::numbers([
+                    ("percent", tenth(percent)),
+                    ("used_bytes", (total * percent / 100.0).round()),
+                    ("total_bytes", total),
+                ])
+            }
+            Kind::Disk => {
+                let total = 476.0 * gib;
+                let percent = 35.0 + wave.phase() * 45.0 + 0.4 * wave.noise(7_200_000);
+                Reading::numbers([
+                    ("percent", tenth(percent)),
+                    ("free_bytes", (total * (100.0 - percent) / 100.0).round()),
+                    ("total_bytes", total),
+                ])
+            }
+            Kind::Network => {
+                let burst = wave.noise(45_000).max(0.0).powi(3);
+                Reading::numbers([
+                    ("received_rate", (4_000.0 + 2_500_000.0 * burst).round()),
+                    ("sent_rate", (1_500.0 + 300_000.0 * burst).round()),
+                ])
+            }
+            Kind::Temperature => Reading::numbers([(
+                "celsius",
+                tenth(38.0 + 0.35 * load(wave) + 1.5 * wave.noise(300_000)),
+            )]),
+            Kind::Uptime => {
+                let offset = (wave.phase() * 40.0 * 86_400.0).round();
+                let running = f64::from(i32::try_from((at - self.started_ms) / 1_000).unwrap_or(0));
+                Reading::numbers([("seconds", offset + running)])
+            }
+        })
+    }
+}
+
+/// A processor's load in percent: quiet, with lessons and builds now and then.
+fn load(wave: Wave) -> f64 {
+    let busy = wave.noise(1_200_000).max(0.0) * 55.0;
+    (6.0 + busy + 9.0 * wave.noise(40_000).abs() + 4.0 * wave.noise(11_000)).clamp(0.5, 100.0)
+}
+
+#[derive(Clone, Copy)]
+struct Wave {
+    at: i64,
+    seed: u64,
+}
+
+impl Wave {
+    /// 0 to 1, the device's own.
+    fn phase(self) -> f64 {
+        fraction(self.seed, 0)
+    }
+
+    /// -1 at the coldest hour of the night, 1 in the afternoon.
+    fn day(self) -> f64 {
+        let day = 86_400_000;
+        // 14:00 in Korea is 05:00 UTC.
+        let since = (self.at - 5 * 3_600_000).rem_euclid(day);
+        (float(since) / float(day) * std::f64::consts::TAU).cos()
+    }
+
+    /// -1 to 1, smooth, with features about `period_ms` long.
+    fn noise(self, period_ms: i64) -> f64 {
+        let cell = self.at.div_euclid(period_ms);
+        let within = float(self.at.rem_euclid(period_ms)) / float(period_ms);
+        let eased = within * within * (3.0 - 2.0 * within);
+        let salt = period_ms.unsigned_abs();
+        let value = |cell: i64| fraction(self.seed ^ salt, cell) * 2.0 - 1.0;
+        value(cell) * (1.0 - eased) + value(cell + 1) * eased
+    }
+}
+
+/// A fraction from 0 to 1 that looks random (`SplitMix64`'s finaliser).
+fn fraction(seed: u64, cell: i64) -> f64 {
+    let mut z = seed.wrapping_add(cell.cast_unsigned().wrapping_mul(0x9E37_79B9_7F4A_7C15));
+    z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+    z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+    f64::from(u32::try_from((z ^ (z >> 31)) >> 32).unwrap_or(0)) / f64::from(u32::MAX)
+}
+
+/// Exact below 2^53, as every time here is.
+#[allow(clippy::cast_precision_loss)]
+fn float(number: i64) -> f64 {
+    number as f64
+}

@@ -1,0 +1,210 @@
+//! From box to first value: the device's half.
+//!
+//! Invariant: the server's chain is checked before the code leaves; the key never does. Interrupted at
+//! any point, the next call goes on where the last one stopped: the same key, the same code.
+
+use std::{io, time::Duration};
+
+use protocol::{
+    enroll::{CaHash, ClaimLink, Credentials, CredentialsRequest},
+    problem::Problem,
+};
+use reqwest::{StatusCode, header::RETRY_AFTER};
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    folder::{Folder, Site},
+    trust,
+};
+
+/// Why enrolment did not go on.
+#[derive(Debug, thiserror::Error)]
+pub enum EnrollError {
+    /// The state folder could not be read or written.
+    #[error("state folder: {0}")]
+    Folder(#[from] io::Error),
+    /// The server was not reached, or is not the one of the claim link.
+    #[error("the server cannot be reached or trusted: {0}")]
+    Connection(String),
+    /// The server said no; trying again does not help.
+    #[error("the server refused: {0}")]
+    Refused(String),
+    /// The device was revoked.
+    #[error("this device has been revoked by the site")]
+    Revoked,
+    /// This folder belongs to another device or site.
+    #[error("already enrolled at {origin} as {serial}; use another state folder")]
+    Other {
+        /// The site it belongs to.
+        origin: String,
+        /// The device it is.
+        serial: String,
+    },
+    /// Asked to stop; the next call goes on.
+    #[error("interrupted; run it again to go on")]
+    Interrupted,
+}
+
+/// One answer to the question for credentials.
+#[derive(Debug)]
+pub enum Answer {
+    /// Claimed: complete.
+    Complete(Credentials),
+    /// Certified, and waiting for an owner.
+    Waiting(Credentials, Duration),
+}
+
+/// Notes the claim link in the folder, unless it already holds another device.
+pub fn begin(folder: &Folder, link: &ClaimLink) -> Result<Site, EnrollError> {
+    let new = Site {
+        origin: link.origin.clone(),
+        serial: link.serial.clone(),
+        code: link.code.to_string(),
+        ca_hash: link.ca_hash.to_string(),
+        credentials: None,
+    };
+    if let Some(known) = folder.site()? {
+        let same = known.serial == new.serial && known.ca_hash == new.ca_hash;
+        if !same && known.credentials.is_some() {
+            return Err(EnrollError::Other {
+                origin: known.origin,
+                serial: known.serial,
+            });
+        }
+        if same && known.code == new.code {
+            return Ok(known);
+        }
+        // A renewed code for the same device: its certificate stays until the server gives another.
+        let credentials = known.credentials.filter(|_| same);
+        let renewed = Site { credentials, ..new };
+        folder.save_site(&renewed)?;
+        return Ok(renewed);
+    }
+    folder.save_site(&new)?;
+    Ok(new)
+}
+
+/// Asks once for the credentials and keeps what comes.
+pub async fn ask(folder: &Folder, site: &mut Site) -> Result<Answer, EnrollError> {
+    let ca_hash: CaHash = site
+        .ca_hash
+        .parse()
+        .map_err(|_| EnrollError::Refused("the claim link's authority is unreadable".to_owned()))?;
+    let tls = trust::pinned(ca_hash).map_err(|e| EnrollError::Connection(e.to_string()))?;
+    let client = reqwest::Client::builder()
+        .tls_backend_preconfigured(tls)
+        .https_only(true)
+        .no_proxy()
+        .redirect(reqwest::redirect::Policy::none())
+        .timeout(Duration::from_secs(20))
+        .build()
+        .map_err(|error| connection(&error))?;
+    let response = client
+        .post(format!("{}/api/devices/credentials", site.origin))
+        .json(&CredentialsRequest {
+            cpu_serial: site.serial.clone(),
+            code: site.code.clone(),
+            csr: signing_request(&folder.key_pem()?)?,
+        })
+        .send()
+        .await
+        .map_err(|error| connection(&error))?;
+    let status = response.status();
+    let wait = response
+        .headers()
+        .get(RETRY_AFTER)
+        .and_then(|value| value.to_str().ok()?.parse().ok())
+        .unwrap_or(5_u64)
+        .clamp(1, 300);
+    match status {
+        StatusCode::OK | StatusCode::ACCEPTED => {
+            let credentials: Credentials =
+                response.json().await.map_err(|error| connection(&error))?;
+            if trust::hash_of_pem(&credentials.ca) != Some(ca_hash) {
+                return Err(EnrollError::Connection(
+                    "the authority in the answer is not the one of the claim link".to_owned(),
+                ));
+            }
+            site.credentials = Some(credentials.clone());
+            folder.save_site(site)?;
+            Ok(if credentials.ownership.is_some() {
+                Answer::Complete(credentials)
+            } else {
+                Answer::Waiting(credentials, Duration::from_secs(wait))
+            })
+        }
+        StatusCode::GONE => Err(EnrollError::Revoked),
+        status if status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS => Err(
+            EnrollError::Connection(format!("the server answered {status}")),
+        ),
+        status => {
+            let problem = response.json::<Problem>().await.ok();
+            let words = problem.map(|p| p.detail.unwrap_or(p.title));
+            Err(EnrollError::Refused(
+                words.unwrap_or_else(|| status.to_string()),
+            ))
+        }
+    }
+}
+
+/// Asks until the device is claimed; `tell` hears each step worth showing.
+pub async fn until_claimed(
+    folder: &Folder,
+    site: &mut Site,
+    shutdown: &CancellationToken,
+    mut tell: impl FnMut(&Progress),
+) -> Result<Credentials, EnrollError> {
+    let mut pause = Duration::from_secs(1);
+    loop {
+        let asked = tokio::select! {
+            () = shutdown.cancelled() => return Err(EnrollError::Interrupted),
+            asked = ask(folder, site) => asked,
+        };
+        pause = match asked {
+            Ok(Answer::Complete(credentials)) => return Ok(credentials),
+            Ok(Answer::Waiting(credentials, wait)) => {
+                tell(&Progress::Waiting(&credentials));
+                wait
+            }
+            Err(EnrollError::Connection(words)) => {
+                let next = (pause * 2).min(Duration::from_mins(1));
+                tell(&Progress::Retrying(&words, next));
+                next
+            }
+            Err(error) => return Err(error),
+        };
+        tokio::select! {
+            () = shutdown.cancelled() => return Err(EnrollError::Interrupted),
+            () = tokio::time::sleep(pause) => {}
+        }
+    }
+}
+
+/// What a person may want to see of a long enrolment.
+#[derive(Debug)]
+pub enum Progress<'a> {
+    /// The certificate is there; somebody has to claim the device.
+    Waiting(&'a Credentials),
+    /// The server was not reached; tried again after this time.
+    Retrying(&'a str, Duration),
+}
+
+fn signing_request(key_pem: &str) -> Result<String, EnrollError> {
+    let broken = |error: rcgen::Error| EnrollError::Folder(io::Error::other(error));
+    let key = rcgen::KeyPair::from_pem(key_pem).map_err(broken)?;
+    let request = rcgen::CertificateParams::default()
+        .serialize_request(&key)
+        .map_err(broken)?;
+    request.pem().map_err(broken)
+}
+
+/// The error with its causes: what rustls refused is in the innermost one.
+fn connection(error: &reqwest::Error) -> EnrollError {
+    let mut words = error.to_string();
+    let mut source = std::error::Error::source(error);
+    while let Some(cause) = source {
+        words = format!("{words}: {cause}");
+        source = cause.source();
+    }
+    EnrollError::Connection(words)
+}

@@ -1,0 +1,110 @@
+//! The state folder: key, site, credentials and the store, readable by this user alone.
+//!
+//! Invariant: a file is replaced whole or not at all, so an interruption leaves the old one.
+
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+};
+
+use protocol::enroll::Credentials;
+use serde::{Deserialize, Serialize};
+
+const SITE: &str = "site.json";
+const KEY: &str = "key.pem";
+
+/// Where a device keeps what it knows.
+#[derive(Debug, Clone)]
+pub struct Folder(PathBuf);
+
+/// The site that a device belongs to, from the claim link on.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Site {
+    /// The server's address, without a trailing slash.
+    pub origin: String,
+    /// The serial number that was pre-registered.
+    pub serial: String,
+    /// The enrolment code, kept to ask for the credentials again.
+    pub code: String,
+    /// SHA-256 of the site's CA certificate, lower-case hex.
+    pub ca_hash: String,
+    /// What the server gave; none before the first answer.
+    pub credentials: Option<Credentials>,
+}
+
+impl Folder {
+    /// Opens the folder, making it where it is missing.
+    pub fn open(path: impl Into<PathBuf>) -> io::Result<Self> {
+        let path = path.into();
+        fs::create_dir_all(&path)?;
+        restrict(&path, 0o700)?;
+        Ok(Self(path))
+    }
+
+    /// Where it is.
+    pub fn path(&self) -> &Path {
+        &self.0
+    }
+
+    /// Where the store's file is.
+    pub fn store_path(&self) -> PathBuf {
+        self.0.join("outbox.redb")
+    }
+
+    /// The site, where enrolment has begun.
+    pub fn site(&self) -> io::Result<Option<Site>> {
+        match fs::read(self.0.join(SITE)) {
+            Ok(bytes) => serde_json::from_slice(&bytes)
+                .map(Some)
+                .map_err(io::Error::other),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Keeps the site.
+    pub fn save_site(&self, site: &Site) -> io::Result<()> {
+        self.replace(
+            SITE,
+            &serde_json::to_vec_pretty(site).map_err(io::Error::other)?,
+        )
+    }
+
+    /// The device's private key in PEM, made on first use.
+    pub fn key_pem(&self) -> io::Result<String> {
+        match fs::read_to_string(self.0.join(KEY)) {
+            Ok(pem) => Ok(pem),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                let key = rcgen::KeyPair::generate().map_err(io::Error::other)?;
+                let pem = key.serialize_pem();
+                self.replace(KEY, pem.as_bytes())?;
+                Ok(pem)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    fn replace(&self, name: &str, bytes: &[u8]) -> io::Result<()> {
+        use std::io::Write as _;
+        let part = self.0.join(format!("{name}.part"));
+        let mut options = fs::OpenOptions::new();
+        options.write(true).create(true).truncate(true);
+        #[cfg(unix)]
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+        let mut file = options.open(&part)?;
+        file.write_all(bytes)?;
+        file.sync_all()?;
+        fs::rename(part, self.0.join(name))
+    }
+}
+
+#[cfg(unix)]
+fn restrict(path: &Path, mode: u32) -> io::Result<()> {
+    use std::os::unix::fs::PermissionsExt as _;
+    fs::set_permissions(path, fs::Permissions::from_mode(mode))
+}
+
+#[cfg(not(unix))]
+fn restrict(_: &Path, _: u32) -> io::Result<()> {
+    Ok(())
+}

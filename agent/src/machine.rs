@@ -1,0 +1,79 @@
+//! The machine this program runs on: what it says of itself, and which drivers it has.
+
+use std::{collections::BTreeSet, fs};
+
+use protocol::identity::{ComponentSpec, Versions};
+use sysinfo::{Networks, Product, System};
+
+use crate::{
+    VERSION,
+    drivers::{Description, Driver, Hardware, simulated, system},
+};
+
+/// A real machine; the named component types are simulated, so that any can show control.
+#[derive(Debug, Default)]
+pub struct Machine {
+    /// Component types to simulate; one ending in `!` takes commands and fails.
+    pub simulate: BTreeSet<String>,
+}
+
+impl Hardware for Machine {
+    fn driver(&mut self, component: &ComponentSpec) -> Option<Box<dyn Driver>> {
+        let kind = component.component_type.as_str();
+        if self.simulate.contains(kind) {
+            return simulated::driver(kind, 1, false);
+        }
+        if self.simulate.contains(&format!("{kind}!")) {
+            return simulated::driver(kind, 1, true);
+        }
+        system::driver(kind)
+    }
+
+    fn describe(&self) -> Description {
+        Description {
+            macs: macs(),
+            storage_id: fs::read_to_string("/etc/machine-id")
+                .ok()
+                .map(|id| id.trim().to_owned()),
+            versions: Versions {
+                agent: Some(VERSION.to_owned()),
+                os: System::long_os_version().ok(),
+                kernel: System::kernel_version().ok(),
+                hardware: model(),
+            },
+        }
+    }
+}
+
+/// The serial number to pre-register this machine with: the processor's, the mainboard's, or else the
+/// installation's id.
+pub fn serial() -> Option<String> {
+    let board = fs::read_to_string("/proc/device-tree/serial-number").ok();
+    let installed = || fs::read_to_string("/etc/machine-id").ok();
+    board
+        .or_else(|| Product::serial_number().ok())
+        .or_else(|| Product::uuid().ok())
+        .or_else(installed)
+        .map(|serial| serial.trim_matches(['\0', '\n', ' ']).to_owned())
+        .filter(|serial| !serial.is_empty() && !serial.eq_ignore_ascii_case("not specified"))
+        .or_else(|| installed().map(|id| id.trim().to_owned()))
+}
+
+fn model() -> Option<String> {
+    fs::read_to_string("/proc/device-tree/model")
+        .ok()
+        .or_else(|| Product::name().ok())
+        .map(|model| model.trim_matches(['\0', '\n', ' ']).to_owned())
+}
+
+fn macs() -> Vec<String> {
+    let Ok(networks) = Networks::new_with_refreshed_list() else {
+        return Vec::new();
+    };
+    let macs: BTreeSet<String> = networks
+        .values()
+        .filter(|network| !network.mac_address().is_unspecified())
+        .map(|network| network.mac_address().to_string())
+        .collect();
+    macs.into_iter().collect()
+}

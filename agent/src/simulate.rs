@@ -1,0 +1,206 @@
+//! A simulated site: many real devices in one process, each with its own key, certificate and connection.
+
+use std::{io, path::Path, time::Duration};
+
+use futures::{StreamExt as _, stream};
+use protocol::{
+    enroll::ClaimLink,
+    identity::{ComponentSpec, Versions},
+};
+use rand::RngExt as _;
+use serde::{Deserialize, Serialize};
+use tokio::{sync::watch, task::JoinSet, time::Instant};
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    VERSION,
+    device::{self, Settings, Status},
+    drivers::{Description, Driver, Hardware, simulated},
+    enroll::{self, EnrollError},
+    folder::Folder,
+};
+
+/// What to simulate.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Manifest {
+    /// Where the devices keep their state, relative to the manifest's own folder.
+    pub state: String,
+    /// The devices.
+    pub devices: Vec<SimulatedDevice>,
+}
+
+/// One simulated device.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct SimulatedDevice {
+    /// Its claim link.
+    pub link: String,
+    /// Its model, as its identity says it.
+    pub model: String,
+    /// Its operating system, as its identity says it.
+    pub os: String,
+    /// How it behaves.
+    #[serde(default)]
+    pub behaviour: Behaviour,
+}
+
+/// How a simulated device behaves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Behaviour {
+    /// As it should.
+    #[default]
+    Well,
+    /// Stays connected and says nothing for a minute, every few minutes.
+    Silent,
+    /// Enrols, and then stays away.
+    Absent,
+    /// Its actuators take commands and fail.
+    Stuck,
+}
+
+/// The simulation could not be run.
+#[derive(Debug, thiserror::Error)]
+pub enum SimulateError {
+    /// The manifest or a folder could not be used.
+    #[error("the manifest: {0}")]
+    Manifest(#[from] io::Error),
+    /// A claim link is unreadable, or a device was refused.
+    #[error("device {serial}: {source}")]
+    Device {
+        /// Which one.
+        serial: String,
+        /// Why.
+        source: EnrollError,
+    },
+}
+
+/// Enrolments at the same time.
+const AT_ONCE: usize = 12;
+
+/// Enrols what is not enrolled yet and runs every device until `shutdown`.
+pub async fn run(
+    manifest: &Path,
+    settings: Settings,
+    shutdown: CancellationToken,
+) -> Result<(), SimulateError> {
+    let text = std::fs::read_to_string(manifest)?;
+    let site: Manifest = serde_json::from_str(&text).map_err(io::Error::other)?;
+    let folder = manifest
+        .parent()
+        .unwrap_or_else(|| Path::new("."))
+        .join(&site.state);
+    let enrolled: Vec<_> = stream::iter(site.devices)
+        .map(|device| enrol(&folder, device, &shutdown))
+        .buffered(AT_ONCE)
+        .collect()
+        .await;
+    let mut running = JoinSet::new();
+    let count = enrolled.len();
+    for (number, enrolled) in enrolled.into_iter().enumerate() {
+        let (device, folder, serial) = enrolled?;
+        if device.behaviour == Behaviour::Absent {
+            continue;
+        }
+        let (settings, shutdown) = (settings.clone(), shutdown.clone());
+        // Not all in the same second, as real ones are not.
+        let pause = Duration::from_millis(rand::rng().random_range(0..1_500));
+        running.spawn(async move {
+            tokio::time::sleep(pause).await;
+            let hardware = Box::new(Simulated::new(device, u64::try_from(number).unwrap_or(0)));
+            let status = watch::Sender::new(Status::default());
+            let ran = device::run(folder, hardware, settings, status, shutdown).await;
+            (serial, ran)
+        });
+    }
+    tracing::info!("{count} devices enrolled, {} running", running.len());
+    while let Some(ended) = running.join_next().await {
+        match ended {
+            Ok((serial, Err(error))) => tracing::error!(serial, "stopped: {error}"),
+            Ok(_) => {}
+            Err(error) => tracing::error!("a simulated device failed: {error}"),
+        }
+    }
+    Ok(())
+}
+
+async fn enrol(
+    root: &Path,
+    device: SimulatedDevice,
+    shutdown: &CancellationToken,
+) -> Result<(SimulatedDevice, Folder, String), SimulateError> {
+    let link: ClaimLink = device
+        .link
+        .parse()
+        .map_err(|error| io::Error::other(format!("{error}: a claim link")))?;
+    let serial = link.serial.clone();
+    let failed = |source| SimulateError::Device {
+        serial: serial.clone(),
+        source,
+    };
+    let folder = Folder::open(root.join(&serial))?;
+    let mut site = enroll::begin(&folder, &link).map_err(failed)?;
+    if site.credentials.is_none() {
+        // A claim may come later: a device without an owner runs, and asks again.
+        let mut pause = Duration::from_millis(200);
+        loop {
+            match enroll::ask(&folder, &mut site).await {
+                Ok(_) => break,
+                Err(EnrollError::Connection(words)) if !shutdown.is_cancelled() => {
+                    tracing::info!(serial, "{words}");
+                    tokio::time::sleep(pause).await;
+                    pause = (pause * 2).min(Duration::from_secs(10));
+                }
+                Err(error) => return Err(failed(error)),
+            }
+        }
+    }
+    Ok((device, folder, serial))
+}
+
+/// The hardware of a simulated device.
+struct Simulated {
+    device: SimulatedDevice,
+    seed: u64,
+    began: Instant,
+}
+
+impl Simulated {
+    fn new(device: SimulatedDevice, seed: u64) -> Self {
+        Self {
+            device,
+            seed: seed.wrapping_mul(7_919) + 17,
+            began: Instant::now(),
+        }
+    }
+}
+
+impl Hardware for Simulated {
+    fn driver(&mut self, component: &ComponentSpec) -> Option<Box<dyn Driver>> {
+        let stuck = self.device.behaviour == Behaviour::Stuck;
+        simulated::driver(component.component_type.as_str(), self.seed, stuck)
+    }
+
+    fn describe(&self) -> Description {
+        let bytes = self.seed.to_be_bytes();
+        Description {
+            // Locally administered, so that none is mistaken for a maker's.
+            macs: vec![format!(
+                "02:6d:64:{:02x}:{:02x}:{:02x}",
+                bytes[5], bytes[6], bytes[7]
+            )],
+            storage_id: Some(format!("simulated-{:08x}", self.seed)),
+            versions: Versions {
+                agent: Some(VERSION.to_owned()),
+                os: Some(self.device.os.clone()),
+                kernel: None,
+                hardware: Some(self.device.model.clone()),
+            },
+        }
+    }
+
+    fn is_silent(&mut self) -> bool {
+        // A minute in every five, beginning with the second.
+        let minute = self.began.elapsed().as_secs() / 60;
+        self.device.behaviour == Behaviour::Silent && minute % 5 == 1
+    }
+}
