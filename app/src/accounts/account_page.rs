@@ -43,6 +43,7 @@ pub fn AccountPage() -> impl IntoView {
             </form>
         </div>
     }
+    .into_any()
 }
 
 #[component]
@@ -86,4 +87,5 @@ fn Profile(name: String) -> impl IntoView {
             </div>
         </section>
     }
+    .into_any()
 }

@@ -46,6 +46,7 @@ pub fn AccountFields(
             hint=Signal::derive(move || t_string!(i18n, accounts.password_hint).to_owned())
         />
     }
+    .into_any()
 }
 
 /// Makes an account.
@@ -109,4 +110,5 @@ pub fn RegisterPage() -> impl IntoView {
             <footer><a class="lnk" href="/sign-in">{t!(i18n, accounts.have_account)}</a></footer>
         </section>
     }
+    .into_any()
 }

@@ -54,4 +54,5 @@ pub fn SetupPage() -> impl IntoView {
             </div>
         </section>
     }
+    .into_any()
 }

@@ -75,4 +75,5 @@ pub fn SignInPage() -> impl IntoView {
             </Suspense>
         </section>
     }
+    .into_any()
 }

@@ -165,4 +165,5 @@ pub fn Palette(
             }}
         </dialog>
     }
+    .into_any()
 }

@@ -27,4 +27,5 @@ pub fn Porch() -> impl IntoView {
         </div>
         <Toasts/>
     }
+    .into_any()
 }

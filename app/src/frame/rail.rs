@@ -103,6 +103,7 @@ pub fn Rail() -> impl IntoView {
             <p class="foot">"Madang " {env!("CARGO_PKG_VERSION")} " · " {t!(i18n, frame.self_hosted)}</p>
         </div>
     }
+    .into_any()
 }
 
 /// The bar below, on a phone.
@@ -127,4 +128,5 @@ pub fn BottomBar() -> impl IntoView {
             </a>
         </nav>
     }
+    .into_any()
 }

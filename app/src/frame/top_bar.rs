@@ -59,6 +59,7 @@ pub fn TopBar(
             <MeMenu/>
         </header>
     }
+    .into_any()
 }
 
 #[component]
@@ -95,6 +96,7 @@ fn Crumbs() -> impl IntoView {
             </ol>
         </nav>
     }
+    .into_any()
 }
 
 #[component]
@@ -130,4 +132,5 @@ fn MeMenu() -> impl IntoView {
             </div>
         </details>
     }
+    .into_any()
 }

@@ -35,4 +35,5 @@ pub fn SubmitButton(
             </span>
         </button>
     }
+    .into_any()
 }

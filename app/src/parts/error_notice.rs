@@ -40,4 +40,5 @@ pub fn ErrorNotice(
             }}
         </div>
     }
+    .into_any()
 }

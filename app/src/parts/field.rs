@@ -80,6 +80,7 @@ pub fn Field(
             </div>
         </div>
     }
+    .into_any()
 }
 
 /// One of several values, by name.
