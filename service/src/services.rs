@@ -59,6 +59,14 @@ pub struct Parts {
     pub tokens: crate::accounts::token::TokenKeys,
 }
 
+impl std::fmt::Debug for Services {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Services")
+            .field("site", &self.site)
+            .finish_non_exhaustive()
+    }
+}
+
 impl Services {
     /// Puts the parts together.
     pub fn new(parts: Parts) -> Self {

@@ -6,6 +6,7 @@ use domain::{
 };
 use sea_orm::{ActiveModelTrait, ActiveValue::Set, EntityTrait};
 
+use super::{Client, password, session, token};
 use crate::{Actor, Services, internal};
 
 /// A person's choices; `None` leaves it to their browser.
@@ -61,4 +62,31 @@ pub async fn rename(services: &Services, actor: &Actor, name: &str) -> Result<()
     };
     row.update(&services.db.write).await.map_err(internal)?;
     Ok(())
+}
+
+/// Changes a person's password, given the one they have; every other session and token of theirs ends.
+pub async fn change_password(
+    services: &Services,
+    actor: &Actor,
+    client: &Client,
+    session_token: &str,
+    current: &str,
+    new: &str,
+) -> Result<(), AppError> {
+    password::check_new(new)?;
+    let email = actor.user.email.as_str();
+    session::check_password(services, email, current, client)
+        .await
+        .map_err(|error| match error {
+            AppError::Invalid { message, .. } => AppError::invalid("current", &message),
+            other => other,
+        })?;
+    let row = entity::user::ActiveModel {
+        id: Set(actor.user.id.0),
+        password_hash: Set(password::hash(services, new).await?),
+        ..Default::default()
+    };
+    row.update(&services.db.write).await.map_err(internal)?;
+    session::end_other_sessions(services, actor, session_token).await?;
+    token::end_all(&services.db.write, actor.user.id).await
 }

@@ -1,5 +1,252 @@
 //! Access tokens (JWT, 10 minutes) and rotating refresh tokens of the REST interface.
+//!
+//! A refresh token works once. One that comes again was stolen, on one side or the other: its whole
+//! family ends.
+
+use domain::{AppError, DeviceId, UserId};
+use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
+use sea_orm::{
+    ActiveModelTrait, ActiveValue::Set, ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter,
+    TransactionTrait,
+};
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use super::{Client, active_user, me, session};
+use crate::{Actor, Services, internal};
+
+/// Seconds that a person's access token works.
+pub const ACCESS_S: i64 = 10 * 60;
+/// Seconds that a device's token works.
+pub const DEVICE_S: i64 = 15 * 60;
+const REFRESH_MS: i64 = 30 * 24 * 3_600_000;
 
 /// The key that signs access tokens.
-#[derive(Debug, Default)]
-pub struct TokenKeys {}
+pub struct TokenKeys {
+    encoding: EncodingKey,
+    decoding: DecodingKey,
+}
+
+impl std::fmt::Debug for TokenKeys {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("TokenKeys(…)")
+    }
+}
+
+impl TokenKeys {
+    /// Keys derived from the site's key.
+    pub fn derive(site_key: &[u8; 32]) -> Self {
+        let key = secret_text::hash(&format!("access tokens\n{}", hex::encode(site_key)));
+        Self {
+            encoding: EncodingKey::from_secret(&key),
+            decoding: DecodingKey::from_secret(&key),
+        }
+    }
+}
+
+/// What a client of the REST interface is given.
+#[derive(Debug, Clone, Serialize)]
+pub struct Tokens {
+    /// The JWT for `Authorization: Bearer`.
+    pub access_token: String,
+    /// Gives new tokens, once.
+    pub refresh_token: String,
+    /// Seconds that the access token works.
+    pub expires_in: i64,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+struct Claims {
+    sub: Uuid,
+    kind: Kind,
+    iat: i64,
+    exp: i64,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Kind {
+    User,
+    Device,
+}
+
+/// Signs in with address and password; limited as in the browser.
+pub async fn log_in(
+    services: &Services,
+    email: &str,
+    password: &str,
+    client: &Client,
+) -> Result<Tokens, AppError> {
+    let user = session::check_password(services, email, password, client).await?;
+    issue(services, &services.db.write, user.id, Uuid::now_v7()).await
+}
+
+/// Gives new tokens for a refresh token, which is then used up.
+pub async fn refresh(services: &Services, refresh_token: &str) -> Result<Tokens, AppError> {
+    use entity::refresh_token::{Column, Entity};
+    let hash = secret_text::hash(refresh_token).to_vec();
+    let now = services.now().0;
+    let transaction = services.db.write.begin().await.map_err(internal)?;
+    let row = Entity::find_by_id(hash.clone())
+        .one(&transaction)
+        .await
+        .map_err(internal)?
+        .ok_or(AppError::SignedOut)?;
+    let used = Entity::update_many()
+        .col_expr(Column::UsedMs, now.into())
+        .filter(Column::TokenHash.eq(hash))
+        .filter(Column::UsedMs.is_null())
+        .filter(Column::ExpiresMs.gt(now))
+        .exec(&transaction)
+        .await
+        .map_err(internal)?;
+    if used.rows_affected == 0 {
+        end_family(&transaction, row.family).await?;
+        transaction.commit().await.map_err(internal)?;
+        tracing::warn!(target: "security", user = %row.user_id, "a refresh token came again");
+        return Err(AppError::SignedOut);
+    }
+    let active = entity::user::Entity::find_by_id(row.user_id)
+        .one(&transaction)
+        .await
+        .map_err(internal)?
+        .is_some_and(|user| user.disabled_ms.is_none());
+    if !active {
+        return Err(AppError::SignedOut);
+    }
+    let tokens = issue(services, &transaction, row.user_id, row.family).await?;
+    transaction.commit().await.map_err(internal)?;
+    Ok(tokens)
+}
+
+/// Ends the family of a refresh token; an unknown one has ended already.
+pub async fn log_out(services: &Services, refresh_token: &str) -> Result<(), AppError> {
+    let row = entity::refresh_token::Entity::find_by_id(secret_text::hash(refresh_token).to_vec())
+        .one(&services.db.read)
+        .await
+        .map_err(internal)?;
+    match row {
+        Some(row) => end_family(&services.db.write, row.family).await,
+        None => Ok(()),
+    }
+}
+
+/// Who an access token speaks for.
+pub async fn actor_of_token(
+    services: &Services,
+    token: &str,
+    client: &Client,
+) -> Result<Actor, AppError> {
+    let id = subject(services, token, Kind::User)?;
+    let user = active_user(services, id)
+        .await?
+        .ok_or(AppError::SignedOut)?;
+    Ok(Actor {
+        user: me(&user)?,
+        address: client.address.clone(),
+    })
+}
+
+/// A token of 15 minutes with which a device speaks for itself alone.
+pub fn issue_for_device(services: &Services, device: DeviceId) -> Result<(String, i64), AppError> {
+    Ok((sign(services, device.0, Kind::Device, DEVICE_S)?, DEVICE_S))
+}
+
+/// The device that a token speaks for.
+pub fn device_of_token(services: &Services, token: &str) -> Result<DeviceId, AppError> {
+    subject(services, token, Kind::Device).map(DeviceId)
+}
+
+/// Ends every refresh token of a person.
+pub(crate) async fn end_all<C: ConnectionTrait>(
+    connection: &C,
+    user: UserId,
+) -> Result<(), AppError> {
+    entity::refresh_token::Entity::delete_many()
+        .filter(entity::refresh_token::Column::UserId.eq(user.0))
+        .exec(connection)
+        .await
+        .map_err(internal)?;
+    Ok(())
+}
+
+async fn issue<C: ConnectionTrait>(
+    services: &Services,
+    connection: &C,
+    user: Uuid,
+    family: Uuid,
+) -> Result<Tokens, AppError> {
+    let now = services.now().0;
+    let refresh_token = secret_text::new();
+    let row = entity::refresh_token::ActiveModel {
+        token_hash: Set(secret_text::hash(&refresh_token).to_vec()),
+        family: Set(family),
+        user_id: Set(user),
+        created_ms: Set(now),
+        expires_ms: Set(now + REFRESH_MS),
+        used_ms: Set(None),
+    };
+    row.insert(connection).await.map_err(internal)?;
+    Ok(Tokens {
+        access_token: sign(services, user, Kind::User, ACCESS_S)?,
+        refresh_token,
+        expires_in: ACCESS_S,
+    })
+}
+
+async fn end_family<C: ConnectionTrait>(connection: &C, family: Uuid) -> Result<(), AppError> {
+    entity::refresh_token::Entity::delete_many()
+        .filter(entity::refresh_token::Column::Family.eq(family))
+        .exec(connection)
+        .await
+        .map_err(internal)?;
+    Ok(())
+}
+
+fn sign(services: &Services, sub: Uuid, kind: Kind, seconds: i64) -> Result<String, AppError> {
+    let iat = services.now().0 / 1_000;
+    let claims = Claims {
+        sub,
+        kind,
+        iat,
+        exp: iat + seconds,
+    };
+    jsonwebtoken::encode(
+        &Header::new(Algorithm::HS256),
+        &claims,
+        &services.tokens.encoding,
+    )
+    .map_err(internal)
+}
+
+fn subject(services: &Services, token: &str, kind: Kind) -> Result<Uuid, AppError> {
+    let mut validation = Validation::new(Algorithm::HS256);
+    // The site's own clock decides, not the library's.
+    validation.validate_exp = false;
+    let decoded = jsonwebtoken::decode::<Claims>(token, &services.tokens.decoding, &validation)
+        .map_err(|_| AppError::SignedOut)?;
+    let alive = decoded.claims.exp > services.now().0 / 1_000;
+    match decoded.claims.kind == kind && alive {
+        true => Ok(decoded.claims.sub),
+        false => Err(AppError::SignedOut),
+    }
+}
+
+/// Random texts that stand for a person, and the hashes that are kept of them.
+pub(crate) mod secret_text {
+    use data_encoding::BASE64URL_NOPAD;
+    use rand::Rng as _;
+    use sha2::{Digest, Sha256};
+
+    /// 256 random bits as unpadded base64url.
+    pub(crate) fn new() -> String {
+        let mut bytes = [0_u8; 32];
+        rand::rng().fill_bytes(&mut bytes);
+        BASE64URL_NOPAD.encode(&bytes)
+    }
+
+    /// SHA-256: these texts have too much entropy to need a slow hash.
+    pub(crate) fn hash(text: &str) -> [u8; 32] {
+        Sha256::digest(text.as_bytes()).into()
+    }
+}

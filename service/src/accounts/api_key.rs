@@ -1,0 +1,113 @@
+//! API keys: a person's long-lived key for their programs, revocable singly.
+
+use domain::{AppError, TimestampMs};
+use sea_orm::{
+    ActiveModelTrait, ActiveValue::Set, ColumnTrait, EntityTrait, QueryFilter, QueryOrder,
+};
+use uuid::Uuid;
+
+use super::{Client, active_user, me, token::secret_text};
+use crate::{Actor, Services, internal};
+
+const PREFIX: &str = "mdg_";
+const TOUCH_MS: i64 = 60_000;
+
+/// A key as its owner sees it later: never the key itself.
+#[derive(Debug, Clone)]
+pub struct ApiKey {
+    /// Its id.
+    pub id: Uuid,
+    /// What its owner called it.
+    pub name: String,
+    /// When it was made.
+    pub created_at: TimestampMs,
+    /// When it was last used.
+    pub last_used_at: Option<TimestampMs>,
+}
+
+/// Makes a key; gives it, shown once.
+pub async fn create(services: &Services, actor: &Actor, name: &str) -> Result<String, AppError> {
+    let name = name.trim();
+    if name.is_empty() || name.chars().count() > 80 {
+        return Err(AppError::invalid("name", "name"));
+    }
+    let key = format!("{PREFIX}{}", secret_text::new());
+    let row = entity::api_key::ActiveModel {
+        id: Set(Uuid::now_v7()),
+        user_id: Set(actor.user.id.0),
+        name: Set(name.to_owned()),
+        key_hash: Set(secret_text::hash(&key).to_vec()),
+        created_ms: Set(services.now().0),
+        last_used_ms: Set(None),
+        revoked_ms: Set(None),
+    };
+    row.insert(&services.db.write).await.map_err(internal)?;
+    Ok(key)
+}
+
+/// The actor's keys that work, newest first.
+pub async fn list(services: &Services, actor: &Actor) -> Result<Vec<ApiKey>, AppError> {
+    use entity::api_key::{Column, Entity};
+    let rows = Entity::find()
+        .filter(Column::UserId.eq(actor.user.id.0))
+        .filter(Column::RevokedMs.is_null())
+        .order_by_desc(Column::CreatedMs)
+        .all(&services.db.read)
+        .await
+        .map_err(internal)?;
+    Ok(rows
+        .into_iter()
+        .map(|row| ApiKey {
+            id: row.id,
+            name: row.name,
+            created_at: TimestampMs(row.created_ms),
+            last_used_at: row.last_used_ms.map(TimestampMs),
+        })
+        .collect())
+}
+
+/// Ends one of the actor's keys.
+pub async fn revoke(services: &Services, actor: &Actor, id: Uuid) -> Result<(), AppError> {
+    use entity::api_key::{Column, Entity};
+    let revoked = Entity::update_many()
+        .col_expr(Column::RevokedMs, services.now().0.into())
+        .filter(Column::Id.eq(id))
+        .filter(Column::UserId.eq(actor.user.id.0))
+        .filter(Column::RevokedMs.is_null())
+        .exec(&services.db.write)
+        .await
+        .map_err(internal)?;
+    match revoked.rows_affected {
+        0 => Err(AppError::NotFound),
+        _ => Ok(()),
+    }
+}
+
+/// Who a key speaks for.
+pub async fn actor_of_key(
+    services: &Services,
+    key: &str,
+    client: &Client,
+) -> Result<Actor, AppError> {
+    use entity::api_key::{Column, Entity};
+    let row = Entity::find()
+        .filter(Column::KeyHash.eq(secret_text::hash(key).to_vec()))
+        .filter(Column::RevokedMs.is_null())
+        .one(&services.db.read)
+        .await
+        .map_err(internal)?
+        .ok_or(AppError::SignedOut)?;
+    let user = active_user(services, row.user_id)
+        .await?
+        .ok_or(AppError::SignedOut)?;
+    let now = services.now().0;
+    if row.last_used_ms.is_none_or(|at| now - at > TOUCH_MS) {
+        let mut row: entity::api_key::ActiveModel = row.into();
+        row.last_used_ms = Set(Some(now));
+        row.update(&services.db.write).await.map_err(internal)?;
+    }
+    Ok(Actor {
+        user: me(&user)?,
+        address: client.address.clone(),
+    })
+}

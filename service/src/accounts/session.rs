@@ -1,0 +1,158 @@
+//! Browser sessions: opaque, on the server, ended by signing out.
+
+use domain::AppError;
+use sea_orm::{
+    ActiveModelTrait, ActiveValue::Set, ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter,
+    TransactionTrait,
+};
+
+use super::{Client, SignedIn, active_user, limit, me, password, token::secret_text};
+use crate::{Actor, Services, internal};
+
+/// A session ends this long after it was last used, in milliseconds: 30 days.
+const IDLE_MS: i64 = 30 * 24 * 3_600_000;
+/// Using a session is written down at most this often, in milliseconds.
+const TOUCH_MS: i64 = 5 * 60_000;
+const MAX_AGENT_CHARS: usize = 200;
+
+/// Signs in; limited to 5 wrong tries a minute for an address (and to some more for a client), and slowed.
+pub async fn sign_in(
+    services: &Services,
+    email: &str,
+    password: &str,
+    client: &Client,
+) -> Result<SignedIn, AppError> {
+    let row = check_password(services, email, password, client).await?;
+    let transaction = services.db.write.begin().await.map_err(internal)?;
+    let signed_in = start(services, &transaction, row, client).await?;
+    transaction.commit().await.map_err(internal)?;
+    Ok(signed_in)
+}
+
+/// The person with this address and password; wrong ones are limited and slowed.
+pub(super) async fn check_password(
+    services: &Services,
+    email: &str,
+    password: &str,
+    client: &Client,
+) -> Result<entity::user::Model, AppError> {
+    let email = email
+        .parse::<domain::Email>()
+        .map_or_else(|_| email.chars().take(254).collect(), |e| e.to_string());
+    let attempt = limit::begin(services, "password", &email, client.address.as_deref())?;
+    let row = entity::user::Entity::find()
+        .filter(entity::user::Column::Email.eq(&email))
+        .one(&services.db.read)
+        .await
+        .map_err(internal)?
+        .filter(|row| row.disabled_ms.is_none());
+    let hash = row.as_ref().map(|row| row.password_hash.as_str());
+    let right = password::verify(services, password, hash).await?;
+    match row.filter(|_| right) {
+        Some(row) => {
+            attempt.succeed();
+            Ok(row)
+        }
+        None => {
+            tracing::warn!(target: "security", address = client.address, "wrong password");
+            attempt.fail().await;
+            Err(AppError::invalid("password", "wrong_password"))
+        }
+    }
+}
+
+/// Starts a session of this person.
+pub(super) async fn start<C: ConnectionTrait>(
+    services: &Services,
+    connection: &C,
+    row: entity::user::Model,
+    client: &Client,
+) -> Result<SignedIn, AppError> {
+    let now = services.now().0;
+    let token = secret_text::new();
+    let session = entity::session::ActiveModel {
+        token_hash: Set(secret_text::hash(&token).to_vec()),
+        user_id: Set(row.id),
+        created_ms: Set(now),
+        last_seen_ms: Set(now),
+        expires_ms: Set(now + IDLE_MS),
+        user_agent: Set(client
+            .user_agent
+            .as_ref()
+            .map(|agent| agent.chars().take(MAX_AGENT_CHARS).collect())),
+        address: Set(client.address.clone()),
+    };
+    session.insert(connection).await.map_err(internal)?;
+    let me = me(&row)?;
+    let mut row: entity::user::ActiveModel = row.into();
+    row.last_sign_in_ms = Set(Some(now));
+    row.update(connection).await.map_err(internal)?;
+    entity::session::Entity::delete_many()
+        .filter(entity::session::Column::ExpiresMs.lt(now))
+        .exec(connection)
+        .await
+        .map_err(internal)?;
+    Ok(SignedIn { token, me })
+}
+
+/// Ends a session.
+pub async fn sign_out(services: &Services, token: &str) -> Result<(), AppError> {
+    entity::session::Entity::delete_by_id(secret_text::hash(token).to_vec())
+        .exec(&services.db.write)
+        .await
+        .map_err(internal)?;
+    Ok(())
+}
+
+/// Ends every session of the actor but the one of `token`.
+pub async fn end_other_sessions(
+    services: &Services,
+    actor: &Actor,
+    token: &str,
+) -> Result<u64, AppError> {
+    use entity::session::{Column, Entity};
+    let ended = Entity::delete_many()
+        .filter(Column::UserId.eq(actor.user.id.0))
+        .filter(Column::TokenHash.ne(secret_text::hash(token).to_vec()))
+        .exec(&services.db.write)
+        .await
+        .map_err(internal)?;
+    Ok(ended.rows_affected)
+}
+
+/// Who a session belongs to; `None` where it is unknown or has ended.
+pub async fn actor_of_session(
+    services: &Services,
+    token: &str,
+    client: &Client,
+) -> Result<Option<Actor>, AppError> {
+    let now = services.now().0;
+    let session = entity::session::Entity::find_by_id(secret_text::hash(token).to_vec())
+        .filter(entity::session::Column::ExpiresMs.gt(now))
+        .one(&services.db.read)
+        .await
+        .map_err(internal)?;
+    let Some(session) = session else {
+        return Ok(None);
+    };
+    let Some(user) = active_user(services, session.user_id).await? else {
+        return Ok(None);
+    };
+    if now - session.last_seen_ms > TOUCH_MS {
+        let mut session: entity::session::ActiveModel = session.into();
+        session.last_seen_ms = Set(now);
+        session.expires_ms = Set(now + IDLE_MS);
+        session.address = Set(client.address.clone());
+        // Signing out at the same moment wins: then there is no row to touch.
+        let touched = session.update(&services.db.write).await;
+        if let Err(error) = touched
+            && !matches!(error, sea_orm::DbErr::RecordNotUpdated)
+        {
+            return Err(internal(error));
+        }
+    }
+    Ok(Some(Actor {
+        user: me(&user)?,
+        address: client.address.clone(),
+    }))
+}
