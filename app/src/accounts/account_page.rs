@@ -2,14 +2,13 @@
 
 use leptos::prelude::*;
 use leptos_i18n::{t, t_string};
-use leptos_meta::Title;
 
 use super::{account_server_fns::RenameMe, roles::role_name};
 use crate::{
     form::FormState,
     frame::switches::{LanguageSwitch, ThemeSwitch},
     i18n::use_i18n,
-    parts::{Draw, ErrorNotice, Field, Icon, SubmitButton},
+    parts::{Draw, ErrorNotice, Field, Icon, PageTitle, SubmitButton},
     session::use_me,
 };
 
@@ -20,7 +19,7 @@ pub fn AccountPage() -> impl IntoView {
     let me = use_me();
     let role = me.role;
     view! {
-        <Title text=move || t_string!(i18n, frame.my_account)/>
+        <PageTitle text=Signal::derive(move || t_string!(i18n, frame.my_account).to_owned())/>
         <div class="head">
             <h1>{t!(i18n, frame.my_account)}</h1>
             <span class="meta">{me.email.to_string()}</span>

@@ -3,14 +3,13 @@
 use domain::account::Registration;
 use leptos::prelude::*;
 use leptos_i18n::{t, t_string};
-use leptos_meta::Title;
 use leptos_router::hooks::use_query_map;
 
 use super::server_fns::read_doorway;
 use crate::{
     form::FormState,
     i18n::use_i18n,
-    parts::{ErrorNotice, Field, SubmitButton},
+    parts::{ErrorNotice, Field, PageTitle, SubmitButton},
 };
 
 /// Name, address and password of a new account.
@@ -63,7 +62,7 @@ pub fn RegisterPage() -> impl IntoView {
     let invited = !given.is_empty();
     let code = form.typed("code").unwrap_or(given);
     view! {
-        <Title text=move || t_string!(i18n, accounts.register_title)/>
+        <PageTitle text=Signal::derive(move || t_string!(i18n, accounts.register_title).to_owned())/>
         <section class="card">
             <div class="body">
                 <div class="beside">

@@ -2,14 +2,13 @@
 
 use leptos::prelude::*;
 use leptos_i18n::{t, t_string};
-use leptos_meta::Title;
 use leptos_router::components::Redirect;
 
 use super::{register_page::AccountFields, server_fns::read_doorway};
 use crate::{
     form::FormState,
     i18n::use_i18n,
-    parts::{ErrorNotice, Field, SubmitButton},
+    parts::{ErrorNotice, Field, PageTitle, SubmitButton},
 };
 
 /// Makes the first administrator; a site that has one sends people to sign in.
@@ -20,7 +19,7 @@ pub fn SetupPage() -> impl IntoView {
     let busy = RwSignal::new(false);
     let doorway = Resource::new_blocking(|| (), |()| read_doorway());
     view! {
-        <Title text=move || t_string!(i18n, accounts.setup_title)/>
+        <PageTitle text=Signal::derive(move || t_string!(i18n, accounts.setup_title).to_owned())/>
         <Suspense>
             {move || Suspend::new(async move {
                 matches!(doorway.await, Ok(doorway) if !doorway.needs_setup)

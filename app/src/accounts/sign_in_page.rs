@@ -3,14 +3,13 @@
 use domain::account::Registration;
 use leptos::prelude::*;
 use leptos_i18n::{t, t_string};
-use leptos_meta::Title;
 use leptos_router::{components::Redirect, hooks::use_query_map};
 
 use super::server_fns::read_doorway;
 use crate::{
     form::FormState,
     i18n::use_i18n,
-    parts::{ErrorNotice, Field, SubmitButton},
+    parts::{ErrorNotice, Field, PageTitle, SubmitButton},
     session::use_session,
 };
 
@@ -25,7 +24,7 @@ pub fn SignInPage() -> impl IntoView {
     let doorway = Resource::new_blocking(|| (), |()| read_doorway());
     let signed_in = use_session().with_value(|session| session.me.is_some());
     view! {
-        <Title text=move || t_string!(i18n, accounts.sign_in_title)/>
+        <PageTitle text=Signal::derive(move || t_string!(i18n, accounts.sign_in_title).to_owned())/>
         {signed_in.then(|| view! { <Redirect path="/"/> })}
         <section class="card">
             <div class="body">

@@ -3,7 +3,6 @@
 use domain::{Page, account::UserSummary};
 use leptos::prelude::*;
 use leptos_i18n::{t, t_string};
-use leptos_meta::Title;
 use leptos_router::{hooks::use_query_map, location::Url};
 
 use super::{
@@ -15,7 +14,7 @@ use crate::{
     form::FormState,
     i18n::use_i18n,
     parts::{
-        Draw, Empty, ErrorNotice, ForbiddenPage, Icon, Pagination, ProblemPage, number::grouped,
+        Draw, Empty, ErrorNotice, ForbiddenPage, Icon, PageTitle, Pagination, number::grouped,
     },
     session::use_me,
 };
@@ -65,7 +64,7 @@ fn Users() -> impl IntoView {
     let role_form = FormState::of_action("set_role", set_role);
     let active_form = FormState::of_action("set_active", set_active);
     view! {
-        <Title text=move || t_string!(i18n, frame.users)/>
+        <PageTitle text=Signal::derive(move || t_string!(i18n, frame.users).to_owned())/>
         <div class="head">
             <h1>{t!(i18n, frame.users)}</h1>
             <div class="acts">
@@ -94,7 +93,7 @@ fn Users() -> impl IntoView {
             {move || Suspend::new(async move {
                 match people.await {
                     Ok(people) => view! { <People people search=search.get() set_role set_active/> }.into_any(),
-                    Err(failure) => view! { <ProblemPage error=failure.0/> }.into_any(),
+                    Err(failure) => view! { <ErrorNotice error=Signal::stored(Some(failure.0))/> }.into_any(),
                 }
             })}
         </Transition>

@@ -2,16 +2,15 @@
 
 use leptos::prelude::*;
 use leptos_i18n::{t, t_string};
-use leptos_meta::Title;
 
-use crate::i18n::use_i18n;
+use crate::{i18n::use_i18n, parts::PageTitle};
 
 /// Pre-registering a device.
 #[component]
 pub fn PreregisterPage() -> impl IntoView {
     let i18n = use_i18n();
     view! {
-        <Title text=move || t_string!(i18n, devices.title)/>
+        <PageTitle text=Signal::derive(move || t_string!(i18n, devices.title).to_owned())/>
         <h1>{t!(i18n, devices.title)}</h1>
     }
 }

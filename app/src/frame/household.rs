@@ -34,6 +34,11 @@ pub fn Household() -> impl IntoView {
         here.push('?');
         here.push_str(&query);
     }
+    #[cfg(feature = "ssr")]
+    if let Some(response) = use_context::<leptos_axum::ResponseOptions>() {
+        // Also for clients that do not say that they accept HTML.
+        response.set_status(axum::http::StatusCode::FOUND);
+    }
     view! { <Redirect path=sign_in_address(&here)/> }.into_any()
 }
 
