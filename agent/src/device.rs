@@ -92,6 +92,8 @@ pub enum RunError {
 
 /// Most live messages under way; the rest of the contract's 512 is room for answers and one batch.
 const LIVE_UNDER_WAY: usize = 400;
+/// How much before its moment a report may be taken, to go with the nearest second.
+const TICK_SLACK: Duration = Duration::from_millis(100);
 /// How often the certificate's owner is asked for while nobody has claimed the device.
 const ASK_EVERY: Duration = Duration::from_secs(5);
 
@@ -268,8 +270,10 @@ impl Device {
                     for driver in self.drivers.values_mut() {
                         driver.sample();
                     }
-                    if Instant::now() >= report_at {
-                        report_at = Instant::now() + self.interval()?;
+                    let time = Instant::now();
+                    if time + TICK_SLACK >= report_at {
+                        // From the moment it was due, so that a late tick does not shift the next.
+                        report_at = (report_at + self.interval()?).max(time);
                         self.report().await?;
                     }
                     if self.owned.is_none() && Instant::now() >= ask_at {

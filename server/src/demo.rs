@@ -65,18 +65,15 @@ struct Noted {
 }
 
 /// Makes what is missing of the demo site and writes the manifest; gives how to sign in.
-///
-/// `setup_code` is the site's one-time code while it waits for its first administrator.
 pub async fn seed(
     services: &Services,
-    setup_code: Option<&str>,
     data_dir: &Path,
     manifest: &Path,
 ) -> Result<SignIn, DemoError> {
     let folder = data_dir.join("demo");
     fs::create_dir_all(&folder).map_err(|source| at(&folder, source))?;
     let sign_in = password(&folder.join("sign-in.json"))?;
-    let actor = administrator(services, setup_code, &sign_in).await?;
+    let actor = administrator(services, &sign_in).await?;
 
     let notes = folder.join("devices.json");
     let mut noted: Vec<Noted> = read(&notes)?.unwrap_or_default();
@@ -144,30 +141,25 @@ fn password(path: &Path) -> Result<SignIn, DemoError> {
     Ok(sign_in)
 }
 
-async fn administrator(
-    services: &Services,
-    setup_code: Option<&str>,
-    sign_in: &SignIn,
-) -> Result<Actor, DemoError> {
+async fn administrator(services: &Services, sign_in: &SignIn) -> Result<Actor, DemoError> {
     let client = Client::default();
-    let waiting = accounts::needs_setup(services)
+    // There is a code only while the site waits for its first administrator.
+    let code = accounts::make_setup_code(services)
         .await
-        .map_err(step("set-up"))?;
-    let signed_in = match (waiting, setup_code) {
-        (true, Some(code)) => {
-            let account = NewAccount {
-                email: sign_in.email.clone(),
-                name: "데모 관리자 (Demo)".to_owned(),
-                password: sign_in.password.clone(),
-            };
-            accounts::set_up(services, code, account, &client)
-                .await
-                .map_err(step("first administrator"))?
-        }
-        (true, None) => return Err(DemoError::InUse),
-        (false, _) => accounts::sign_in(services, &sign_in.email, &sign_in.password, &client)
+        .map_err(step("setup code"))?;
+    let signed_in = if let Some(code) = code {
+        let account = NewAccount {
+            email: sign_in.email.clone(),
+            name: "데모 관리자 (Demo)".to_owned(),
+            password: sign_in.password.clone(),
+        };
+        accounts::set_up(services, &code, account, &client)
             .await
-            .map_err(|_| DemoError::InUse)?,
+            .map_err(step("first administrator"))?
+    } else {
+        accounts::sign_in(services, &sign_in.email, &sign_in.password, &client)
+            .await
+            .map_err(|_| DemoError::InUse)?
     };
     let found = accounts::actor_of_session(services, &signed_in.token, &client)
         .await

@@ -99,7 +99,7 @@ impl Site {
                 report_interval_ms: 10_000,
             },
             limits: accounts::limit::Limits::default(),
-            tokens: accounts::token::TokenKeys::default(),
+            tokens: accounts::token::TokenKeys::derive(&[1; 32]),
         });
         let (actor, device) = (insert_user(&services).await, DeviceId::random());
         insert_device(&services, device, &actor).await;
