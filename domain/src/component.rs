@@ -24,8 +24,12 @@ pub struct Component {
     pub key: ComponentKey,
     /// Its type in the catalog.
     pub kind: ComponentType,
-    /// The name a person gave it, or else the catalog's.
-    pub name: String,
+    /// The name a person gave it.
+    pub name: Option<String>,
+    /// What the catalog calls its type, in Korean.
+    pub label_ko: String,
+    /// What the catalog calls its type, in English.
+    pub label_en: String,
     /// What it is for.
     pub category: ComponentCategory,
     /// The pin it is wired to.

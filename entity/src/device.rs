@@ -39,8 +39,10 @@ pub struct Model {
     pub ownership: i64,
     /// This ownership's shared secret, encrypted.
     pub secret: Option<Vec<u8>>,
-    /// SHA-256 of the enrolment code while it may be used.
+    /// SHA-256 of the enrolment code.
     pub code_hash: Option<Vec<u8>>,
+    /// When the first valid signed report of this ownership used the code up.
+    pub code_spent_ms: Option<i64>,
     /// SHA-256 of the public key that used the code first.
     pub enrolled_key: Option<Vec<u8>>,
     /// Whether `reset` is to be told at the next connection.

@@ -150,6 +150,7 @@ fn tables() -> Vec<TableCreateStatement> {
             .col(big_integer("ownership"))
             .col(blob_null("secret"))
             .col(blob_null("code_hash"))
+            .col(big_integer_null("code_spent_ms"))
             .col(blob_null("enrolled_key"))
             .col(boolean("reset_pending"))
             .col(big_integer("report_interval_ms"))

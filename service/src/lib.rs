@@ -7,6 +7,7 @@ pub mod accounts;
 pub mod audit;
 pub mod clock;
 pub mod commands;
+pub mod components;
 pub mod database;
 pub mod devices;
 pub mod downlink;
