@@ -145,7 +145,7 @@ pub struct Headline {
     pub value: Scalar,
     /// `%`, `°C`, …; empty where there is none.
     pub unit: String,
-    /// Means of the last hour's minutes, oldest first; `None` where nothing was reported.
+    /// Means of the last hour in parts of three minutes, oldest first; `None` where nothing was reported.
     pub last_hour: Vec<Option<f32>>,
 }
 

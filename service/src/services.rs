@@ -31,6 +31,7 @@ pub struct Services(Arc<Inner>);
 struct Inner {
     parts: Parts,
     dispatch: crate::commands::Dispatch,
+    sparklines: crate::devices::Sparklines,
 }
 
 /// The parts of [`Services`].
@@ -73,12 +74,18 @@ impl Services {
         Self(Arc::new(Inner {
             parts,
             dispatch: crate::commands::Dispatch::default(),
+            sparklines: crate::devices::Sparklines::default(),
         }))
     }
 
     /// Whose commands are being delivered.
     pub(crate) fn dispatch(&self) -> &crate::commands::Dispatch {
         &self.0.dispatch
+    }
+
+    /// The last hours that lists show.
+    pub(crate) fn sparklines(&self) -> &crate::devices::Sparklines {
+        &self.0.sparklines
     }
 
     /// What time it is.

@@ -15,6 +15,11 @@ pub use commit::{Committed, Committer, Incoming, ReportPart};
 
 use crate::{Services, ViewerOf};
 
+/// The state of a device as it is stored.
+pub(crate) fn state_of(row: &entity::device_live::Model) -> crate::state_cache::CachedState {
+    batch::cached(row)
+}
+
 /// Series for a chart: at most `max_points` each, from raw reports or the coarsest rollup that is fine enough.
 pub async fn series(
     services: &Services,

@@ -206,7 +206,10 @@ impl Writer {
         if committed.is_empty() {
             return;
         }
-        let states = committed.iter().map(|d| (d.uuid, d.cached())).collect();
+        let states = committed
+            .iter()
+            .map(|d| (d.uuid, d.live.cached(d.revision)))
+            .collect();
         if let Err(error) = self.services.cache.put(states).await {
             tracing::warn!(%error, "the state cache did not take {} states", committed.len());
         }
@@ -318,18 +321,6 @@ impl Touched {
         self.live.state.insert(key, (value, at));
     }
 
-    fn cached(&self) -> CachedState {
-        let state = &self.live.state;
-        CachedState {
-            revision: self.revision,
-            state: state
-                .iter()
-                .map(|(k, (v, _))| (k.clone(), v.clone()))
-                .collect(),
-            state_at: state.iter().map(|(k, (_, at))| (k.clone(), *at)).collect(),
-        }
-    }
-
     fn row(&self) -> Value {
         json!({
             "d": self.id,
@@ -344,6 +335,26 @@ impl Touched {
             "n": self.duplicates,
         })
     }
+}
+
+impl Live {
+    fn cached(&self, revision: u64) -> CachedState {
+        let values = self.state.iter();
+        CachedState {
+            revision,
+            state: values
+                .clone()
+                .map(|(k, (v, _))| (k.clone(), v.clone()))
+                .collect(),
+            state_at: values.map(|(k, (_, at))| (k.clone(), *at)).collect(),
+        }
+    }
+}
+
+/// The state of a device as it is stored.
+pub(super) fn cached(row: &entity::device_live::Model) -> CachedState {
+    let revision = u64::try_from(row.revision).unwrap_or_default();
+    Live::from(row.clone()).cached(revision)
 }
 
 impl From<entity::device_live::Model> for Live {

@@ -128,10 +128,13 @@ mod tests {
 
     impl Naive {
         fn note(&mut self, sequence: u64) -> Seen {
-            match self.0.last() {
-                Some(high) if sequence + SEQUENCE_WINDOW <= *high => Seen::TooOld,
-                _ if self.0.insert(sequence) => Seen::New,
-                _ => Seen::Before,
+            let high = self.0.last().copied();
+            if high.is_some_and(|high| sequence + SEQUENCE_WINDOW <= high) {
+                Seen::TooOld
+            } else if self.0.insert(sequence) {
+                Seen::New
+            } else {
+                Seen::Before
             }
         }
     }

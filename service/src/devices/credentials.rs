@@ -1,0 +1,181 @@
+//! Credentials: a certificate for the code's first key, and after the claim the secret.
+//!
+//! The same code with the same key gets the same answer again until the first valid signed report;
+//! another key is refused and raised as an identity event.
+
+use domain::{
+    AppError, DeviceId,
+    device::Lifecycle,
+    event::{EventKind, Severity},
+};
+use protocol::enroll::{ClaimedCredentials, Credentials, CredentialsRequest};
+use sea_orm::{
+    ActiveModelTrait, ActiveValue::Set, ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter,
+    QueryOrder, TransactionTrait,
+};
+use serde_json::json;
+
+use super::{CredentialsOutcome, enrol};
+use crate::{
+    Services,
+    accounts::Client,
+    components, downlink, events, internal,
+    pki::{IssueError, issue::SigningRequest},
+};
+
+/// Issues a certificate for the code's first key, and after the claim the secret; repeatable with the same key.
+pub async fn credentials(
+    services: &Services,
+    request: CredentialsRequest,
+    client: &Client,
+) -> Result<CredentialsOutcome, AppError> {
+    let row = enrol::find(services, &request.cpu_serial, &request.code, client).await?;
+    let device = DeviceId(row.uuid);
+    if row.lifecycle == Lifecycle::Revoked.as_str() {
+        return Err(AppError::Gone);
+    }
+    let csr = SigningRequest::parse(&request.csr).map_err(refused)?;
+    let key = csr.key_hash();
+    let transaction = services.db.write.begin().await.map_err(internal)?;
+    let row = downlink::lock_device(&transaction, device).await?;
+    let same_key = row.enrolled_key.as_deref().map(|known| known == key);
+    if same_key == Some(false) {
+        drop(transaction);
+        let detail = json!({ "address": client.address, "key": hex::encode(key) });
+        let (kind, severity) = (EventKind::EnrollmentConflict, Severity::Alarm);
+        events::record(services, row.id, device, kind, severity, detail).await?;
+        tracing::warn!(target: "security", %device, "enrolment with another key");
+        return Err(AppError::conflict("another_key"));
+    }
+    if row.code_spent_ms.is_some() {
+        return Err(AppError::conflict("code_spent"));
+    }
+    let known = match same_key {
+        Some(true) => active_certificate(&transaction, row.id, services.now().0).await?,
+        _ => None,
+    };
+    let certificate = match known {
+        Some(known) => known.pem,
+        None => {
+            let issued = services
+                .pki
+                .issue_client(csr, &device.to_string(), services.now())
+                .map_err(refused)?;
+            let pem = issued.pem.clone();
+            store(services, &transaction, row.id, issued).await?;
+            pem
+        }
+    };
+    let mut change: entity::device::ActiveModel = row.clone().into();
+    change.enrolled_key = Set(Some(key.to_vec()));
+    change.update(&transaction).await.map_err(internal)?;
+    let ownership = ownership(services, &transaction, &row).await?;
+    transaction.commit().await.map_err(internal)?;
+    if same_key.is_none() {
+        let (kind, severity) = (EventKind::CredentialsIssued, Severity::Info);
+        let detail = json!({ "address": client.address });
+        events::record(services, row.id, device, kind, severity, detail).await?;
+    }
+    let claimed = ownership.is_some();
+    let credentials = Credentials {
+        device_uuid: device,
+        certificate,
+        ca: services.pki.ca_pem().to_owned(),
+        mqtt_url: services.site.mqtt_url.clone(),
+        hardware_variant: row.hardware_variant,
+        report_interval_ms: row.report_interval_ms,
+        ownership,
+    };
+    Ok(match claimed {
+        true => CredentialsOutcome::Complete(credentials),
+        false => CredentialsOutcome::Waiting(credentials),
+    })
+}
+
+/// Renews a device's certificate by a signing request; the old serial stays valid until the new one
+/// connects. The caller has proved to be the device.
+pub async fn renew_certificate(
+    services: &Services,
+    device: DeviceId,
+    csr: &str,
+) -> Result<String, AppError> {
+    let csr = SigningRequest::parse(csr).map_err(refused)?;
+    let transaction = services.db.write.begin().await.map_err(internal)?;
+    let row = downlink::lock_device(&transaction, device).await?;
+    if row.lifecycle == Lifecycle::Revoked.as_str() {
+        return Err(AppError::Gone);
+    }
+    let issued = services
+        .pki
+        .issue_client(csr, &device.to_string(), services.now())
+        .map_err(refused)?;
+    let pem = issued.pem.clone();
+    store(services, &transaction, row.id, issued).await?;
+    transaction.commit().await.map_err(internal)?;
+    Ok(pem)
+}
+
+async fn ownership<C: ConnectionTrait>(
+    services: &Services,
+    connection: &C,
+    row: &entity::device::Model,
+) -> Result<Option<ClaimedCredentials>, AppError> {
+    let (Some(secret), Some(owner)) = (downlink::secret_of(&services.vault, row)?, row.owner_id)
+    else {
+        return Ok(None);
+    };
+    let owner = entity::user::Entity::find_by_id(owner)
+        .one(connection)
+        .await
+        .map_err(internal)?
+        .ok_or_else(|| internal("a device whose owner is gone"))?;
+    Ok(Some(ClaimedCredentials {
+        shared_secret: secret.to_base64url(),
+        user_email: owner.email.parse().map_err(internal)?,
+        components: components::specs(connection, row.id).await?,
+    }))
+}
+
+async fn active_certificate<C: ConnectionTrait>(
+    connection: &C,
+    device: i64,
+    now_ms: i64,
+) -> Result<Option<entity::certificate::Model>, AppError> {
+    use entity::certificate::{Column, Entity};
+    Entity::find()
+        .filter(Column::DeviceId.eq(device))
+        .filter(Column::RevokedMs.is_null())
+        .filter(Column::ExpiresMs.gt(now_ms))
+        .order_by_desc(Column::IssuedMs)
+        .one(connection)
+        .await
+        .map_err(internal)
+}
+
+async fn store<C: ConnectionTrait>(
+    services: &Services,
+    connection: &C,
+    device: i64,
+    issued: crate::pki::Issued,
+) -> Result<(), AppError> {
+    let row = entity::certificate::ActiveModel {
+        serial: Set(issued.serial),
+        device_id: Set(Some(device)),
+        user_id: Set(None),
+        label: Set(None),
+        pem: Set(issued.pem),
+        issued_ms: Set(services.now().0),
+        expires_ms: Set(issued.expires_at.0),
+        revoked_ms: Set(None),
+    };
+    row.insert(connection).await.map_err(internal)?;
+    Ok(())
+}
+
+fn refused(error: IssueError) -> AppError {
+    match error {
+        IssueError::Request(_) => AppError::invalid("csr", "signing_request"),
+        IssueError::WeakKey => AppError::invalid("csr", "weak_key"),
+        IssueError::Certificate(error) => internal(error),
+    }
+}

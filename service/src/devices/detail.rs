@@ -1,0 +1,160 @@
+//! A device's page: head, state and what happened to it.
+
+use domain::{
+    AppError, DeviceId, TimestampMs,
+    device::DeviceDetail,
+    event::{DeviceEvent, RefusalCount, RefusalReason},
+    role::DeviceRole,
+};
+use entity::{certificate, device, device_event, device_live, refusal};
+use sea_orm::{
+    ColumnTrait, Condition, EntityTrait, QueryFilter, QueryOrder, QuerySelect, QueryTrait,
+};
+
+use super::list::{row_of, states, summaries};
+use crate::{Actor, Services, ViewerOf, components, events as log, internal};
+
+const MOST_EVENTS: u32 = 200;
+
+/// Everything the head and the state tiles of a device's page show.
+pub async fn detail(services: &Services, viewer: &ViewerOf) -> Result<DeviceDetail, AppError> {
+    let id = viewer.device().id;
+    let db = &services.db.read;
+    let row = row_of(services, id).await?;
+    let cached = states(services, std::slice::from_ref(&row))
+        .await?
+        .remove(&viewer.device().uuid)
+        .unwrap_or_default();
+    let whole = device::Entity::find_by_id(id)
+        .one(db)
+        .await
+        .map_err(internal)?
+        .ok_or(AppError::NotFound)?;
+    let live = device_live::Entity::find_by_id(id)
+        .one(db)
+        .await
+        .map_err(internal)?;
+    let summary = summaries(services, viewer.actor(), vec![row])
+        .await?
+        .pop()
+        .ok_or(AppError::NotFound)?;
+    let certificate = certificate::Entity::find()
+        .filter(certificate::Column::DeviceId.eq(id))
+        .filter(certificate::Column::RevokedMs.is_null())
+        .order_by_desc(certificate::Column::IssuedMs)
+        .one(db)
+        .await
+        .map_err(internal)?;
+    let role = viewer.role();
+    let admin = viewer.actor().user.role.is_admin();
+    let owner = role == Some(DeviceRole::Owner);
+    let os = whole
+        .identity
+        .as_ref()
+        .and_then(|identity| identity.pointer("/versions/os")?.as_str())
+        .map(ToOwned::to_owned);
+    Ok(DeviceDetail {
+        summary,
+        site_name: whole.name,
+        my_role: role,
+        may_command: owner || viewer.actor().user.role.sees_all_devices(),
+        may_manage: owner || admin,
+        components: components::described(db, id).await?,
+        state: cached.state,
+        state_at: cached.state_at,
+        report_interval_ms: whole.report_interval_ms,
+        clock_skew_ms: live.as_ref().and_then(|live| live.clock_skew_ms),
+        os,
+        created_at: TimestampMs(whole.created_ms),
+        claimed_at: whole.claimed_ms.map(TimestampMs),
+        certificate_expires_at: certificate.map(|row| TimestampMs(row.expires_ms)),
+        refusals: refusals(services, id).await?,
+        duplicates: live
+            .and_then(|live| u64::try_from(live.duplicates).ok())
+            .unwrap_or(0),
+    })
+}
+
+/// What happened to a device, newest first, before event `before` where given.
+pub async fn events(
+    services: &Services,
+    viewer: &ViewerOf,
+    before: Option<i64>,
+    limit: u32,
+) -> Result<Vec<DeviceEvent>, AppError> {
+    let rows = device_event::Entity::find()
+        .filter(device_event::Column::DeviceId.eq(viewer.device().id))
+        .filter(device_event::Column::AtMs.gte(viewer.history_from_ms))
+        .apply_if(before, |query, before| {
+            query.filter(device_event::Column::Id.lt(before))
+        })
+        .order_by_desc(device_event::Column::Id)
+        .limit(u64::from(limit.clamp(1, MOST_EVENTS)))
+        .all(&services.db.read)
+        .await
+        .map_err(internal)?;
+    Ok(rows.into_iter().filter_map(log::from_row).collect())
+}
+
+/// The latest events of all devices that the actor may see, newest first.
+pub async fn latest_events(
+    services: &Services,
+    actor: &Actor,
+    limit: u32,
+) -> Result<Vec<(DeviceId, String, DeviceEvent)>, AppError> {
+    let mut filter = Condition::all().add(device_event::Column::DeviceId.is_not_null());
+    if !actor.user.role.sees_all_devices() {
+        use entity::device_access::{Column, Entity};
+        let theirs = Entity::find()
+            .select_only()
+            .column(Column::DeviceId)
+            .filter(Column::UserId.eq(actor.user.id.0))
+            .filter(Column::Role.is_not_null())
+            .into_query();
+        filter = filter.add(device_event::Column::DeviceId.in_subquery(theirs));
+    }
+    let rows = device_event::Entity::find()
+        .filter(filter)
+        .order_by_desc(device_event::Column::Id)
+        .limit(u64::from(limit.clamp(1, MOST_EVENTS)))
+        .all(&services.db.read)
+        .await
+        .map_err(internal)?;
+    let devices = device::Entity::find()
+        .filter(device::Column::Id.is_in(rows.iter().filter_map(|row| row.device_id)))
+        .all(&services.db.read)
+        .await
+        .map_err(internal)?;
+    let all = actor.user.role.sees_all_devices();
+    Ok(rows
+        .into_iter()
+        .filter_map(|row| {
+            let device = devices.iter().find(|d| Some(d.id) == row.device_id)?;
+            // What happened to a former owner's device is not the new one's business.
+            if !all && device.claimed_ms.is_none_or(|claimed| row.at_ms < claimed) {
+                return None;
+            }
+            let event = log::from_row(row)?;
+            Some((DeviceId(device.uuid), device.name.clone(), event))
+        })
+        .collect())
+}
+
+async fn refusals(services: &Services, device: i64) -> Result<Vec<RefusalCount>, AppError> {
+    let rows = refusal::Entity::find()
+        .filter(refusal::Column::DeviceId.eq(device))
+        .order_by_desc(refusal::Column::Count)
+        .all(&services.db.read)
+        .await
+        .map_err(internal)?;
+    Ok(rows
+        .into_iter()
+        .filter_map(|row| {
+            Some(RefusalCount {
+                reason: RefusalReason::parse(&row.reason)?,
+                count: u64::try_from(row.count).unwrap_or(0),
+                last_at: TimestampMs(row.last_ms),
+            })
+        })
+        .collect())
+}

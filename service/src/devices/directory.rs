@@ -1,0 +1,167 @@
+//! What the ingest must know of a device, kept in memory as long as it is true.
+//!
+//! An entry is dropped when the device changes, and is read again after a short time in any case, because
+//! the live bus may lose. A caller that is about to refuse a message asks [`Directory::fresh`] first.
+
+use std::{
+    collections::HashMap,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use domain::{AppError, ComponentKey, DeviceId, Email, device::Lifecycle, live::LiveEvent};
+use parking_lot::RwLock;
+use protocol::SharedSecret;
+use sea_orm::{ActiveModelTrait, ActiveValue::Set, ColumnTrait, EntityTrait, QueryFilter};
+use tokio::sync::broadcast::error::RecvError;
+use tokio_util::sync::CancellationToken;
+
+use crate::{Services, accounts::actor::DeviceRef, components, downlink, internal};
+
+const KEEP: Duration = Duration::from_secs(30);
+const MOST: usize = 65_536;
+
+/// What the ingest must know of a device.
+#[derive(Debug)]
+pub struct Known {
+    /// The device.
+    pub device: DeviceRef,
+    /// Unclaimed, active or revoked.
+    pub lifecycle: Lifecycle,
+    /// Which ownership this is.
+    pub ownership: i64,
+    /// The secret of this ownership.
+    pub secret: Option<SharedSecret>,
+    /// Reports from before this moment are refused, in milliseconds.
+    pub claimed_ms: i64,
+    /// The hardware variant that its reports must carry.
+    pub hardware_variant: String,
+    /// How often it should report.
+    pub report_interval_ms: i64,
+    /// The claiming owner's address.
+    pub owner: Option<Email>,
+    /// Everybody with access, the owner included.
+    pub people: Vec<Email>,
+    /// Its components.
+    pub components: HashMap<ComponentKey, i64>,
+    /// Whether its enrolment code is used up.
+    pub code_spent: bool,
+}
+
+/// The devices that were asked for lately; cheap to clone.
+#[derive(Debug, Clone, Default)]
+pub struct Directory(Arc<RwLock<HashMap<DeviceId, (Arc<Known>, Instant)>>>);
+
+impl Directory {
+    /// What is known of a device; `None` where there is no such device.
+    pub async fn get(
+        &self,
+        services: &Services,
+        device: DeviceId,
+    ) -> Result<Option<Arc<Known>>, AppError> {
+        let kept = self.0.read().get(&device).cloned();
+        match kept {
+            Some((known, at)) if at.elapsed() < KEEP => Ok(Some(known)),
+            _ => self.fresh(services, device).await,
+        }
+    }
+
+    /// As [`Directory::get`], read from the database now.
+    pub async fn fresh(
+        &self,
+        services: &Services,
+        device: DeviceId,
+    ) -> Result<Option<Arc<Known>>, AppError> {
+        let known = read(services, device).await?.map(Arc::new);
+        let mut kept = self.0.write();
+        if kept.len() > MOST {
+            kept.clear();
+        }
+        match &known {
+            Some(known) => kept.insert(device, (known.clone(), Instant::now())),
+            None => kept.remove(&device),
+        };
+        Ok(known)
+    }
+
+    /// Drops what changes, until `stop`.
+    pub async fn follow(self, services: Services, stop: CancellationToken) {
+        let mut changes = services.bus.subscribe();
+        while let Some(change) = stop.run_until_cancelled(changes.recv()).await {
+            match change {
+                Ok(event) => match &*event {
+                    LiveEvent::Device { device } => {
+                        self.0.write().remove(device);
+                    }
+                    LiveEvent::Access { .. } => self.0.write().clear(),
+                    _ => {}
+                },
+                Err(RecvError::Lagged(_)) => self.0.write().clear(),
+                Err(RecvError::Closed) => return,
+            }
+        }
+    }
+
+    /// A valid signed report came: the enrolment code is used up.
+    pub async fn spend_code(&self, services: &Services, known: &Known) -> Result<(), AppError> {
+        if known.code_spent {
+            return Ok(());
+        }
+        let row = entity::device::ActiveModel {
+            id: Set(known.device.id),
+            code_spent_ms: Set(Some(services.now().0)),
+            ..Default::default()
+        };
+        row.update(&services.db.write).await.map_err(internal)?;
+        self.0.write().remove(&known.device.uuid);
+        Ok(())
+    }
+}
+
+async fn read(services: &Services, device: DeviceId) -> Result<Option<Known>, AppError> {
+    let db = &services.db.read;
+    let row = entity::device::Entity::find()
+        .filter(entity::device::Column::Uuid.eq(device.0))
+        .one(db)
+        .await
+        .map_err(internal)?;
+    let Some(row) = row else {
+        return Ok(None);
+    };
+    let attached = components::attached(db, row.id).await?;
+    let with_access = entity::device_access::Entity::find()
+        .filter(entity::device_access::Column::DeviceId.eq(row.id))
+        .filter(entity::device_access::Column::Role.is_not_null())
+        .all(db)
+        .await
+        .map_err(internal)?;
+    let people = entity::user::Entity::find()
+        .filter(entity::user::Column::Id.is_in(with_access.iter().map(|a| a.user_id)))
+        .all(db)
+        .await
+        .map_err(internal)?;
+    let address = |id| {
+        let person = people.iter().find(|person| person.id == id)?;
+        person.email.parse::<Email>().ok()
+    };
+    Ok(Some(Known {
+        device: DeviceRef {
+            id: row.id,
+            uuid: device,
+        },
+        lifecycle: Lifecycle::parse(&row.lifecycle)
+            .ok_or_else(|| internal(format!("the lifecycle `{}`", row.lifecycle)))?,
+        ownership: row.ownership,
+        secret: downlink::secret_of(&services.vault, &row)?,
+        claimed_ms: row.claimed_ms.unwrap_or(i64::MAX),
+        report_interval_ms: row.report_interval_ms,
+        owner: row.owner_id.and_then(address),
+        people: people.iter().filter_map(|p| p.email.parse().ok()).collect(),
+        components: attached
+            .into_iter()
+            .filter_map(|component| Some((component.key.parse().ok()?, component.id)))
+            .collect(),
+        code_spent: row.code_spent_ms.is_some(),
+        hardware_variant: row.hardware_variant,
+    }))
+}

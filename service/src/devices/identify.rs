@@ -1,0 +1,60 @@
+//! What a device says of itself after each connect, and that it has erased a former ownership.
+
+use domain::{
+    AppError, DeviceId,
+    event::{EventKind, Severity},
+    live::LiveEvent,
+};
+use protocol::{Topic, identity::Identity};
+use sea_orm::{ActiveModelTrait, ActiveValue::Set};
+use serde_json::json;
+
+use super::claim::entity_of;
+use crate::{Services, events, internal};
+
+/// Keeps what a device said it is; tells of it where it changed.
+pub async fn identified(
+    services: &Services,
+    device: DeviceId,
+    identity: &Identity,
+) -> Result<(), AppError> {
+    let row = entity_of(services, device).await?;
+    let id = row.id;
+    let said = serde_json::to_value(identity).map_err(internal)?;
+    let changed = row.identity.as_ref() != Some(&said);
+    let mut change: entity::device::ActiveModel = row.into();
+    change.identity = Set(Some(said));
+    change.identity_ms = Set(Some(services.now().0));
+    change.agent_version = Set(identity
+        .versions
+        .agent
+        .as_ref()
+        .map(|version| version.chars().take(64).collect()));
+    change.update(&services.db.write).await.map_err(internal)?;
+    if changed {
+        let (kind, severity) = (EventKind::Identified, Severity::Info);
+        let detail = json!({ "agent": identity.versions.agent, "os": identity.versions.os });
+        events::record(services, id, device, kind, severity, detail).await?;
+        services
+            .bus
+            .publish(vec![LiveEvent::Device { device }])
+            .await;
+    }
+    Ok(())
+}
+
+/// The device has erased what belonged to the former ownership: the retained `reset` goes.
+pub async fn reset_acknowledged(services: &Services, device: DeviceId) -> Result<(), AppError> {
+    let row = entity_of(services, device).await?;
+    if !row.reset_pending {
+        return Ok(());
+    }
+    let mut change: entity::device::ActiveModel = row.into();
+    change.reset_pending = Set(false);
+    change.update(&services.db.write).await.map_err(internal)?;
+    let topic = Topic::Reset(device);
+    if let Err(error) = services.link.publish(&topic, Vec::new(), true).await {
+        tracing::warn!(%device, %error, "the retained reset was not deleted");
+    }
+    Ok(())
+}

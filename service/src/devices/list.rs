@@ -1,0 +1,410 @@
+//! The device list: filtered, sorted and paged in the database, a page's details read in one go each.
+
+use std::collections::HashMap;
+
+use domain::{
+    AppError, DeviceId, Page, TimestampMs,
+    device::{
+        DeviceKind, DeviceQuery, DeviceSort, DeviceSummary, Headline, Lifecycle, Presence,
+        PresenceCause, PresenceCounts, PresenceInfo, StateMap,
+    },
+};
+use entity::{device, device_access, device_live};
+use protocol::Scalar;
+use sea_orm::{
+    ColumnTrait, Condition, EntityTrait, FromQueryResult, JoinType, Order, PaginatorTrait,
+    QueryFilter, QueryOrder, QuerySelect, QueryTrait, Select,
+};
+use uuid::Uuid;
+
+use super::search;
+use crate::{Actor, Services, internal};
+
+/// Which values a list row leads with, and their units; the first that a device has.
+const BOARD: &[(&str, &str)] = &[
+    ("dht22_temp", "°C"),
+    ("ds18b20_temp", "°C"),
+    ("soil_moisture", "%"),
+    ("light_lux", "lx"),
+    ("temperature_celsius", "°C"),
+    ("cpu_average", "%"),
+];
+const COMPUTER: &[(&str, &str)] = &[
+    ("cpu_average", "%"),
+    ("memory_percent", "%"),
+    ("temperature_celsius", "°C"),
+];
+
+#[derive(Debug, FromQueryResult)]
+pub(super) struct Row {
+    pub id: i64,
+    pub uuid: Uuid,
+    pub cpu_serial: String,
+    pub kind: String,
+    pub hardware_version: String,
+    pub hardware_variant: String,
+    pub name: String,
+    pub lifecycle: String,
+    pub presence: String,
+    pub presence_cause: String,
+    pub presence_since_ms: i64,
+    pub owner_id: Option<Uuid>,
+    pub agent_version: Option<String>,
+    pub revision: Option<i64>,
+    pub last_received_ms: Option<i64>,
+    pub refused_recently: Option<i64>,
+}
+
+/// One page of the devices that the actor may see.
+pub async fn list(
+    services: &Services,
+    actor: &Actor,
+    query: &DeviceQuery,
+) -> Result<Page<DeviceSummary>, AppError> {
+    let page = query.page.max(1);
+    let page_size = query.page_size.clamp(10, 200);
+    let filter = filter(actor, query);
+    let db = &services.db.read;
+    let total = device::Entity::find().filter(filter.clone()).count(db);
+    let rows = sorted(selected().filter(filter), query)
+        .offset(u64::from(page - 1) * u64::from(page_size))
+        .limit(u64::from(page_size))
+        .into_model::<Row>()
+        .all(db);
+    let (total, rows) = futures::future::try_join(total, rows)
+        .await
+        .map_err(internal)?;
+    Ok(Page {
+        items: summaries(services, actor, rows).await?,
+        total,
+        page,
+        page_size,
+    })
+}
+
+/// How many of the actor's devices there are of each status.
+pub async fn counts(services: &Services, actor: &Actor) -> Result<PresenceCounts, AppError> {
+    let groups: Vec<(String, String, i64)> = device::Entity::find()
+        .select_only()
+        .column(device::Column::Lifecycle)
+        .column(device::Column::Presence)
+        .column_as(device::Column::Id.count(), "devices")
+        .filter(visible_to(actor))
+        .group_by(device::Column::Lifecycle)
+        .group_by(device::Column::Presence)
+        .into_tuple()
+        .all(&services.db.read)
+        .await
+        .map_err(internal)?;
+    let mut counts = PresenceCounts::default();
+    for (lifecycle, presence, devices) in groups {
+        let count = match (Lifecycle::parse(&lifecycle), Presence::parse(&presence)) {
+            (Some(Lifecycle::Unclaimed), _) => &mut counts.unclaimed,
+            (Some(Lifecycle::Revoked), _) => &mut counts.revoked,
+            (_, Some(Presence::Online)) => &mut counts.online,
+            (_, Some(Presence::Timeout)) => &mut counts.timeout,
+            _ => &mut counts.offline,
+        };
+        *count += u64::try_from(devices).unwrap_or(0);
+    }
+    Ok(counts)
+}
+
+/// Which of these devices the actor may see.
+pub async fn visible(
+    services: &Services,
+    actor: &Actor,
+    ids: &[DeviceId],
+) -> Result<Vec<DeviceId>, AppError> {
+    let rows: Vec<Uuid> = device::Entity::find()
+        .select_only()
+        .column(device::Column::Uuid)
+        .filter(device::Column::Uuid.is_in(ids.iter().map(|id| id.0)))
+        .filter(visible_to(actor))
+        .into_tuple()
+        .all(&services.db.read)
+        .await
+        .map_err(internal)?;
+    Ok(rows.into_iter().map(DeviceId).collect())
+}
+
+/// The one row of a device.
+pub(super) async fn row_of(services: &Services, id: i64) -> Result<Row, AppError> {
+    selected()
+        .filter(device::Column::Id.eq(id))
+        .into_model::<Row>()
+        .one(&services.db.read)
+        .await
+        .map_err(internal)?
+        .ok_or(AppError::NotFound)
+}
+
+/// Completes rows to what the list shows.
+pub(super) async fn summaries(
+    services: &Services,
+    actor: &Actor,
+    rows: Vec<Row>,
+) -> Result<Vec<DeviceSummary>, AppError> {
+    let ids: Vec<i64> = rows.iter().map(|row| row.id).collect();
+    let owners = owners(services, &rows).await?;
+    let nicknames = nicknames(services, actor, &ids).await?;
+    let states = states(services, &rows).await?;
+    let headlines = headlines(services, &rows, &states).await?;
+    rows.into_iter()
+        .zip(headlines)
+        .map(|(row, headline)| {
+            let nickname = nicknames.get(&row.id).cloned();
+            let owner = row.owner_id.and_then(|id| owners.get(&id));
+            summary(row, headline, nickname, owner.map(String::as_str))
+        })
+        .collect()
+}
+
+/// The states of these devices, from the cache where it has them.
+pub(super) async fn states(
+    services: &Services,
+    rows: &[Row],
+) -> Result<HashMap<DeviceId, crate::state_cache::CachedState>, AppError> {
+    let ids: Vec<DeviceId> = rows.iter().map(|row| DeviceId(row.uuid)).collect();
+    let mut states = services.cache.get(&ids).await?;
+    let missing: HashMap<i64, DeviceId> = rows
+        .iter()
+        .filter(|row| !states.contains_key(&DeviceId(row.uuid)))
+        .map(|row| (row.id, DeviceId(row.uuid)))
+        .collect();
+    if missing.is_empty() {
+        return Ok(states);
+    }
+    let stored = device_live::Entity::find()
+        .filter(device_live::Column::DeviceId.is_in(missing.keys().copied()))
+        .all(&services.db.read)
+        .await
+        .map_err(internal)?;
+    let mut found = Vec::new();
+    for live in stored {
+        if let Some(device) = missing.get(&live.device_id) {
+            found.push((*device, crate::telemetry::state_of(&live)));
+        }
+    }
+    services.cache.put(found.clone()).await?;
+    states.extend(found);
+    Ok(states)
+}
+
+fn selected() -> Select<device::Entity> {
+    device::Entity::find()
+        .select_only()
+        .columns([
+            device::Column::Id,
+            device::Column::Uuid,
+            device::Column::CpuSerial,
+            device::Column::Kind,
+            device::Column::HardwareVersion,
+            device::Column::HardwareVariant,
+            device::Column::Name,
+            device::Column::Lifecycle,
+            device::Column::Presence,
+            device::Column::PresenceCause,
+            device::Column::PresenceSinceMs,
+            device::Column::OwnerId,
+            device::Column::AgentVersion,
+        ])
+        .columns([
+            device_live::Column::Revision,
+            device_live::Column::LastReceivedMs,
+            device_live::Column::RefusedRecently,
+        ])
+        .join(
+            JoinType::LeftJoin,
+            device::Entity::belongs_to(device_live::Entity)
+                .from(device::Column::Id)
+                .to(device_live::Column::DeviceId)
+                .into(),
+        )
+}
+
+fn sorted(select: Select<device::Entity>, query: &DeviceQuery) -> Select<device::Entity> {
+    use device::Column;
+    let turn = |order: Order| match (query.reverse, order) {
+        (false, order) => order,
+        (true, Order::Asc) => Order::Desc,
+        (true, _) => Order::Asc,
+    };
+    let (up, down) = (turn(Order::Asc), turn(Order::Desc));
+    match query.sort {
+        DeviceSort::Severity => select
+            .order_by(Column::StatusRank, up.clone())
+            .order_by(Column::NameKey, up.clone())
+            .order_by(Column::Id, up),
+        DeviceSort::Name => select
+            .order_by(Column::NameKey, up.clone())
+            .order_by(Column::Id, up),
+        DeviceSort::LastReport => select
+            .order_by(device_live::Column::LastReceivedMs, down.clone())
+            .order_by(Column::Id, down),
+        DeviceSort::Version => select
+            .order_by(Column::AgentVersion, up.clone())
+            .order_by(Column::Id, up),
+        DeviceSort::Created => select
+            .order_by(Column::CreatedMs, down.clone())
+            .order_by(Column::Id, down),
+    }
+}
+
+fn filter(actor: &Actor, query: &DeviceQuery) -> Condition {
+    use device::Column;
+    let mut all = visible_to(actor);
+    all = match query.lifecycle.as_slice() {
+        [] => all.add(Column::Lifecycle.ne(Lifecycle::Revoked.as_str())),
+        some => all.add(Column::Lifecycle.is_in(some.iter().map(|l| l.as_str()))),
+    };
+    if !query.presence.is_empty() {
+        let names = query.presence.iter().map(|p| p.as_str());
+        all = all
+            .add(Column::Presence.is_in(names))
+            .add(Column::Lifecycle.eq(Lifecycle::Active.as_str()));
+    }
+    if !query.kind.is_empty() {
+        all = all.add(Column::Kind.is_in(query.kind.iter().map(|k| k.as_str())));
+    }
+    all.add(search::condition(&query.search, actor.user.id.0))
+}
+
+/// Administrators and developers see all; others what they have a role on.
+fn visible_to(actor: &Actor) -> Condition {
+    if actor.user.role.sees_all_devices() {
+        return Condition::all();
+    }
+    let theirs = device_access::Entity::find()
+        .select_only()
+        .column(device_access::Column::DeviceId)
+        .filter(device_access::Column::UserId.eq(actor.user.id.0))
+        .filter(device_access::Column::Role.is_not_null())
+        .into_query();
+    Condition::all().add(device::Column::Id.in_subquery(theirs))
+}
+
+async fn owners(services: &Services, rows: &[Row]) -> Result<HashMap<Uuid, String>, AppError> {
+    use entity::user::{Column, Entity};
+    let mut ids: Vec<Uuid> = rows.iter().filter_map(|row| row.owner_id).collect();
+    ids.sort_unstable();
+    ids.dedup();
+    if ids.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let rows: Vec<(Uuid, String)> = Entity::find()
+        .select_only()
+        .columns([Column::Id, Column::Email])
+        .filter(Column::Id.is_in(ids))
+        .into_tuple()
+        .all(&services.db.read)
+        .await
+        .map_err(internal)?;
+    Ok(rows.into_iter().collect())
+}
+
+async fn nicknames(
+    services: &Services,
+    actor: &Actor,
+    ids: &[i64],
+) -> Result<HashMap<i64, String>, AppError> {
+    use device_access::{Column, Entity};
+    let rows: Vec<(i64, Option<String>)> = Entity::find()
+        .select_only()
+        .columns([Column::DeviceId, Column::Nickname])
+        .filter(Column::UserId.eq(actor.user.id.0))
+        .filter(Column::DeviceId.is_in(ids.iter().copied()))
+        .filter(Column::Nickname.is_not_null())
+        .into_tuple()
+        .all(&services.db.read)
+        .await
+        .map_err(internal)?;
+    Ok(rows
+        .into_iter()
+        .filter_map(|(id, name)| Some((id, name?)))
+        .collect())
+}
+
+async fn headlines(
+    services: &Services,
+    rows: &[Row],
+    states: &HashMap<DeviceId, crate::state_cache::CachedState>,
+) -> Result<Vec<Option<Headline>>, AppError> {
+    let leads: Vec<Option<(String, Scalar, &str)>> = rows
+        .iter()
+        .map(|row| lead(row, &states.get(&DeviceId(row.uuid))?.state))
+        .collect();
+    let wanted: Vec<(i64, &str)> = rows
+        .iter()
+        .zip(&leads)
+        .filter_map(|(row, lead)| Some((row.id, lead.as_ref()?.0.as_str())))
+        .collect();
+    let mut lines = services.sparklines().last_hour(services, &wanted).await?;
+    Ok(rows
+        .iter()
+        .zip(leads)
+        .map(|(row, lead)| {
+            let (key, value, unit) = lead?;
+            Some(Headline {
+                key,
+                value,
+                unit: unit.to_owned(),
+                last_hour: lines.remove(&row.id).unwrap_or_default(),
+            })
+        })
+        .collect())
+}
+
+fn lead(row: &Row, state: &StateMap) -> Option<(String, Scalar, &'static str)> {
+    let preferred = match DeviceKind::parse(&row.kind) {
+        Some(DeviceKind::Computer) => COMPUTER,
+        _ => BOARD,
+    };
+    preferred
+        .iter()
+        .find_map(|(key, unit)| Some(((*key).to_owned(), state.get(*key)?.clone(), *unit)))
+        .or_else(|| {
+            state
+                .iter()
+                .find(|(_, value)| matches!(value, Scalar::Number(_)))
+                .map(|(key, value)| (key.clone(), value.clone(), ""))
+        })
+}
+
+fn summary(
+    row: Row,
+    headline: Option<Headline>,
+    nickname: Option<String>,
+    owner: Option<&str>,
+) -> Result<DeviceSummary, AppError> {
+    let unknown = |what: &str, value: &str| internal(format!("the {what} `{value}` is unknown"));
+    Ok(DeviceSummary {
+        id: DeviceId(row.uuid),
+        name: nickname.unwrap_or(row.name),
+        kind: DeviceKind::parse(&row.kind).ok_or_else(|| unknown("kind", &row.kind))?,
+        lifecycle: Lifecycle::parse(&row.lifecycle)
+            .ok_or_else(|| unknown("lifecycle", &row.lifecycle))?,
+        presence: PresenceInfo {
+            presence: Presence::parse(&row.presence)
+                .ok_or_else(|| unknown("presence", &row.presence))?,
+            cause: PresenceCause::parse(&row.presence_cause)
+                .ok_or_else(|| unknown("cause", &row.presence_cause))?,
+            since: TimestampMs(row.presence_since_ms),
+        },
+        cpu_serial: row.cpu_serial,
+        hardware_version: row.hardware_version,
+        hardware_variant: row.hardware_variant,
+        owner: owner.and_then(|email| email.parse().ok()),
+        agent_version: row.agent_version,
+        last_report_at: row.last_received_ms.map(TimestampMs),
+        headline,
+        refused_recently: row
+            .refused_recently
+            .and_then(|n| u32::try_from(n).ok())
+            .unwrap_or(0),
+        revision: row
+            .revision
+            .and_then(|n| u64::try_from(n).ok())
+            .unwrap_or(0),
+    })
+}

@@ -1,0 +1,202 @@
+//! Pre-registration: a serial number becomes a device without an owner, and a code for its label.
+
+use domain::{
+    AppError, ComponentType, DeviceId,
+    device::{DeviceKind, Lifecycle, Presence, PresenceCause},
+    event::{EventKind, Severity},
+    live::LiveEvent,
+};
+use protocol::enroll::{ClaimLink, EnrollmentCode};
+use qrcode::{EcLevel, QrCode, render::svg};
+use sea_orm::{
+    ActiveModelTrait, ActiveValue::Set, ColumnTrait, EntityTrait, QueryFilter, SqlErr,
+    TransactionTrait,
+};
+use serde_json::json;
+
+use super::{NewDevice, Preregistered, enrol, naming, search};
+use crate::{Admin, Services, audit, components, downlink, events, internal, presence};
+
+const MAX_SERIAL_CHARS: usize = 128;
+const MAX_HARDWARE_CHARS: usize = 32;
+/// Internal modules that every computer has.
+const COMPUTER: [&str; 6] = ["cpu", "memory", "disk", "network", "temperature", "uptime"];
+/// And every board.
+const BOARD: [&str; 4] = ["cpu", "memory", "temperature", "uptime"];
+
+/// Pre-registers a device; a serial number or UUID that is known is a conflict.
+pub async fn preregister(
+    services: &Services,
+    admin: &Admin,
+    device: NewDevice,
+) -> Result<Preregistered, AppError> {
+    let serial = checked("cpu_serial", &device.cpu_serial, MAX_SERIAL_CHARS)?;
+    if serial.contains([',', '#']) {
+        // They part the fields of the claim link.
+        return Err(AppError::invalid("cpu_serial", "serial"));
+    }
+    let version = checked(
+        "hardware_version",
+        &device.hardware_version,
+        MAX_HARDWARE_CHARS,
+    )?;
+    let variant = checked(
+        "hardware_variant",
+        &device.hardware_variant,
+        MAX_HARDWARE_CHARS,
+    )?;
+    let name = match device.name.as_deref().map(str::trim) {
+        Some(name) if !name.is_empty() => naming::check(name)?,
+        _ => serial.clone(),
+    };
+    let kinds = match device.components.is_empty() {
+        true => defaults(device.kind),
+        false => device.components,
+    };
+    let code = enrol::new_code();
+    let id = device.uuid.unwrap_or_else(DeviceId::random);
+    let now = services.now().0;
+    let transaction = services.db.write.begin().await.map_err(internal)?;
+    let row = entity::device::ActiveModel {
+        uuid: Set(id.0),
+        cpu_serial: Set(serial.clone()),
+        kind: Set(device.kind.as_str().to_owned()),
+        hardware_version: Set(version),
+        hardware_variant: Set(variant),
+        name_key: Set(search::sort_key(&name)),
+        name: Set(name),
+        lifecycle: Set(Lifecycle::Unclaimed.as_str().to_owned()),
+        presence: Set(Presence::Offline.as_str().to_owned()),
+        presence_cause: Set(PresenceCause::NeverConnected.as_str().to_owned()),
+        presence_since_ms: Set(now),
+        status_rank: Set(presence::status_rank(
+            Lifecycle::Unclaimed,
+            Presence::Offline,
+        )),
+        ownership: Set(0),
+        code_hash: Set(Some(enrol::hash(&code))),
+        reset_pending: Set(false),
+        report_interval_ms: Set(services.site.report_interval_ms),
+        created_ms: Set(now),
+        server_sequence: Set(0),
+        ..Default::default()
+    };
+    let row = row
+        .insert(&transaction)
+        .await
+        .map_err(|e| match e.sql_err() {
+            Some(SqlErr::UniqueConstraintViolation(_)) => AppError::conflict("serial_known"),
+            _ => internal(e),
+        })?;
+    components::attach(services, &transaction, row.id, &kinds).await?;
+    search::index(&transaction, &row).await?;
+    let detail = json!({ "cpu_serial": serial });
+    let target = Some(id.to_string());
+    audit::record(
+        services,
+        &transaction,
+        admin.actor(),
+        "preregister",
+        target,
+        detail.clone(),
+    )
+    .await?;
+    transaction.commit().await.map_err(internal)?;
+    let (kind, severity) = (EventKind::Preregistered, Severity::Info);
+    events::record(services, row.id, id, kind, severity, detail).await?;
+    services
+        .bus
+        .publish(vec![LiveEvent::Device { device: id }])
+        .await;
+    shown(services, id, &serial, code)
+}
+
+/// Makes a new enrolment code for a device that is not claimed; the old one is void, and with it the
+/// key that used it.
+pub async fn renew_code(
+    services: &Services,
+    admin: &Admin,
+    device: DeviceId,
+) -> Result<Preregistered, AppError> {
+    let code = enrol::new_code();
+    let transaction = services.db.write.begin().await.map_err(internal)?;
+    let row = downlink::lock_device(&transaction, device).await?;
+    match Lifecycle::parse(&row.lifecycle) {
+        Some(Lifecycle::Unclaimed) => {}
+        Some(Lifecycle::Revoked) => return Err(AppError::Gone),
+        _ => return Err(AppError::conflict("already_claimed")),
+    }
+    let serial = row.cpu_serial.clone();
+    let mut row: entity::device::ActiveModel = row.into();
+    row.code_hash = Set(Some(enrol::hash(&code)));
+    row.code_spent_ms = Set(None);
+    row.enrolled_key = Set(None);
+    row.update(&transaction).await.map_err(internal)?;
+    let target = Some(device.to_string());
+    audit::record(
+        services,
+        &transaction,
+        admin.actor(),
+        "renew_code",
+        target,
+        json!({}),
+    )
+    .await?;
+    transaction.commit().await.map_err(internal)?;
+    shown(services, device, &serial, code)
+}
+
+/// Whether a device with this serial number is known.
+pub async fn is_known(services: &Services, cpu_serial: &str) -> Result<bool, AppError> {
+    let found = entity::device::Entity::find()
+        .filter(entity::device::Column::CpuSerial.eq(cpu_serial.trim()))
+        .one(&services.db.read)
+        .await
+        .map_err(internal)?;
+    Ok(found.is_some())
+}
+
+fn defaults(kind: DeviceKind) -> Vec<ComponentType> {
+    let names: &[&str] = match kind {
+        DeviceKind::Computer => &COMPUTER,
+        DeviceKind::Board => &BOARD,
+    };
+    names.iter().filter_map(|name| name.parse().ok()).collect()
+}
+
+fn checked(field: &str, text: &str, most: usize) -> Result<String, AppError> {
+    let text = text.trim();
+    let fits = !text.is_empty()
+        && text.chars().count() <= most
+        && !text.chars().any(|c| c.is_control() || c.is_whitespace());
+    match fits {
+        true => Ok(text.to_owned()),
+        false => Err(AppError::invalid(field, "serial")),
+    }
+}
+
+fn shown(
+    services: &Services,
+    id: DeviceId,
+    serial: &str,
+    code: EnrollmentCode,
+) -> Result<Preregistered, AppError> {
+    let link = ClaimLink {
+        origin: services.site.public_url.clone(),
+        serial: serial.to_owned(),
+        code: code.clone(),
+        ca_hash: services.pki.ca_hash(),
+    };
+    let qr = QrCode::with_error_correction_level(link.to_string(), EcLevel::M).map_err(internal)?;
+    let qr_svg = qr
+        .render::<svg::Color<'_>>()
+        .min_dimensions(0, 0)
+        .quiet_zone(true)
+        .build();
+    Ok(Preregistered {
+        id,
+        code,
+        link,
+        qr_svg,
+    })
+}

@@ -1,0 +1,57 @@
+//! Revoking: stolen or deleted; its certificates are refused and its session ends at once.
+
+use domain::{
+    AppError, DeviceId,
+    device::{Lifecycle, Presence},
+    event::{EventKind, Severity},
+    live::LiveEvent,
+};
+use entity::certificate::{Column, Entity};
+use sea_orm::{
+    ActiveModelTrait, ActiveValue::Set, ColumnTrait, EntityTrait, QueryFilter, TransactionTrait,
+};
+use serde_json::json;
+
+use crate::{Admin, Services, audit, downlink, events, internal, presence};
+
+/// Revokes a device's certificates and ends its session at once.
+pub async fn revoke(services: &Services, admin: &Admin, device: DeviceId) -> Result<(), AppError> {
+    let transaction = services.db.write.begin().await.map_err(internal)?;
+    let row = downlink::lock_device(&transaction, device).await?;
+    let id = row.id;
+    let presence = Presence::parse(&row.presence).unwrap_or(Presence::Offline);
+    let mut change: entity::device::ActiveModel = row.into();
+    change.lifecycle = Set(Lifecycle::Revoked.as_str().to_owned());
+    change.status_rank = Set(presence::status_rank(Lifecycle::Revoked, presence));
+    change.secret = Set(None);
+    change.update(&transaction).await.map_err(internal)?;
+    Entity::update_many()
+        .col_expr(Column::RevokedMs, services.now().0.into())
+        .filter(Column::DeviceId.eq(id))
+        .filter(Column::RevokedMs.is_null())
+        .exec(&transaction)
+        .await
+        .map_err(internal)?;
+    let target = Some(device.to_string());
+    audit::record(
+        services,
+        &transaction,
+        admin.actor(),
+        "revoke",
+        target,
+        json!({}),
+    )
+    .await?;
+    transaction.commit().await.map_err(internal)?;
+
+    services
+        .bus
+        .publish(vec![LiveEvent::Device { device }])
+        .await;
+    if let Err(error) = services.link.disconnect(&device.to_string()).await {
+        tracing::error!(%device, %error, "the session of a revoked device was not ended");
+    }
+    let (kind, severity) = (EventKind::Revoked, Severity::Warning);
+    let detail = json!({ "by": admin.actor().user.name });
+    events::record(services, id, device, kind, severity, detail).await
+}

@@ -1,0 +1,96 @@
+//! Giving a device up: the secret is void, the certificate is not; the device erases and waits.
+
+use domain::{
+    AppError,
+    device::{Lifecycle, Presence},
+    event::{EventKind, Severity},
+    live::LiveEvent,
+};
+use entity::device_access::{Column, Entity};
+use protocol::Topic;
+use sea_orm::{
+    ActiveModelTrait, ActiveValue::Set, ColumnTrait, EntityTrait, QueryFilter, TransactionTrait,
+};
+use serde_json::json;
+
+use super::search;
+use crate::{OwnerOf, Services, audit, downlink, events, internal, presence};
+
+/// What the retained `reset` says; an empty payload would delete it.
+const RESET: &[u8] = b"{}";
+
+/// Gives a device up: voids its secret, removes everybody's access and nicknames, tells it to reset.
+pub async fn unlink(services: &Services, owner: &OwnerOf) -> Result<(), AppError> {
+    let device = owner.device();
+    let transaction = services.db.write.begin().await.map_err(internal)?;
+    let row = downlink::lock_device(&transaction, device.uuid).await?;
+    if row.lifecycle != Lifecycle::Active.as_str() {
+        return Err(AppError::conflict("not_claimed"));
+    }
+    let people: Vec<_> = Entity::find()
+        .filter(Column::DeviceId.eq(device.id))
+        .all(&transaction)
+        .await
+        .map_err(internal)?
+        .into_iter()
+        .map(|access| domain::UserId(access.user_id))
+        .collect();
+    let presence = Presence::parse(&row.presence).unwrap_or(Presence::Offline);
+    let ownership = row.ownership + 1;
+    let mut change: entity::device::ActiveModel = row.into();
+    change.owner_id = Set(None);
+    change.secret = Set(None);
+    change.ownership = Set(ownership);
+    change.lifecycle = Set(Lifecycle::Unclaimed.as_str().to_owned());
+    change.status_rank = Set(presence::status_rank(Lifecycle::Unclaimed, presence));
+    change.claimed_ms = Set(None);
+    change.reset_pending = Set(true);
+    // The label is good again: who holds the device may claim it.
+    change.code_spent_ms = Set(None);
+    let row = change.update(&transaction).await.map_err(internal)?;
+    Entity::delete_many()
+        .filter(Column::DeviceId.eq(device.id))
+        .exec(&transaction)
+        .await
+        .map_err(internal)?;
+    entity::device_live::Entity::delete_by_id(device.id)
+        .exec(&transaction)
+        .await
+        .map_err(internal)?;
+    search::index(&transaction, &row).await?;
+    let target = Some(device.uuid.to_string());
+    audit::record(
+        services,
+        &transaction,
+        owner.actor(),
+        "unlink",
+        target,
+        json!({}),
+    )
+    .await?;
+    transaction.commit().await.map_err(internal)?;
+
+    services.cache.forget(device.uuid).await?;
+    let (kind, severity) = (EventKind::Unlinked, Severity::Info);
+    let detail = json!({ "by": owner.actor().user.name });
+    events::record(services, device.id, device.uuid, kind, severity, detail).await?;
+    let mut changes = vec![LiveEvent::Device {
+        device: device.uuid,
+    }];
+    changes.extend(people.into_iter().map(|user| LiveEvent::Access { user }));
+    services.bus.publish(changes).await;
+    tell_reset(services, device.uuid).await;
+    Ok(())
+}
+
+/// Publishes the retained `reset` and takes the retained `owner` away.
+pub(crate) async fn tell_reset(services: &Services, device: domain::DeviceId) {
+    let (owner, reset) = (Topic::Owner(device), Topic::Reset(device));
+    if let Err(error) = services.link.publish(&owner, Vec::new(), true).await {
+        tracing::warn!(%device, %error, "the owner message was not taken away");
+    }
+    let told = services.link.publish(&reset, RESET.to_vec(), true).await;
+    if let Err(error) = told {
+        tracing::warn!(%device, %error, "the reset was not published; it is when the device connects");
+    }
+}
