@@ -1,1 +1,3 @@
+//! `madang-ingest`: takes messages from an external broker into the database.
+
 fn main() {}

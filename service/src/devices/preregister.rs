@@ -8,10 +8,7 @@ use domain::{
 };
 use protocol::enroll::{ClaimLink, EnrollmentCode};
 use qrcode::{EcLevel, QrCode, render::svg};
-use sea_orm::{
-    ActiveModelTrait, ActiveValue::Set, ColumnTrait, EntityTrait, QueryFilter, SqlErr,
-    TransactionTrait,
-};
+use sea_orm::{ActiveModelTrait, ActiveValue::Set, SqlErr, TransactionTrait};
 use serde_json::json;
 
 use super::{NewDevice, Preregistered, enrol, naming, search};
@@ -144,16 +141,6 @@ pub async fn renew_code(
     .await?;
     transaction.commit().await.map_err(internal)?;
     shown(services, device, &serial, code)
-}
-
-/// Whether a device with this serial number is known.
-pub async fn is_known(services: &Services, cpu_serial: &str) -> Result<bool, AppError> {
-    let found = entity::device::Entity::find()
-        .filter(entity::device::Column::CpuSerial.eq(cpu_serial.trim()))
-        .one(&services.db.read)
-        .await
-        .map_err(internal)?;
-    Ok(found.is_some())
 }
 
 fn defaults(kind: DeviceKind) -> Vec<ComponentType> {

@@ -1,0 +1,133 @@
+//! A verified message whose components are known: what the committer takes.
+
+use domain::{ComponentKey, TimestampMs, device::StateMap, event::RefusalReason};
+use protocol::{Batch, LATE_AFTER_MS, Report, Scalar, Topic};
+use serde::Deserialize;
+use serde_json::Value;
+use service::telemetry::{Incoming, ReportPart};
+
+use crate::verified::Verified;
+
+/// A message ready to be stored, and what of it was refused.
+#[derive(Debug)]
+pub(crate) struct Known {
+    pub incoming: Incoming,
+    /// Reports of a batch that were refused; the others are stored.
+    pub refused: Vec<RefusalReason>,
+}
+
+impl Known {
+    /// Finds the components that a message reports on.
+    pub(crate) fn resolve(verified: &Verified<'_>) -> Result<Self, RefusalReason> {
+        let mut known = Self {
+            incoming: empty(verified),
+            refused: Vec::new(),
+        };
+        match &verified.received.topic {
+            Topic::Report { component, .. } => {
+                let report = Report::from_body(&verified.envelope.body)
+                    .map_err(|_| RefusalReason::Malformed)?;
+                check_variant(verified, &report.hardware_variant)?;
+                let values = report.values.into_iter();
+                let part = Part {
+                    key: component,
+                    at: report.timestamp,
+                    status: report.status,
+                    values: values.map(|(name, value)| (name.into(), value)).collect(),
+                };
+                known.incoming.reports.push(part.resolve(verified)?);
+            }
+            Topic::Batch { .. } => {
+                let batch = Batch::from_body(&verified.envelope.body)
+                    .map_err(|_| RefusalReason::Malformed)?;
+                check_variant(verified, &batch.hardware_variant)?;
+                for report in batch.reports {
+                    let values = report.values.into_iter();
+                    let part = Part {
+                        key: &report.component_key,
+                        at: report.timestamp,
+                        status: report.status,
+                        values: values.map(|(name, value)| (name.into(), value)).collect(),
+                    };
+                    match part.resolve(verified) {
+                        Ok(part) => known.incoming.reports.push(part),
+                        Err(reason) => known.refused.push(reason),
+                    }
+                }
+            }
+            Topic::OtaStatus(_) => known.incoming.state = ota_state(verified)?,
+            _ => {}
+        }
+        Ok(known)
+    }
+}
+
+struct Part<'a> {
+    key: &'a ComponentKey,
+    at: TimestampMs,
+    status: Option<String>,
+    values: Vec<(String, Scalar)>,
+}
+
+impl Part<'_> {
+    fn resolve(self, verified: &Verified<'_>) -> Result<ReportPart, RefusalReason> {
+        let received_at = verified.received.received_at;
+        if self.at.since(received_at) > LATE_AFTER_MS {
+            return Err(RefusalReason::ClockAhead);
+        }
+        if self.at.0 < verified.sender.claimed_ms {
+            return Err(RefusalReason::TooOld);
+        }
+        let component = verified.sender.components.get(self.key);
+        Ok(ReportPart {
+            component_id: *component.ok_or(RefusalReason::UnknownComponent)?,
+            key: self.key.clone(),
+            at: self.at,
+            late: received_at.since(self.at) > LATE_AFTER_MS,
+            status: self.status,
+            values: self.values,
+        })
+    }
+}
+
+fn check_variant(verified: &Verified<'_>, variant: &str) -> Result<(), RefusalReason> {
+    match variant == verified.sender.hardware_variant {
+        true => Ok(()),
+        false => Err(RefusalReason::WrongVariant),
+    }
+}
+
+fn empty(verified: &Verified<'_>) -> Incoming {
+    Incoming {
+        device: verified.sender.device,
+        ownership: verified.sender.ownership,
+        sequence: verified.envelope.sequence,
+        sent_at: verified.envelope.sent_at,
+        received_at: verified.received.received_at,
+        report_interval_ms: verified.sender.report_interval_ms,
+        reports: Vec::new(),
+        state: StateMap::new(),
+    }
+}
+
+/// How far an update has come, in the server's own keys of the state.
+fn ota_state(verified: &Verified<'_>) -> Result<StateMap, RefusalReason> {
+    #[derive(Deserialize)]
+    struct OtaStatus {
+        status: String,
+        #[serde(default)]
+        progress: Option<f64>,
+        #[serde(default)]
+        version: Option<String>,
+    }
+    let body = Value::Object(verified.envelope.body.clone());
+    let ota = OtaStatus::deserialize(body).map_err(|_| RefusalReason::Malformed)?;
+    let mut state = StateMap::from([("ota_status".to_owned(), Scalar::Text(ota.status))]);
+    if let Some(progress) = ota.progress {
+        state.insert("ota_progress".to_owned(), Scalar::Number(progress));
+    }
+    if let Some(version) = ota.version {
+        state.insert("ota_version".to_owned(), Scalar::Text(version));
+    }
+    Ok(state)
+}

@@ -1,0 +1,162 @@
+//! The stages in their order, and what is answered at the end.
+
+use std::sync::Arc;
+
+use domain::{AppError, event::RefusalReason};
+use protocol::{CommandResult, Topic, identity::Identity};
+use serde::Deserialize;
+use serde_json::Value;
+use service::{
+    Services, commands, devices,
+    devices::directory::{Directory, Known as Sender},
+    events,
+    telemetry::{Committed, Committer},
+};
+
+use crate::{Received, known::Known, verified::Verified};
+
+/// What became of a message.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Outcome {
+    /// Durable, now or before: acknowledge.
+    Stored,
+    /// Refused for good, counted and logged: acknowledge, with the reason where the protocol has room.
+    Refused(RefusalReason),
+    /// It could not be stored now: do not acknowledge; the sender keeps it.
+    NotNow(AppError),
+}
+
+/// The pipeline; cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Pipeline {
+    services: Services,
+    committer: Committer,
+    directory: Directory,
+}
+
+impl Pipeline {
+    /// A pipeline into this committer.
+    pub fn new(services: Services, committer: Committer, directory: Directory) -> Self {
+        Self {
+            services,
+            committer,
+            directory,
+        }
+    }
+
+    /// What is known of the devices.
+    pub fn directory(&self) -> &Directory {
+        &self.directory
+    }
+
+    /// Takes one message through all stages.
+    pub async fn take(&self, received: Received) -> Outcome {
+        match self.store(&received).await {
+            Ok(Ok(())) => Outcome::Stored,
+            Ok(Err(reason)) => {
+                self.refuse(&received, reason).await;
+                Outcome::Refused(reason)
+            }
+            Err(error) => Outcome::NotNow(error),
+        }
+    }
+
+    async fn store(&self, received: &Received) -> Result<Result<(), RefusalReason>, AppError> {
+        let envelope = match received.open() {
+            Ok(envelope) => envelope,
+            Err(reason) => return Ok(Err(reason)),
+        };
+        let mut sender = self.directory.get(&self.services, received.device).await?;
+        let mut read_again = false;
+        loop {
+            let Some(known) = sender else {
+                return Ok(Err(RefusalReason::ForbiddenPublish));
+            };
+            let stage = Verified::check(received, &known, envelope.clone())
+                .and_then(|verified| Ok((Known::resolve(&verified)?, verified)));
+            match stage {
+                Ok((ready, verified)) => {
+                    return self.finish(received, &known, &verified, ready).await;
+                }
+                // What is kept of the device may be old: nothing is refused for that.
+                Err(_) if !read_again => {
+                    read_again = true;
+                    sender = self
+                        .directory
+                        .fresh(&self.services, received.device)
+                        .await?;
+                }
+                Err(reason) => return Ok(Err(reason)),
+            }
+        }
+    }
+
+    /// The message's own effect, which may happen twice, then its place in the order, which may not.
+    async fn finish(
+        &self,
+        received: &Received,
+        sender: &Arc<Sender>,
+        verified: &Verified<'_>,
+        ready: Known,
+    ) -> Result<Result<(), RefusalReason>, AppError> {
+        let body = || Value::Object(verified.envelope.body.clone());
+        match &received.topic {
+            Topic::Identity(_) => match Identity::deserialize(body()) {
+                Ok(identity) => {
+                    devices::identified(&self.services, received.device, &identity).await?;
+                }
+                Err(_) => return Ok(Err(RefusalReason::Malformed)),
+            },
+            Topic::Result { command, .. } => match CommandResult::deserialize(body()) {
+                Ok(result) => {
+                    let (device, command) = (received.device, *command);
+                    let recorded =
+                        commands::record_result(&self.services, device, command, result).await;
+                    match recorded {
+                        // An answer to a command that nobody sent is noted and forgotten.
+                        Ok(()) | Err(AppError::NotFound) => {}
+                        Err(error) => return Err(error),
+                    }
+                }
+                Err(_) => return Ok(Err(RefusalReason::Malformed)),
+            },
+            _ => {}
+        }
+        if sender.secret.is_none() {
+            // An unclaimed device has no order yet.
+            return Ok(Ok(()));
+        }
+        for reason in &ready.refused {
+            self.refuse(received, *reason).await;
+        }
+        let committed = self.committer.submit(ready.incoming).await?;
+        match committed {
+            Committed::Stored => self.directory.spend_code(&self.services, sender).await?,
+            Committed::Duplicate => {}
+            Committed::SequenceReused => return Ok(Err(RefusalReason::SequenceReused)),
+            Committed::SequenceTooOld => return Ok(Err(RefusalReason::SequenceTooOld)),
+            Committed::OwnershipEnded => return Ok(Err(RefusalReason::WrongSignature)),
+        }
+        Ok(Ok(()))
+    }
+
+    /// Counts and logs a refusal of a device that is known.
+    pub async fn refuse(&self, received: &Received, reason: RefusalReason) {
+        let topic = received.topic.to_string();
+        self.refuse_on(received.device, &topic, reason).await;
+    }
+
+    /// As [`Pipeline::refuse`], for a topic that may be outside the contract.
+    pub async fn refuse_on(&self, device: domain::DeviceId, topic: &str, reason: RefusalReason) {
+        let topic: String = topic.chars().take(200).collect();
+        match self.directory.get(&self.services, device).await {
+            Ok(Some(known)) => {
+                events::refused(&self.services, known.device.id, device, reason, &topic).await;
+            }
+            _ => tracing::warn!(
+                target: "security", %device, reason = reason.as_str(), topic,
+                "refused {} of an unknown device", reason.as_str()
+            ),
+        }
+    }
+}

@@ -1,0 +1,28 @@
+//! A message as the broker took it: its sender is proved by its certificate, its content by nothing yet.
+
+use bytes::Bytes;
+use domain::{DeviceId, TimestampMs, event::RefusalReason};
+use protocol::{Envelope, EnvelopeError, Topic, envelope};
+
+/// A message of a device.
+#[derive(Debug, Clone)]
+pub struct Received {
+    /// Who sent it, by its certificate.
+    pub device: DeviceId,
+    /// Where to; the broker's rules let the device publish there.
+    pub topic: Topic,
+    /// What.
+    pub payload: Bytes,
+    /// When.
+    pub received_at: TimestampMs,
+}
+
+impl Received {
+    /// Reads the envelope.
+    pub(crate) fn open(&self) -> Result<Envelope, RefusalReason> {
+        envelope::open(&self.payload).map_err(|error| match error {
+            EnvelopeError::TooLarge => RefusalReason::PayloadTooLarge,
+            EnvelopeError::Json(_) | EnvelopeError::Member(_) => RefusalReason::Malformed,
+        })
+    }
+}

@@ -1,0 +1,49 @@
+//! A message whose signature is that of its sender's present ownership.
+
+use domain::{device::Lifecycle, event::RefusalReason};
+use protocol::{Envelope, LATE_AFTER_MS, Topic};
+use service::devices::directory::Known;
+
+use crate::Received;
+
+/// A message whose signature, owner and time are right.
+#[derive(Debug)]
+pub(crate) struct Verified<'a> {
+    pub received: &'a Received,
+    pub sender: &'a Known,
+    pub envelope: Envelope,
+}
+
+impl<'a> Verified<'a> {
+    /// Checks the signature, the owner that the topic names, and the clock.
+    pub(crate) fn check(
+        received: &'a Received,
+        sender: &'a Known,
+        envelope: Envelope,
+    ) -> Result<Self, RefusalReason> {
+        let unclaimed = sender.lifecycle == Lifecycle::Unclaimed;
+        match (&sender.secret, &received.topic) {
+            // An unclaimed device has nothing to sign with; its certificate speaks for it.
+            (None, Topic::Identity(_)) if unclaimed => {}
+            (None, _) => return Err(RefusalReason::ForbiddenPublish),
+            (Some(secret), topic) => {
+                if !envelope.verify(&topic.to_string(), secret) {
+                    return Err(RefusalReason::WrongSignature);
+                }
+            }
+        }
+        if let Topic::Report { owner, .. } | Topic::Batch { owner, .. } = &received.topic
+            && sender.owner.as_ref() != Some(owner)
+        {
+            return Err(RefusalReason::WrongOwner);
+        }
+        if envelope.timestamp.since(received.received_at) > LATE_AFTER_MS {
+            return Err(RefusalReason::ClockAhead);
+        }
+        Ok(Self {
+            received,
+            sender,
+            envelope,
+        })
+    }
+}
