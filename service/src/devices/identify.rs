@@ -9,7 +9,10 @@ use protocol::{Topic, identity::Identity};
 use sea_orm::{ActiveModelTrait, ActiveValue::Set};
 use serde_json::json;
 
-use super::claim::entity_of;
+use super::{
+    claim::{entity_of, tell_owner},
+    unlink::tell_reset,
+};
 use crate::{Services, events, internal};
 
 /// Keeps what a device said it is; tells of it where it changed.
@@ -57,4 +60,13 @@ pub async fn reset_acknowledged(services: &Services, device: DeviceId) -> Result
         tracing::warn!(%device, %error, "the retained reset was not deleted");
     }
     Ok(())
+}
+
+/// Publishes what the broker must retain for a device: its owner, and a reset that is not acknowledged.
+pub async fn tell_what_is_retained(services: &Services, device: DeviceId) -> Result<(), AppError> {
+    let row = entity_of(services, device).await?;
+    if row.reset_pending {
+        tell_reset(services, device).await;
+    }
+    tell_owner(services, device).await
 }

@@ -1,0 +1,202 @@
+//! The embedded MQTT broker: rmqtt in this process, TLS with client certificates, the rules of the wire.
+//!
+//! Ingest sits in the broker's own publish hook, so a message is acknowledged when it is durable and a
+//! device that is too fast waits in its own connection.
+
+mod hook;
+mod rules;
+mod sessions;
+mod storage;
+
+use std::{
+    net::SocketAddr,
+    num::NonZeroU16,
+    path::PathBuf,
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
+
+use async_trait::async_trait;
+use domain::DeviceId;
+use ingest::{Broker, BrokerError, Pipeline};
+use protocol::Topic;
+use rmqtt::{
+    codec::types::Publish as CodecPublish,
+    context::ServerContext,
+    net::{Builder, Listener},
+    server::MqttServer,
+    session::SessionState,
+    types::{From as Sender, Id, Publish, QoS},
+};
+use service::{Services, link::DeviceLink, link::LinkError};
+use tokio_util::sync::CancellationToken;
+
+use self::sessions::Sessions;
+
+/// The wire's limit of a payload, and room for topic and properties.
+const MAX_PACKET_BYTES: u32 = 66 * 1024;
+/// Messages to one device that may be on their way, and that may wait: the queue of commands is the
+/// database, so both are far from reached, and what is over them would be lost.
+const MAX_INFLIGHT: u16 = 1_024;
+const MAX_QUEUE: usize = 100_000;
+const HANDSHAKE: Duration = Duration::from_secs(10);
+
+/// Where the broker listens and with what certificate.
+#[derive(Debug, Clone)]
+pub struct BrokerConfig {
+    /// Where to listen with TLS; port 0 for any.
+    pub address: SocketAddr,
+    /// Where to listen without TLS, for development on loopback only.
+    pub plain_address: Option<SocketAddr>,
+    /// The chain of the server's certificate, PEM.
+    pub certificate: PathBuf,
+    /// Its key, PEM.
+    pub key: PathBuf,
+    /// The authority whose client certificates are admitted, PEM.
+    pub client_ca: PathBuf,
+}
+
+/// The broker of this process.
+pub struct EmbeddedBroker {
+    context: ServerContext,
+    listener: parking_lot::Mutex<Option<Listener>>,
+    address: SocketAddr,
+    sessions: Arc<Sessions>,
+    started: OnceLock<()>,
+}
+
+impl std::fmt::Debug for EmbeddedBroker {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "EmbeddedBroker({})", self.address)
+    }
+}
+
+impl EmbeddedBroker {
+    /// Binds the listener; nothing is accepted before [`Broker::run`].
+    pub async fn bind(config: &BrokerConfig) -> Result<Arc<Self>, BrokerError> {
+        let context = ServerContext::new().busy_check_enable(false).build().await;
+        *context.extends.shared_subscription_mut().await = Box::new(storage::RoundRobin::default());
+        *context.extends.retain_mut().await = Box::new(storage::Retained::default());
+        let text = |path: &PathBuf| Some(path.display().to_string());
+        let listener = Builder::new()
+            .name("mqtts")
+            .laddr(config.address)
+            .nodelay(true)
+            .max_inflight(NonZeroU16::new(MAX_INFLIGHT).unwrap_or(NonZeroU16::MAX))
+            .max_mqueue_len(MAX_QUEUE)
+            .max_packet_size(MAX_PACKET_BYTES)
+            .max_qos_allowed(QoS::AtLeastOnce)
+            .handshake_timeout(HANDSHAKE)
+            .allow_anonymous(false)
+            .tls_cross_certificate(true)
+            .tls_cert(text(&config.certificate))
+            .tls_key(text(&config.key))
+            .tls_client_ca_certs(text(&config.client_ca))
+            .cert_cn_as_username(true)
+            .collect_cert_info(true)
+            .bind()
+            .and_then(Listener::tls)
+            .map_err(|error| BrokerError(format!("{}: {error}", config.address)))?;
+        let address = listener
+            .local_addr()
+            .map_err(|error| BrokerError(error.to_string()))?;
+        Ok(Arc::new(Self {
+            context,
+            listener: parking_lot::Mutex::new(Some(listener)),
+            address,
+            sessions: Arc::new(Sessions::default()),
+            started: OnceLock::new(),
+        }))
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// How many devices and apps are connected.
+    pub fn connections(&self) -> usize {
+        self.sessions.len()
+    }
+
+    async fn send(&self, topic: &Topic, payload: Vec<u8>, retain: bool) -> Result<(), LinkError> {
+        let packet = CodecPublish {
+            dup: false,
+            retain,
+            qos: QoS::AtLeastOnce,
+            topic: topic.to_string().into(),
+            packet_id: None,
+            payload: payload.into(),
+            properties: None,
+        };
+        let publish = <CodecPublish as Into<Publish>>::into(packet);
+        let id = Id::from(self.context.node.id(), "madang".into());
+        SessionState::forwards(&self.context, Sender::from_system(id), publish, false, None)
+            .await
+            .map_err(|error| LinkError(error.to_string()))
+    }
+}
+
+#[async_trait]
+impl Broker for EmbeddedBroker {
+    async fn run(
+        self: Arc<Self>,
+        services: Services,
+        pipeline: Pipeline,
+        stop: CancellationToken,
+    ) -> Result<(), BrokerError> {
+        let listener = self
+            .listener
+            .lock()
+            .take()
+            .ok_or_else(|| BrokerError("it runs already".to_owned()))?;
+        let told = self.sessions.clone().tell(services.clone(), stop.clone());
+        hook::register(
+            &self.context,
+            services,
+            pipeline,
+            self.sessions.clone(),
+            &stop,
+        )
+        .await;
+        let server = MqttServer::new(self.context.clone())
+            .listener(listener)
+            .build();
+        let _ = self.started.set(());
+        let served = tokio::select! {
+            () = stop.cancelled() => Ok(()),
+            result = server.run() => result.map_err(|error| BrokerError(error.to_string())),
+        };
+        told.await
+            .map_err(|error| BrokerError(format!("the sessions' task: {error}")))?;
+        served
+    }
+}
+
+#[async_trait]
+impl DeviceLink for EmbeddedBroker {
+    async fn publish(
+        &self,
+        topic: &Topic,
+        payload: Vec<u8>,
+        retain: bool,
+    ) -> Result<(), LinkError> {
+        self.send(topic, payload, retain).await
+    }
+
+    async fn disconnect(&self, common_name: &str) -> Result<(), LinkError> {
+        self.sessions.mark_revoked(common_name);
+        let failed = |error: rmqtt::Error| LinkError(error.to_string());
+        let id = Id::from(self.context.node.id(), common_name.to_owned().into());
+        let shared = self.context.extends.shared().await;
+        let mut entry = shared.entry(id).try_lock().await.map_err(failed)?;
+        if entry.exist() {
+            entry.kick(true, true, true).await.map_err(failed)?;
+        }
+        Ok(())
+    }
+
+    fn is_connected(&self, device: DeviceId) -> bool {
+        self.sessions.is_connected(device)
+    }
+}

@@ -1,0 +1,333 @@
+//! rmqtt's hooks: who may connect, publish and subscribe, and the way of each message into the ingest.
+
+use std::{sync::Arc, time::Duration};
+
+use async_trait::async_trait;
+use domain::{DeviceId, device::Lifecycle, device::PresenceCause, event::RefusalReason};
+use ingest::{Outcome, Pipeline, Received};
+use protocol::{Principal, Topic};
+use rmqtt::{
+    codec::v5::{PublishAckReason, SubscribeAckReason},
+    context::ServerContext,
+    hook::{Handler, HookResult, Parameter, ReturnType, Type},
+    types::{
+        AuthResult, ConnectInfo, LastWill, Publish, PublishAclResult, PublishResult, QoS, Reason,
+        SubscribeAclResult,
+    },
+};
+use service::{Services, devices};
+use tokio_util::sync::CancellationToken;
+
+use super::{
+    rules::{self, Packet},
+    sessions::Sessions,
+};
+
+/// Between two tries to store a message while the database is away.
+const RETRY: [Duration; 4] = [
+    Duration::from_millis(50),
+    Duration::from_millis(250),
+    Duration::from_secs(1),
+    Duration::from_secs(5),
+];
+
+/// Puts the hooks in place.
+pub(super) async fn register(
+    context: &ServerContext,
+    services: Services,
+    pipeline: Pipeline,
+    sessions: Arc<Sessions>,
+    stop: &CancellationToken,
+) {
+    let registered = context.extends.hook_mgr().register();
+    let gate = Gate {
+        services,
+        pipeline,
+        sessions,
+        stop: stop.clone(),
+    };
+    for event in [
+        Type::ClientAuthenticate,
+        Type::ClientConnected,
+        Type::ClientDisconnected,
+        Type::ClientSubscribeCheckAcl,
+        Type::SessionSubscribed,
+        Type::MessagePublishCheckAcl,
+        Type::MessageAcked,
+        Type::MessageDropped,
+    ] {
+        registered.add(event, Box::new(gate.clone())).await;
+    }
+    registered.start().await;
+}
+
+#[derive(Clone)]
+struct Gate {
+    services: Services,
+    pipeline: Pipeline,
+    sessions: Arc<Sessions>,
+    stop: CancellationToken,
+}
+
+#[async_trait]
+impl Handler for Gate {
+    async fn hook(&self, event: &Parameter, before: Option<HookResult>) -> ReturnType {
+        match event {
+            Parameter::ClientAuthenticate(connect) => {
+                let result = match self.admit(connect).await {
+                    true => AuthResult::Allow(false, None),
+                    false => AuthResult::NotAuthorized,
+                };
+                (false, Some(HookResult::AuthResult(result)))
+            }
+            Parameter::MessagePublishCheckAcl(session, publish) => {
+                let verdict = self.publish(&session.id.client_id, publish).await;
+                (false, Some(HookResult::PublishAclResult(verdict)))
+            }
+            Parameter::ClientSubscribeCheckAcl(session, subscribe) => {
+                let shared = subscribe.opts.shared_group().is_some();
+                let filter = &subscribe.topic_filter;
+                let allowed = self.subscribe(&session.id.client_id, filter, shared).await;
+                let verdict = match allowed {
+                    true => SubscribeAclResult::new_success(subscribe.opts.qos(), None),
+                    false => SubscribeAclResult::new_failure(SubscribeAckReason::NotAuthorized),
+                };
+                (false, Some(HookResult::SubscribeAclResult(verdict)))
+            }
+            Parameter::ClientConnected(session) => {
+                let id = &session.id;
+                self.welcome(&id.client_id).await;
+                self.sessions
+                    .connected(&id.client_id, number(id.create_time));
+                (true, before)
+            }
+            Parameter::ClientDisconnected(session, reason) => {
+                let id = &session.id;
+                self.too_large(&id.client_id, reason).await;
+                let cause = cause(reason);
+                self.sessions
+                    .disconnected(&id.client_id, number(id.create_time), cause);
+                (true, before)
+            }
+            Parameter::SessionSubscribed(session, subscribe) => {
+                if subscribe.topic_filter.starts_with("commands/")
+                    && let Ok(device) = session.id.client_id.parse()
+                {
+                    self.sessions.subscribed(device);
+                }
+                (true, before)
+            }
+            Parameter::MessageAcked(session, _, publish) => {
+                if let (Ok(Topic::Reset(topic)), Ok(device)) = (
+                    publish.topic.parse::<Topic>(),
+                    session.id.client_id.parse::<DeviceId>(),
+                ) && topic == device
+                {
+                    self.sessions.reset_acknowledged(device);
+                }
+                (true, before)
+            }
+            Parameter::MessageDropped(to, _, publish, reason) => {
+                // A refusal drops its message too, and was logged where it was refused.
+                if to.is_some() {
+                    let topic: &str = &publish.topic;
+                    tracing::warn!(topic, %reason, "the broker dropped a message on its way out");
+                }
+                (true, before)
+            }
+            _ => (true, before),
+        }
+    }
+}
+
+impl Gate {
+    async fn admit(&self, connect: &ConnectInfo) -> bool {
+        let client_id: &str = &connect.id().client_id;
+        let Some(certificate) = connect.cert() else {
+            return false;
+        };
+        let (Some(name), Some(serial)) = (&certificate.common_name, &certificate.serial) else {
+            return false;
+        };
+        let will = connect.last_will().map(|will| match will {
+            LastWill::V3(will) => will.topic.to_string(),
+            LastWill::V5(will) => will.topic.to_string(),
+        });
+        let principal = match devices::admission::admit(&self.services, name, serial).await {
+            Ok(Some(principal)) => principal,
+            Ok(None) => {
+                self.refuse_connect(name, "a certificate that is not listed active")
+                    .await;
+                return false;
+            }
+            Err(error) => {
+                tracing::error!(%error, name, "a connection could not be checked");
+                return false;
+            }
+        };
+        match rules::connect(&principal, name, client_id, will.as_deref()) {
+            Ok(()) => {
+                self.sessions.admitted(client_id, principal, serial);
+                true
+            }
+            Err(_) => {
+                self.refuse_connect(name, "another's client id or will")
+                    .await;
+                false
+            }
+        }
+    }
+
+    async fn refuse_connect(&self, common_name: &str, why: &str) {
+        tracing::warn!(target: "security", common_name, why, "a connection was refused");
+        if let Ok(device) = common_name.parse() {
+            let reason = RefusalReason::ForbiddenConnect;
+            self.pipeline.refuse_on(device, "", reason).await;
+        }
+    }
+
+    /// What the device must find when it subscribes, in case the broker was started since it was told.
+    async fn welcome(&self, client_id: &str) {
+        let Ok(device) = client_id.parse::<DeviceId>() else {
+            return;
+        };
+        if let Err(error) = devices::tell_what_is_retained(&self.services, device).await {
+            tracing::warn!(%device, %error, "what is retained for a device was not published");
+        }
+    }
+
+    /// A packet over the limit ends the connection before anybody sees its topic.
+    async fn too_large(&self, client_id: &str, reason: &Reason) {
+        let text = reason.to_string().to_ascii_lowercase();
+        if (text.contains("too large")
+            || text.contains("max size")
+            || text.contains("maxpacketsize"))
+            && let Ok(device) = client_id.parse()
+        {
+            let reason = RefusalReason::PayloadTooLarge;
+            self.pipeline.refuse_on(device, "", reason).await;
+        }
+    }
+
+    async fn publish(&self, client_id: &str, publish: &Publish) -> PublishAclResult {
+        let packet = Packet {
+            topic: &publish.topic,
+            retain: publish.retain,
+            exactly_once: publish.qos == QoS::ExactlyOnce,
+        };
+        let Some(principal) = self.current(client_id).await else {
+            return PublishAclResult::rejected(true, None);
+        };
+        let topic = match rules::publish(&principal, packet) {
+            Ok(topic) => topic,
+            Err(reason) => {
+                if let Principal::Device { id, .. } = principal {
+                    self.pipeline.refuse_on(id, packet.topic, reason).await;
+                }
+                return refused(reason);
+            }
+        };
+        match (principal, topic) {
+            // The broker itself knows who is connected.
+            (_, Topic::Presence(_)) => PublishAclResult::allow(),
+            (Principal::Device { id, .. }, topic) => {
+                let received = Received {
+                    device: id,
+                    topic,
+                    payload: publish.payload.clone(),
+                    received_at: self.services.now(),
+                };
+                self.store(client_id, received).await
+            }
+            (Principal::App { .. }, _) => PublishAclResult::allow(),
+        }
+    }
+
+    /// Waits until the message is durable or refused; the acknowledgement waits with it.
+    async fn store(&self, client_id: &str, received: Received) -> PublishAclResult {
+        let mut tries = 0;
+        loop {
+            match self.pipeline.take(received.clone()).await {
+                Outcome::Stored => return PublishAclResult::allow(),
+                Outcome::Refused(reason) => return refused(reason),
+                Outcome::NotNow(error) => {
+                    let wait = RETRY[tries.min(RETRY.len() - 1)];
+                    tries += 1;
+                    tracing::warn!(device = %received.device, %error, "a message waits to be stored");
+                    let stopped = tokio::time::timeout(wait, self.stop.cancelled())
+                        .await
+                        .is_ok();
+                    if stopped || self.sessions.principal(client_id).is_none() {
+                        // Ending the connection is the only way not to acknowledge.
+                        return PublishAclResult::rejected(true, None);
+                    }
+                }
+            }
+        }
+    }
+
+    async fn subscribe(&self, client_id: &str, filter: &str, shared: bool) -> bool {
+        let Some(principal) = self.current(client_id).await else {
+            return false;
+        };
+        if !shared && principal.may_subscribe(filter) {
+            return true;
+        }
+        if let Principal::Device { id, .. } = principal {
+            let reason = RefusalReason::ForbiddenSubscribe;
+            self.pipeline.refuse_on(id, filter, reason).await;
+        }
+        false
+    }
+
+    /// Who is behind a session now: a device may have been claimed or given up since it connected.
+    async fn current(&self, client_id: &str) -> Option<Principal> {
+        match self.sessions.principal(client_id)? {
+            Principal::Device { id, .. } => {
+                let directory = self.pipeline.directory();
+                let known = directory.get(&self.services, id).await.ok()??;
+                Some(Principal::Device {
+                    id,
+                    claimed: known.lifecycle == Lifecycle::Active,
+                })
+            }
+            app => Some(app),
+        }
+    }
+}
+
+/// Acknowledged with a reason where the protocol has room for one.
+fn refused(reason: RefusalReason) -> PublishAclResult {
+    let code = match reason {
+        RefusalReason::Malformed | RefusalReason::PayloadTooLarge => {
+            PublishAckReason::PayloadFormatInvalid
+        }
+        RefusalReason::ForbiddenPublish
+        | RefusalReason::ForbiddenOption
+        | RefusalReason::WrongSignature
+        | RefusalReason::WrongOwner => PublishAckReason::NotAuthorized,
+        _ => PublishAckReason::ImplementationSpecificError,
+    };
+    let text = Some(reason.as_str().into());
+    PublishAclResult(PublishResult::reason_code(code, text, false))
+}
+
+/// Sessions of one client are told apart by when they began.
+fn number(created_ms: i64) -> u64 {
+    u64::try_from(created_ms).unwrap_or_default()
+}
+
+fn cause(reason: &Reason) -> PresenceCause {
+    match reason {
+        Reason::ConnectDisconnect(_) => PresenceCause::Disconnected,
+        Reason::ConnectKeepaliveTimeout => PresenceCause::KeepAlive,
+        Reason::ConnectKicked(true) => PresenceCause::Revoked,
+        Reason::ConnectKicked(false) => PresenceCause::TakenOver,
+        Reason::Reasons(reasons) => reasons
+            .iter()
+            .map(cause)
+            .find(|cause| *cause != PresenceCause::ConnectionLost)
+            .unwrap_or(PresenceCause::ConnectionLost),
+        _ => PresenceCause::ConnectionLost,
+    }
+}

@@ -1,0 +1,106 @@
+//! The wire's rules on one packet, without I/O.
+
+use domain::event::RefusalReason;
+use protocol::{Principal, Topic};
+
+/// A publish, as far as the rules look at it.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Packet<'a> {
+    pub topic: &'a str,
+    pub retain: bool,
+    pub exactly_once: bool,
+}
+
+/// The topic that a principal may publish this packet to.
+pub(super) fn publish(principal: &Principal, packet: Packet<'_>) -> Result<Topic, RefusalReason> {
+    if packet.exactly_once {
+        return Err(RefusalReason::ForbiddenOption);
+    }
+    let topic: Topic = packet
+        .topic
+        .parse()
+        .map_err(|_| RefusalReason::ForbiddenPublish)?;
+    if principal.may_publish(&topic, packet.retain) {
+        Ok(topic)
+    } else if packet.retain && principal.may_publish(&topic, false) {
+        Err(RefusalReason::ForbiddenOption)
+    } else {
+        Err(RefusalReason::ForbiddenPublish)
+    }
+}
+
+/// Whether a client id and a will are ones that this principal may have.
+pub(super) fn connect(
+    principal: &Principal,
+    common_name: &str,
+    client_id: &str,
+    will_topic: Option<&str>,
+) -> Result<(), RefusalReason> {
+    let own_id = match principal {
+        Principal::Device { .. } => client_id == common_name,
+        Principal::App { .. } => client_id
+            .strip_prefix(common_name)
+            .is_some_and(|rest| rest.is_empty() || rest.starts_with(':')),
+    };
+    let own_will = match (principal, will_topic) {
+        (_, None) => true,
+        (Principal::Device { id, .. }, Some(topic)) => topic.parse() == Ok(Topic::Presence(*id)),
+        (Principal::App { .. }, Some(_)) => false,
+    };
+    match own_id && own_will {
+        true => Ok(()),
+        false => Err(RefusalReason::ForbiddenConnect),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use domain::DeviceId;
+
+    use super::*;
+
+    #[test]
+    fn options_are_told_apart_from_topics() {
+        let id = DeviceId::random();
+        let device = Principal::Device { id, claimed: true };
+        let check = |topic: &str, retain, exactly_once| {
+            publish(
+                &device,
+                Packet {
+                    topic,
+                    retain,
+                    exactly_once,
+                },
+            )
+        };
+        let identity = format!("system/{id}/identity");
+        assert!(check(&identity, false, false).is_ok());
+        let option = Err(RefusalReason::ForbiddenOption);
+        assert_eq!(check(&identity, true, false), option);
+        assert_eq!(check(&identity, false, true), option);
+        assert!(check(&format!("presence/{id}"), true, false).is_ok());
+        let topic = Err(RefusalReason::ForbiddenPublish);
+        assert_eq!(check("$SYS/x", false, false), topic);
+        assert_eq!(check(&format!("commands/{id}/set"), false, false), topic);
+    }
+
+    #[test]
+    fn a_client_has_its_own_id_and_its_own_will() {
+        let id = DeviceId::random();
+        let name = id.to_string();
+        let device = Principal::Device { id, claimed: false };
+        let presence = format!("presence/{id}");
+        let other = format!("presence/{}", DeviceId::random());
+        assert!(connect(&device, &name, &name, Some(&presence)).is_ok());
+        assert!(connect(&device, &name, &name, Some(&other)).is_err());
+        assert!(connect(&device, &name, "another", None).is_err());
+        assert!(connect(&device, &name, &format!("{name}:1"), None).is_err());
+        let app = Principal::App {
+            user: domain::UserId::random(),
+            email: "kim@example.org".parse().unwrap(),
+        };
+        assert!(connect(&app, "u", "u:phone", None).is_ok());
+        assert!(connect(&app, "u", "u2", None).is_err());
+        assert!(connect(&app, "u", "u", Some(&presence)).is_err());
+    }
+}
