@@ -46,8 +46,6 @@ const HANDSHAKE: Duration = Duration::from_secs(10);
 pub struct BrokerConfig {
     /// Where to listen with TLS; port 0 for any.
     pub address: SocketAddr,
-    /// Where to listen without TLS, for development on loopback only.
-    pub plain_address: Option<SocketAddr>,
     /// The chain of the server's certificate, PEM.
     pub certificate: PathBuf,
     /// Its key, PEM.

@@ -1,4 +1,15 @@
 //! The composition root: configuration, router, REST, live updates, embedded broker, supervision.
 
+#![recursion_limit = "512"]
+
 pub mod broker;
+pub mod config;
 pub mod demo;
+mod http;
+mod metrics;
+mod rest;
+pub mod run;
+mod state;
+
+pub use config::Config;
+pub use run::{Running, StartError, run};

@@ -1,1 +1,156 @@
-fn main() {}
+//! `madang`: the whole product in one program.
+
+use std::{
+    io::{IsTerminal, Write},
+    path::PathBuf,
+    process::ExitCode,
+};
+
+use clap::{Parser, Subcommand};
+use server::{Config, config, demo};
+use tokio_util::sync::CancellationToken;
+use tracing_subscriber::EnvFilter;
+
+/// Runs a site: its devices, its rooms and its people.
+#[derive(Debug, Parser)]
+#[command(name = "madang", version)]
+struct Cli {
+    /// The configuration file; `madang.toml` in the working folder where it exists.
+    #[arg(long, global = true)]
+    config: Option<PathBuf>,
+    /// The data folder; wins over the configuration.
+    #[arg(long, global = true)]
+    data_dir: Option<PathBuf>,
+    /// The folder with the interface's files; wins over the configuration.
+    #[arg(long, global = true)]
+    site_dir: Option<PathBuf>,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Serves the site until it is told to stop.
+    Serve {
+        /// Makes the demo site where it is missing, and writes what its simulator needs into this file.
+        #[arg(long)]
+        demo: Option<PathBuf>,
+        /// Prints one line of JSON with the addresses when ready, instead of words for a person.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Prints the configuration file with every key and its default.
+    ConfigExample,
+}
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let filter = EnvFilter::try_from_default_env()
+        .unwrap_or_else(|_| EnvFilter::new("info,rmqtt=warn,rmqtt_net=warn,sqlx=warn"));
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal())
+        .init();
+    match execute(cli) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            let _ = writeln!(std::io::stderr(), "madang: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn execute(cli: Cli) -> anyhow::Result<()> {
+    let file = cli.config.or_else(|| {
+        let path = PathBuf::from("madang.toml");
+        path.exists().then_some(path)
+    });
+    let mut config = config::load(file.as_deref(), std::env::vars())?;
+    if let Some(folder) = cli.data_dir {
+        config.data_dir = folder;
+    }
+    if let Some(folder) = cli.site_dir {
+        config.site_dir = folder;
+    }
+    match cli.command {
+        Command::ConfigExample => {
+            write!(std::io::stdout(), "{}", config::example()?)?;
+            Ok(())
+        }
+        Command::Serve { demo, json } => tokio::runtime::Builder::new_multi_thread()
+            .enable_all()
+            .build()?
+            .block_on(serve(config, demo, json)),
+    }
+}
+
+async fn serve(config: Config, demo: Option<PathBuf>, json: bool) -> anyhow::Result<()> {
+    let data_dir = config.data_dir.clone();
+    let running = server::run(config).await?;
+    let sign_in = match demo {
+        Some(manifest) => Some(demo::seed(&running.services, &data_dir, &manifest).await?),
+        None => None,
+    };
+    let setup_code = running.setup_code.clone().filter(|_| sign_in.is_none());
+    let mut out = std::io::stdout().lock();
+    if json {
+        let ready = serde_json::json!({
+            "http": format!("http://{}", running.http),
+            "https": running.services.site.public_url,
+            "mqtt": running.services.site.mqtt_url,
+            "setup_code": setup_code,
+            "sign_in": sign_in,
+        });
+        writeln!(out, "{ready}")?;
+    } else {
+        writeln!(out, "Madang is ready.")?;
+        writeln!(out, "  on this machine   http://{}", running.http)?;
+        writeln!(
+            out,
+            "  for others        {}",
+            running.services.site.public_url
+        )?;
+        writeln!(
+            out,
+            "  for devices       {}",
+            running.services.site.mqtt_url
+        )?;
+        if let Some(code) = &setup_code {
+            writeln!(
+                out,
+                "  setup code        {code}   (makes the first administrator, once)"
+            )?;
+        }
+        if let Some(sign_in) = &sign_in {
+            writeln!(
+                out,
+                "  sign in           {} / {}",
+                sign_in.email, sign_in.password
+            )?;
+        }
+    }
+    out.flush()?;
+    drop(out);
+    stop_on_signal(running.stopper());
+    running.stopped().await.map_err(anyhow::Error::msg)
+}
+
+fn stop_on_signal(stop: CancellationToken) {
+    tokio::spawn(async move {
+        #[cfg(unix)]
+        {
+            use tokio::signal::unix::{SignalKind, signal};
+            if let Ok(mut terminate) = signal(SignalKind::terminate()) {
+                tokio::select! {
+                    _ = tokio::signal::ctrl_c() => {}
+                    _ = terminate.recv() => {}
+                }
+                stop.cancel();
+                return;
+            }
+        }
+        let _ = tokio::signal::ctrl_c().await;
+        stop.cancel();
+    });
+}

@@ -4,28 +4,15 @@
 
 mod batch;
 pub mod commit;
+mod rollup;
+mod series;
 pub mod window;
 
-use domain::{
-    AppError,
-    telemetry::{Series, SeriesQuery},
-};
-
 pub use commit::{Committed, Committer, Incoming, ReportPart};
-
-use crate::{Services, ViewerOf};
+pub use rollup::{Keep, delete_old, roll_due, roll_up};
+pub use series::series;
 
 /// The state of a device as it is stored.
 pub(crate) fn state_of(row: &entity::device_live::Model) -> crate::state_cache::CachedState {
     batch::cached(row)
-}
-
-/// Series for a chart: at most `max_points` each, from raw reports or the coarsest rollup that is fine enough.
-pub async fn series(
-    services: &Services,
-    viewer: &ViewerOf,
-    query: &SeriesQuery,
-) -> Result<Vec<Series>, AppError> {
-    let _ = (services, viewer, query);
-    Err(AppError::Unavailable)
 }

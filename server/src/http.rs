@@ -1,0 +1,86 @@
+//! The HTTP listeners and what stands before every handler.
+
+mod guard;
+mod pages;
+mod who;
+
+use std::{net::TcpListener, time::Duration};
+
+use axum::{Router, extract::DefaultBodyLimit, http::StatusCode, middleware};
+use axum_server::{Handle, tls_rustls::RustlsConfig};
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+use tower_http::{
+    catch_panic::CatchPanicLayer,
+    compression::{CompressionLayer, CompressionLevel},
+    request_id::{MakeRequestUuid, PropagateRequestIdLayer, SetRequestIdLayer},
+    timeout::TimeoutLayer,
+    trace::TraceLayer,
+};
+
+pub(crate) use who::{Signed, SignedDevice};
+
+use crate::{rest, state::AppState};
+
+const MAX_BODY_BYTES: usize = 1024 * 1024;
+const TIMEOUT: Duration = Duration::from_secs(30);
+const GRACE: Duration = Duration::from_secs(5);
+
+/// Serves both listeners until `stop`.
+pub(crate) fn serve(
+    tasks: &mut JoinSet<Result<(), String>>,
+    state: AppState,
+    plain: TcpListener,
+    secure: TcpListener,
+    stop: &CancellationToken,
+) -> std::io::Result<()> {
+    let identity = state.services.pki.server_identity();
+    let broken = |error: &dyn std::fmt::Display| std::io::Error::other(error.to_string());
+    let mut tls = rustls::ServerConfig::builder()
+        .with_no_client_auth()
+        .with_single_cert(
+            identity.chain().map_err(|e| broken(&e))?,
+            identity.key().map_err(|e| broken(&e))?,
+        )
+        .map_err(|e| broken(&e))?;
+    tls.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+    let tls = RustlsConfig::from_config(std::sync::Arc::new(tls));
+    let service = router(state).into_make_service_with_connect_info::<std::net::SocketAddr>();
+
+    let handle = Handle::new();
+    let plain = axum_server::from_tcp(plain)?.handle(handle.clone());
+    let secure = axum_server::from_tcp_rustls(secure, tls)?.handle(handle.clone());
+    let both = service.clone();
+    tasks.spawn(async move { plain.serve(service).await.map_err(|e| e.to_string()) });
+    tasks.spawn(async move { secure.serve(both).await.map_err(|e| e.to_string()) });
+    let stop = stop.clone();
+    tasks.spawn(async move {
+        stop.cancelled().await;
+        handle.graceful_shutdown(Some(GRACE));
+        Ok(())
+    });
+    Ok(())
+}
+
+fn router(state: AppState) -> Router {
+    let dynamic = Router::new()
+        .merge(pages::router(&state))
+        .merge(rest::router())
+        .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
+        .layer(TimeoutLayer::with_status_code(
+            StatusCode::SERVICE_UNAVAILABLE,
+            TIMEOUT,
+        ))
+        .layer(CompressionLayer::new().quality(CompressionLevel::Fastest))
+        .layer(middleware::from_fn_with_state(state.clone(), who::identify))
+        .layer(middleware::from_fn(guard::same_origin));
+    Router::new()
+        .merge(dynamic)
+        .merge(pages::files(&state))
+        .layer(middleware::from_fn(guard::headers))
+        .layer(CatchPanicLayer::new())
+        .layer(PropagateRequestIdLayer::x_request_id())
+        .layer(TraceLayer::new_for_http())
+        .layer(SetRequestIdLayer::x_request_id(MakeRequestUuid))
+        .with_state(state)
+}

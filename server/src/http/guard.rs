@@ -1,0 +1,101 @@
+//! Headers on every answer, and the refusal of requests that another site's page makes.
+
+use axum::{
+    extract::Request,
+    http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header},
+    middleware::Next,
+    response::{IntoResponse, Response},
+};
+
+/// Sets the headers that protect a page from others.
+pub(super) async fn headers(request: Request, next: Next) -> Response {
+    let mut response = next.run(request).await;
+    let headers = response.headers_mut();
+    let mut set = |name: HeaderName, value: &'static str| {
+        headers
+            .entry(name)
+            .or_insert(HeaderValue::from_static(value));
+    };
+    set(header::X_CONTENT_TYPE_OPTIONS, "nosniff");
+    set(header::X_FRAME_OPTIONS, "DENY");
+    // Plain form posts find their way back by it; other sites learn nothing.
+    set(header::REFERRER_POLICY, "same-origin");
+    set(
+        HeaderName::from_static("cross-origin-opener-policy"),
+        "same-origin",
+    );
+    set(
+        HeaderName::from_static("permissions-policy"),
+        "geolocation=(), microphone=(), camera=(self)",
+    );
+    response
+}
+
+/// Refuses what changes something on behalf of a page of another site. Programs send neither header.
+pub(super) async fn same_origin(request: Request, next: Next) -> Response {
+    let safe = matches!(
+        *request.method(),
+        Method::GET | Method::HEAD | Method::OPTIONS
+    );
+    let upgrade = request.headers().contains_key(header::UPGRADE);
+    let by_key = request.headers().contains_key(header::AUTHORIZATION)
+        || request.headers().contains_key("x-api-key");
+    if (safe && !upgrade) || by_key || is_own(request.headers()) {
+        return next.run(request).await;
+    }
+    tracing::warn!(target: "security", path = request.uri().path(), "a request of another site was refused");
+    (StatusCode::FORBIDDEN, "cross-site request").into_response()
+}
+
+fn is_own(headers: &HeaderMap) -> bool {
+    let text = |name: HeaderName| headers.get(name).and_then(|value| value.to_str().ok());
+    if let Some(site) = text(HeaderName::from_static("sec-fetch-site"))
+        && !matches!(site, "same-origin" | "none")
+    {
+        return false;
+    }
+    match (text(header::ORIGIN), text(header::HOST)) {
+        (Some("null"), _) => false,
+        (Some(origin), Some(host)) => origin.split_once("://").is_some_and(|(_, own)| own == host),
+        _ => true,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn another_sites_page_is_not_own() {
+        let check = |pairs: &[(&'static str, &'static str)]| {
+            let mut headers = HeaderMap::new();
+            for (name, value) in pairs {
+                headers.insert(*name, HeaderValue::from_static(value));
+            }
+            is_own(&headers)
+        };
+        assert!(check(&[("host", "madang:8443")]), "a program");
+        assert!(check(&[
+            ("host", "madang:8443"),
+            ("origin", "https://madang:8443")
+        ]));
+        assert!(!check(&[
+            ("host", "madang:8443"),
+            ("origin", "https://evil.example")
+        ]));
+        assert!(!check(&[
+            ("host", "madang:8443"),
+            ("origin", "https://madang:9")
+        ]));
+        assert!(!check(&[("host", "madang:8443"), ("origin", "null")]));
+        assert!(!check(&[
+            ("host", "madang:8443"),
+            ("sec-fetch-site", "cross-site")
+        ]));
+        assert!(!check(&[
+            ("host", "madang:8443"),
+            ("sec-fetch-site", "same-site")
+        ]));
+        assert!(check(&[("sec-fetch-site", "same-origin")]));
+    }
+}

@@ -1,0 +1,103 @@
+//! The interface: server-rendered pages, their server functions, and the files beside them.
+
+use app::{App, shell};
+use axum::{
+    Router,
+    extract::{Request, State},
+    http::{HeaderName, HeaderValue, header, request::Parts},
+    response::Response,
+    routing::any,
+};
+use leptos::{
+    nonce::use_nonce,
+    prelude::{provide_context, use_context},
+};
+use leptos_axum::{LeptosRoutes, ResponseOptions, generate_route_list};
+use service::{Actor, accounts::Client};
+use tower::ServiceBuilder;
+use tower_http::{
+    services::{ServeDir, ServeFile},
+    set_header::SetResponseHeaderLayer,
+};
+
+use crate::state::AppState;
+
+/// Pages and server functions.
+pub(super) fn router(state: &AppState) -> Router<AppState> {
+    let routes = generate_route_list(App);
+    let options = state.leptos.clone();
+    let services = state.services.clone();
+    Router::new()
+        .route("/do/{*name}", any(server_function))
+        .leptos_routes_with_context(
+            state,
+            routes,
+            move || {
+                provide_context(services.clone());
+                provide_who();
+                set_content_security_policy();
+            },
+            move || shell(options.clone()),
+        )
+}
+
+/// The interface's files. Their names carry no hash, so browsers ask whether they changed.
+pub(super) fn files(state: &AppState) -> Router<AppState> {
+    let root = state.leptos.site_root.to_string();
+    let files = ServeDir::new(&root)
+        .precompressed_br()
+        .precompressed_gzip()
+        .append_index_html_on_directories(false)
+        .fallback(ServeFile::new(format!("{root}/404.html")));
+    let service = ServiceBuilder::new()
+        .layer(SetResponseHeaderLayer::if_not_present(
+            header::CACHE_CONTROL,
+            HeaderValue::from_static("public, max-age=0, must-revalidate"),
+        ))
+        .service(files);
+    Router::new().fallback_service(service)
+}
+
+async fn server_function(State(state): State<AppState>, request: Request) -> Response {
+    let services = state.services.clone();
+    let response = leptos_axum::handle_server_fns_with_context(
+        move || {
+            provide_context(services.clone());
+            provide_who();
+        },
+        request,
+    );
+    axum::response::IntoResponse::into_response(response.await)
+}
+
+/// What the request's way in has found out.
+fn provide_who() {
+    let Some(parts) = use_context::<Parts>() else {
+        return;
+    };
+    if let Some(client) = parts.extensions.get::<Client>() {
+        provide_context(client.clone());
+    }
+    if let Some(actor) = parts.extensions.get::<Actor>() {
+        provide_context(actor.clone());
+    }
+}
+
+/// Only this page's own scripts run, and nothing is asked of another origin.
+fn set_content_security_policy() {
+    let (Some(nonce), Some(response)) = (use_nonce(), use_context::<ResponseOptions>()) else {
+        return;
+    };
+    let policy = format!(
+        "default-src 'self'; script-src 'self' 'nonce-{nonce}' 'wasm-unsafe-eval'; \
+         style-src 'self' 'unsafe-inline'; img-src 'self' data:; connect-src 'self'; \
+         object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
+    );
+    if let Ok(policy) = HeaderValue::from_str(&policy) {
+        response.insert_header(header::CONTENT_SECURITY_POLICY, policy);
+    }
+    response.insert_header(
+        HeaderName::from_static("cache-control"),
+        HeaderValue::from_static("no-store"),
+    );
+}

@@ -1,0 +1,191 @@
+//! `/auth`: accounts and tokens.
+
+use axum::{Extension, Json, extract::State, http::StatusCode};
+use domain::{AppError, event::RefusalReason};
+use protocol::LATE_AFTER_MS;
+use serde::{Deserialize, Serialize};
+use service::accounts::{self, Client, NewAccount, token};
+use utoipa::ToSchema;
+use utoipa_axum::{router::OpenApiRouter, routes};
+
+use super::problem::{Body, Refusal};
+use crate::state::AppState;
+
+/// What `/auth/device` signs as its topic.
+const DEVICE_TOPIC: &str = "auth/device";
+
+pub(crate) fn router() -> OpenApiRouter<AppState> {
+    OpenApiRouter::new()
+        .routes(routes!(register))
+        .routes(routes!(login))
+        .routes(routes!(refresh))
+        .routes(routes!(logout))
+        .routes(routes!(device))
+}
+
+/// What a client of the interface is given.
+#[derive(Serialize, ToSchema)]
+struct TokenAnswer {
+    /// For `Authorization: Bearer`.
+    access_token: String,
+    /// Gives new tokens, once.
+    refresh_token: String,
+    /// Always `Bearer`.
+    token_type: &'static str,
+    /// Seconds that the access token works.
+    expires_in: i64,
+}
+
+impl From<token::Tokens> for TokenAnswer {
+    fn from(tokens: token::Tokens) -> Self {
+        Self {
+            access_token: tokens.access_token,
+            refresh_token: tokens.refresh_token,
+            token_type: "Bearer",
+            expires_in: tokens.expires_in,
+        }
+    }
+}
+
+#[derive(Deserialize, ToSchema)]
+struct Registration {
+    /// The address.
+    email: String,
+    /// What to call them.
+    name: String,
+    /// 10 to 200 characters.
+    password: String,
+    /// The code of an invitation, where one is needed.
+    #[serde(default)]
+    invitation: Option<String>,
+}
+
+/// Makes an account.
+#[utoipa::path(post, path = "/auth/register", tag = "auth", responses(
+    (status = 201, description = "The account was made", body = TokenAnswer),
+    (status = 422, description = "An input was refused"),
+    (status = 429, description = "Too many tries"),
+))]
+async fn register(
+    State(state): State<AppState>,
+    Extension(client): Extension<Client>,
+    Body(body): Body<Registration>,
+) -> Result<(StatusCode, Json<TokenAnswer>), Refusal> {
+    let account = NewAccount {
+        email: body.email.clone(),
+        name: body.name,
+        password: body.password.clone(),
+    };
+    let code = body.invitation.as_deref();
+    let signed_in = accounts::register(&state.services, code, account, &client).await?;
+    accounts::sign_out(&state.services, &signed_in.token).await?;
+    let tokens = token::log_in(&state.services, &body.email, &body.password, &client).await?;
+    Ok((StatusCode::CREATED, Json(tokens.into())))
+}
+
+#[derive(Deserialize, ToSchema)]
+struct Login {
+    /// The address.
+    email: String,
+    /// The password.
+    password: String,
+}
+
+/// Signs in; five wrong tries a minute.
+#[utoipa::path(post, path = "/auth/login", tag = "auth", responses(
+    (status = 200, description = "Signed in", body = TokenAnswer),
+    (status = 422, description = "Wrong address or password"),
+    (status = 429, description = "Too many wrong tries; `Retry-After` says when to come again"),
+))]
+async fn login(
+    State(state): State<AppState>,
+    Extension(client): Extension<Client>,
+    Body(body): Body<Login>,
+) -> Result<Json<TokenAnswer>, Refusal> {
+    let tokens = token::log_in(&state.services, &body.email, &body.password, &client).await?;
+    Ok(Json(tokens.into()))
+}
+
+#[derive(Deserialize, ToSchema)]
+struct RefreshToken {
+    /// As it was given.
+    refresh_token: String,
+}
+
+/// Gives new tokens for a refresh token, which is then used up.
+#[utoipa::path(post, path = "/auth/refresh", tag = "auth", responses(
+    (status = 200, description = "New tokens", body = TokenAnswer),
+    (status = 401, description = "It was used before, or has ended"),
+))]
+async fn refresh(
+    State(state): State<AppState>,
+    Body(body): Body<RefreshToken>,
+) -> Result<Json<TokenAnswer>, Refusal> {
+    let tokens = token::refresh(&state.services, &body.refresh_token).await?;
+    Ok(Json(tokens.into()))
+}
+
+/// Ends a refresh token and all that came of it.
+#[utoipa::path(post, path = "/auth/logout", tag = "auth", responses(
+    (status = 204, description = "It works no more"),
+))]
+async fn logout(
+    State(state): State<AppState>,
+    Body(body): Body<RefreshToken>,
+) -> Result<StatusCode, Refusal> {
+    token::log_out(&state.services, &body.refresh_token).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+#[derive(Serialize, ToSchema)]
+struct DeviceToken {
+    /// For `Authorization: Bearer`.
+    access_token: String,
+    /// Always `Bearer`.
+    token_type: &'static str,
+    /// Seconds that it works.
+    expires_in: i64,
+}
+
+/// Gives a device a token for itself alone, for an envelope signed for the topic `auth/device` that
+/// carries its `device_uuid`.
+#[utoipa::path(post, path = "/auth/device", tag = "auth",
+    request_body(content = serde_json::Value, description = "The signed envelope"),
+    responses(
+        (status = 200, description = "A token of 15 minutes", body = DeviceToken),
+        (status = 401, description = "Not signed by this device, or too old"),
+        (status = 410, description = "The device was revoked"),
+))]
+async fn device(
+    State(state): State<AppState>,
+    payload: axum::body::Bytes,
+) -> Result<Json<DeviceToken>, Refusal> {
+    let services = &state.services;
+    let envelope = protocol::open(&payload).map_err(|_| AppError::invalid("body", "envelope"))?;
+    let device = envelope
+        .body
+        .get("device_uuid")
+        .and_then(|id| id.as_str()?.parse().ok())
+        .ok_or_else(|| AppError::invalid("device_uuid", "uuid"))?;
+    let known = state.pipeline.directory().fresh(services, device).await?;
+    let known = known.ok_or(AppError::SignedOut)?;
+    if known.lifecycle == domain::device::Lifecycle::Revoked {
+        return Err(AppError::Gone.into());
+    }
+    let signed = known
+        .secret
+        .as_ref()
+        .is_some_and(|secret| envelope.verify(DEVICE_TOPIC, secret));
+    let fresh = services.now().since(envelope.timestamp).abs() <= LATE_AFTER_MS;
+    if !signed || !fresh {
+        let reason = RefusalReason::WrongSignature;
+        state.pipeline.refuse_on(device, DEVICE_TOPIC, reason).await;
+        return Err(AppError::SignedOut.into());
+    }
+    let (access_token, expires_in) = token::issue_for_device(services, device)?;
+    Ok(Json(DeviceToken {
+        access_token,
+        token_type: "Bearer",
+        expires_in,
+    }))
+}

@@ -1,0 +1,138 @@
+//! `/api/devices/{id}/command`: sending and following commands.
+
+use axum::{
+    Json,
+    extract::{Path, Query, State},
+    http::{HeaderMap, StatusCode},
+    response::{IntoResponse, Response},
+};
+use domain::{AppError, CommandId, DeviceId, command::NewCommand};
+use serde::Deserialize;
+use service::commands::{self, Commander};
+use utoipa::{IntoParams, ToSchema};
+use utoipa_axum::{router::OpenApiRouter, routes};
+
+use super::problem::{Body, Refusal};
+use crate::{http::Signed, state::AppState};
+
+/// How long a command waits for its device unless told otherwise, in milliseconds.
+const VALID_FOR_MS: i64 = 60_000;
+
+pub(crate) fn router() -> OpenApiRouter<AppState> {
+    OpenApiRouter::new()
+        .routes(routes!(send))
+        .routes(routes!(list))
+        .routes(routes!(get, cancel))
+}
+
+#[derive(Deserialize, ToSchema)]
+struct Wish {
+    /// Its name, such as `set`.
+    name: String,
+    /// The component it is for, such as `led`.
+    #[serde(default)]
+    component_key: Option<String>,
+    /// Its arguments.
+    #[serde(default)]
+    arguments: Option<serde_json::Value>,
+    /// For how long it may wait for the device, in milliseconds.
+    #[serde(default)]
+    valid_for_ms: Option<i64>,
+}
+
+/// Queues a command; the same `Idempotency-Key` queues it once.
+#[utoipa::path(post, path = "/api/devices/{id}/command", tag = "commands",
+    security(("bearer" = []), ("api_key" = [])),
+    params(("id" = uuid::Uuid, Path, description = "The device"),
+        ("Idempotency-Key" = Option<String>, Header, description = "At most 64 characters")),
+    responses((status = 202, description = "Queued", body = serde_json::Value), (status = 401),
+        (status = 403), (status = 404), (status = 409), (status = 422)))]
+async fn send(
+    State(state): State<AppState>,
+    Signed(actor): Signed,
+    Path(id): Path<DeviceId>,
+    headers: HeaderMap,
+    Body(wish): Body<Wish>,
+) -> Result<Response, Refusal> {
+    let component = match wish.component_key {
+        None => None,
+        Some(key) => Some(
+            key.parse()
+                .map_err(|_| AppError::invalid("component_key", "unknown_component"))?,
+        ),
+    };
+    let command = NewCommand {
+        name: wish.name,
+        component,
+        arguments: wish.arguments.unwrap_or_else(|| serde_json::json!({})),
+        valid_for_ms: wish.valid_for_ms.unwrap_or(VALID_FOR_MS),
+    };
+    let commander = Commander::prove(&state.services, &actor, id).await?;
+    let key = headers
+        .get("idempotency-key")
+        .and_then(|key| key.to_str().ok());
+    let queued = match key {
+        Some(key) => commands::send_once(&state.services, &commander, command, key).await?,
+        None => commands::send(&state.services, &commander, command).await?,
+    };
+    Ok((StatusCode::ACCEPTED, Json(queued)).into_response())
+}
+
+#[derive(Debug, Deserialize, IntoParams)]
+struct ListQuery {
+    /// Only commands before this one.
+    before: Option<uuid::Uuid>,
+    /// At most this many, up to 200.
+    limit: Option<u32>,
+}
+
+/// A device's commands, newest first.
+#[utoipa::path(get, path = "/api/devices/{id}/commands", tag = "commands",
+    security(("bearer" = []), ("api_key" = [])),
+    params(("id" = uuid::Uuid, Path, description = "The device"), ListQuery),
+    responses((status = 200, body = serde_json::Value), (status = 401), (status = 404)))]
+async fn list(
+    State(state): State<AppState>,
+    Signed(actor): Signed,
+    Path(id): Path<DeviceId>,
+    Query(query): Query<ListQuery>,
+) -> Result<Response, Refusal> {
+    let viewer = actor.require_viewer(&state.services, id).await?;
+    let before = query.before.map(CommandId);
+    let limit = query.limit.unwrap_or(50);
+    let commands = commands::list(&state.services, &viewer, before, limit).await?;
+    Ok(Json(commands).into_response())
+}
+
+/// One command as it stands.
+#[utoipa::path(get, path = "/api/devices/{id}/commands/{command}", tag = "commands",
+    security(("bearer" = []), ("api_key" = [])),
+    params(("id" = uuid::Uuid, Path, description = "The device"),
+        ("command" = uuid::Uuid, Path, description = "The command")),
+    responses((status = 200, body = serde_json::Value), (status = 401), (status = 404)))]
+async fn get(
+    State(state): State<AppState>,
+    Signed(actor): Signed,
+    Path((id, command)): Path<(DeviceId, CommandId)>,
+) -> Result<Response, Refusal> {
+    let viewer = actor.require_viewer(&state.services, id).await?;
+    let command = commands::get(&state.services, &viewer, command).await?;
+    Ok(Json(command).into_response())
+}
+
+/// Takes a command back that has not been delivered.
+#[utoipa::path(delete, path = "/api/devices/{id}/commands/{command}", tag = "commands",
+    security(("bearer" = []), ("api_key" = [])),
+    params(("id" = uuid::Uuid, Path, description = "The device"),
+        ("command" = uuid::Uuid, Path, description = "The command")),
+    responses((status = 200, body = serde_json::Value), (status = 401), (status = 403),
+        (status = 404), (status = 409, description = "It was delivered")))]
+async fn cancel(
+    State(state): State<AppState>,
+    Signed(actor): Signed,
+    Path((id, command)): Path<(DeviceId, CommandId)>,
+) -> Result<Response, Refusal> {
+    let owner = actor.require_owner(&state.services, id).await?;
+    let command = commands::cancel(&state.services, &owner, command).await?;
+    Ok(Json(command).into_response())
+}

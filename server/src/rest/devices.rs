@@ -1,0 +1,384 @@
+//! `/api/devices`: enrolment, list, page and care of devices.
+
+use axum::{
+    Extension, Json,
+    extract::{Path, Query, State},
+    http::{HeaderValue, StatusCode, header},
+    response::{IntoResponse, Response},
+};
+use domain::{
+    AppError, DeviceId,
+    device::{DeviceKind, DeviceQuery, DeviceSort, Lifecycle, Presence},
+};
+use protocol::enroll::CredentialsRequest;
+use serde::{Deserialize, Serialize};
+use service::{
+    accounts::Client,
+    devices::{self, CredentialsOutcome, NewDevice},
+};
+use utoipa::{IntoParams, ToSchema};
+use utoipa_axum::{router::OpenApiRouter, routes};
+
+use super::problem::{Body, Refusal};
+use crate::{
+    http::{Signed, SignedDevice},
+    state::AppState,
+};
+
+/// Seconds after which a device that is not claimed asks again.
+const ASK_AGAIN_S: u32 = 5;
+
+pub(crate) fn router() -> OpenApiRouter<AppState> {
+    OpenApiRouter::new()
+        .routes(routes!(list))
+        .routes(routes!(detail, unlink))
+        .routes(routes!(nickname))
+        .routes(routes!(events))
+        .routes(routes!(revoke))
+        .routes(routes!(preregister))
+        .routes(routes!(claim))
+        .routes(routes!(credentials))
+        .routes(routes!(certificate))
+}
+
+/// A filtered, sorted page of the list.
+#[derive(Debug, Deserialize, IntoParams)]
+struct ListQuery {
+    /// Words to find in name, nickname and serial number.
+    #[serde(default)]
+    search: String,
+    /// `ONLINE`, `TIMEOUT`, `OFFLINE`; several with commas.
+    #[serde(default)]
+    presence: String,
+    /// `unclaimed`, `active`, `revoked`; several with commas.
+    #[serde(default)]
+    lifecycle: String,
+    /// `board`, `computer`; several with commas.
+    #[serde(default)]
+    kind: String,
+    /// `severity`, `name`, `last_report`, `version` or `created`.
+    #[serde(default)]
+    sort: Option<String>,
+    /// Whether to turn the sort's natural direction around.
+    #[serde(default)]
+    reverse: bool,
+    /// From 1.
+    #[serde(default)]
+    page: Option<u32>,
+    /// 10 to 200.
+    #[serde(default)]
+    page_size: Option<u32>,
+}
+
+impl ListQuery {
+    fn checked(self) -> Result<DeviceQuery, AppError> {
+        fn several<T>(
+            field: &str,
+            text: &str,
+            parse: impl Fn(&str) -> Option<T>,
+        ) -> Result<Vec<T>, AppError> {
+            text.split(',')
+                .map(str::trim)
+                .filter(|word| !word.is_empty())
+                .map(|word| parse(word).ok_or_else(|| AppError::invalid(field, "unknown_value")))
+                .collect()
+        }
+        let start = DeviceQuery::default();
+        Ok(DeviceQuery {
+            search: self.search.chars().take(200).collect(),
+            presence: several("presence", &self.presence, Presence::parse)?,
+            lifecycle: several("lifecycle", &self.lifecycle, Lifecycle::parse)?,
+            kind: several("kind", &self.kind, DeviceKind::parse)?,
+            sort: match self.sort.as_deref() {
+                None => start.sort,
+                Some(name) => DeviceSort::parse(name)
+                    .ok_or_else(|| AppError::invalid("sort", "unknown_value"))?,
+            },
+            reverse: self.reverse,
+            page: self.page.unwrap_or(1).max(1),
+            page_size: self.page_size.unwrap_or(start.page_size).clamp(10, 200),
+        })
+    }
+}
+
+/// One page of the devices that one may see.
+#[utoipa::path(get, path = "/api/devices", tag = "devices", params(ListQuery),
+    security(("bearer" = []), ("api_key" = [])),
+    responses((status = 200, description = "`{items, total, page, page_size}`", body = serde_json::Value),
+        (status = 401), (status = 422)))]
+async fn list(
+    State(state): State<AppState>,
+    Signed(actor): Signed,
+    Query(query): Query<ListQuery>,
+) -> Result<Response, Refusal> {
+    let page = devices::list(&state.services, &actor, &query.checked()?).await?;
+    Ok(Json(page).into_response())
+}
+
+/// A device with its state and components.
+#[utoipa::path(get, path = "/api/devices/{id}", tag = "devices",
+    security(("bearer" = []), ("api_key" = [])),
+    params(("id" = uuid::Uuid, Path, description = "The device")),
+    responses((status = 200, body = serde_json::Value), (status = 401), (status = 404)))]
+async fn detail(
+    State(state): State<AppState>,
+    Signed(actor): Signed,
+    Path(id): Path<DeviceId>,
+) -> Result<Response, Refusal> {
+    let viewer = actor.require_viewer(&state.services, id).await?;
+    let detail = devices::detail(&state.services, &viewer).await?;
+    Ok(Json(detail).into_response())
+}
+
+/// Gives a device up: its secret is void, everybody's access ends, and it resets itself.
+#[utoipa::path(delete, path = "/api/devices/{id}", tag = "devices",
+    security(("bearer" = []), ("api_key" = [])),
+    params(("id" = uuid::Uuid, Path, description = "The device")),
+    responses((status = 204), (status = 401), (status = 403), (status = 404), (status = 409)))]
+async fn unlink(
+    State(state): State<AppState>,
+    Signed(actor): Signed,
+    Path(id): Path<DeviceId>,
+) -> Result<StatusCode, Refusal> {
+    let owner = actor.require_owner(&state.services, id).await?;
+    devices::unlink(&state.services, &owner).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+#[derive(Deserialize, ToSchema)]
+struct Nickname {
+    /// One's own name for the device; empty for none.
+    nickname: String,
+}
+
+/// Sets one's own name for a device.
+#[utoipa::path(put, path = "/api/devices/{id}/nickname", tag = "devices",
+    security(("bearer" = []), ("api_key" = [])),
+    params(("id" = uuid::Uuid, Path, description = "The device")),
+    responses((status = 204), (status = 401), (status = 404), (status = 422)))]
+async fn nickname(
+    State(state): State<AppState>,
+    Signed(actor): Signed,
+    Path(id): Path<DeviceId>,
+    Body(body): Body<Nickname>,
+) -> Result<StatusCode, Refusal> {
+    let viewer = actor.require_viewer(&state.services, id).await?;
+    devices::set_nickname(&state.services, &viewer, &body.nickname).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+#[derive(Debug, Deserialize, IntoParams)]
+struct EventQuery {
+    /// Only events before this one.
+    before: Option<i64>,
+    /// At most this many, up to 200.
+    limit: Option<u32>,
+}
+
+/// What happened to a device, newest first.
+#[utoipa::path(get, path = "/api/devices/{id}/events", tag = "devices",
+    security(("bearer" = []), ("api_key" = [])),
+    params(("id" = uuid::Uuid, Path, description = "The device"), EventQuery),
+    responses((status = 200, body = serde_json::Value), (status = 401), (status = 404)))]
+async fn events(
+    State(state): State<AppState>,
+    Signed(actor): Signed,
+    Path(id): Path<DeviceId>,
+    Query(query): Query<EventQuery>,
+) -> Result<Response, Refusal> {
+    let viewer = actor.require_viewer(&state.services, id).await?;
+    let limit = query.limit.unwrap_or(50);
+    let events = devices::events(&state.services, &viewer, query.before, limit).await?;
+    Ok(Json(events).into_response())
+}
+
+/// Revokes a device: its certificates are refused and its session ends at once.
+#[utoipa::path(post, path = "/api/devices/{id}/revoke", tag = "devices",
+    security(("bearer" = []), ("api_key" = [])),
+    params(("id" = uuid::Uuid, Path, description = "The device")),
+    responses((status = 204), (status = 401), (status = 403), (status = 404)))]
+async fn revoke(
+    State(state): State<AppState>,
+    Signed(actor): Signed,
+    Path(id): Path<DeviceId>,
+) -> Result<StatusCode, Refusal> {
+    let admin = actor.require_admin()?;
+    devices::revoke(&state.services, &admin, id).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+#[derive(Deserialize, ToSchema)]
+struct Preregistration {
+    /// The serial number of the processor.
+    cpu_serial: String,
+    /// Its UUID, where it has one.
+    #[serde(default)]
+    uuid: Option<uuid::Uuid>,
+    /// `board` (default) or `computer`.
+    #[serde(default)]
+    kind: Option<String>,
+    /// `4B`, `5`, `pc`, …; `pc` for a computer where none is given.
+    #[serde(default)]
+    hardware_version: Option<String>,
+    /// `Standard` where none is given.
+    #[serde(default)]
+    hardware_variant: Option<String>,
+    /// Its name.
+    #[serde(default)]
+    name: Option<String>,
+    /// Component types to attach, such as `led`.
+    #[serde(default)]
+    components: Vec<String>,
+}
+
+#[derive(Serialize, ToSchema)]
+struct Preregistered {
+    /// The device's UUID.
+    device_uuid: uuid::Uuid,
+    /// The one-time code, shown once.
+    code: String,
+    /// What the QR code holds.
+    claim_url: String,
+    /// The QR code, SVG.
+    qr_svg: String,
+}
+
+/// Pre-registers a device.
+#[utoipa::path(post, path = "/api/devices/preregister", tag = "devices",
+    security(("bearer" = []), ("api_key" = [])),
+    responses((status = 201, body = Preregistered), (status = 401), (status = 403),
+        (status = 409, description = "The serial number or UUID is known"), (status = 422)))]
+async fn preregister(
+    State(state): State<AppState>,
+    Signed(actor): Signed,
+    Body(body): Body<Preregistration>,
+) -> Result<(StatusCode, Json<Preregistered>), Refusal> {
+    let admin = actor.require_admin()?;
+    let kind = match body.kind.as_deref() {
+        None => DeviceKind::Board,
+        Some(name) => {
+            DeviceKind::parse(name).ok_or_else(|| AppError::invalid("kind", "unknown_value"))?
+        }
+    };
+    let version = match kind {
+        DeviceKind::Computer => "pc",
+        DeviceKind::Board => "5",
+    };
+    let components = body
+        .components
+        .iter()
+        .map(|name| name.parse())
+        .collect::<Result<_, _>>()
+        .map_err(|_| AppError::invalid("components", "unknown_component_type"))?;
+    let device = NewDevice {
+        cpu_serial: body.cpu_serial,
+        uuid: body.uuid.map(DeviceId),
+        kind,
+        hardware_version: body.hardware_version.unwrap_or_else(|| version.to_owned()),
+        hardware_variant: body
+            .hardware_variant
+            .unwrap_or_else(|| "Standard".to_owned()),
+        name: body.name,
+        components,
+    };
+    let made = devices::preregister(&state.services, &admin, device).await?;
+    let answer = Preregistered {
+        device_uuid: made.id.0,
+        code: made.code.to_string(),
+        claim_url: made.link.to_string(),
+        qr_svg: made.qr_svg,
+    };
+    Ok((StatusCode::CREATED, Json(answer)))
+}
+
+#[derive(Deserialize, ToSchema)]
+struct Claim {
+    /// The serial number on the label.
+    cpu_serial: String,
+    /// The code on the label.
+    code: String,
+}
+
+#[derive(Serialize, ToSchema)]
+struct Claimed {
+    /// The device, now one's own.
+    device_uuid: uuid::Uuid,
+}
+
+/// Makes oneself the owner of a device.
+#[utoipa::path(post, path = "/api/devices/claim", tag = "devices",
+    security(("bearer" = []), ("api_key" = [])),
+    responses((status = 200, body = Claimed), (status = 401),
+        (status = 409, description = "Somebody else owns it"),
+        (status = 410, description = "It was revoked"),
+        (status = 422, description = "Wrong serial number or code"), (status = 429)))]
+async fn claim(
+    State(state): State<AppState>,
+    Signed(actor): Signed,
+    Body(body): Body<Claim>,
+) -> Result<Json<Claimed>, Refusal> {
+    let device = devices::claim(&state.services, &actor, &body.cpu_serial, &body.code).await?;
+    Ok(Json(Claimed {
+        device_uuid: device.0,
+    }))
+}
+
+/// Gives a device its certificate, and after the claim its secret. By serial number, code and a
+/// PKCS#10 signing request in PEM.
+#[utoipa::path(post, path = "/api/devices/credentials", tag = "devices",
+    request_body(content = serde_json::Value, description = "`{cpu_serial, code, csr}`"),
+    responses((status = 200, description = "Claimed: complete", body = serde_json::Value),
+        (status = 202, description = "Not claimed yet: ask again after `Retry-After`", body = serde_json::Value),
+        (status = 409, description = "Another key, or the code is used up"),
+        (status = 410, description = "The device was revoked"),
+        (status = 422, description = "Wrong serial number or code, or no signing request"), (status = 429)))]
+async fn credentials(
+    State(state): State<AppState>,
+    Extension(client): Extension<Client>,
+    Body(request): Body<CredentialsRequest>,
+) -> Result<Response, Refusal> {
+    let outcome = devices::credentials(&state.services, request, &client).await?;
+    Ok(match outcome {
+        CredentialsOutcome::Complete(credentials) => Json(credentials).into_response(),
+        CredentialsOutcome::Waiting(credentials) => {
+            let again = HeaderValue::from(ASK_AGAIN_S);
+            let headers = [(header::RETRY_AFTER, again)];
+            (StatusCode::ACCEPTED, headers, Json(credentials)).into_response()
+        }
+    })
+}
+
+#[derive(Deserialize, ToSchema)]
+struct Renewal {
+    /// A PKCS#10 signing request, PEM.
+    csr: String,
+}
+
+#[derive(Serialize, ToSchema)]
+struct Renewed {
+    /// The new certificate, PEM.
+    certificate: String,
+    /// The site's certificate authority, PEM.
+    ca: String,
+}
+
+/// Renews a device's certificate; by the device's own token.
+#[utoipa::path(post, path = "/api/devices/{id}/certificate", tag = "devices",
+    security(("bearer" = [])),
+    params(("id" = uuid::Uuid, Path, description = "The device")),
+    responses((status = 200, body = Renewed), (status = 401), (status = 403), (status = 410), (status = 422)))]
+async fn certificate(
+    State(state): State<AppState>,
+    SignedDevice(device): SignedDevice,
+    Path(id): Path<DeviceId>,
+    Body(body): Body<Renewal>,
+) -> Result<Json<Renewed>, Refusal> {
+    if device != id {
+        return Err(AppError::Forbidden.into());
+    }
+    let certificate = devices::renew_certificate(&state.services, id, &body.csr).await?;
+    Ok(Json(Renewed {
+        certificate,
+        ca: state.services.pki.ca_pem().to_owned(),
+    }))
+}

@@ -1,0 +1,104 @@
+//! Errors as `application/problem+json` (RFC 9457), and bodies that are refused as such.
+
+use axum::{
+    Json,
+    extract::{FromRequest, Request, rejection::JsonRejection},
+    http::{HeaderValue, StatusCode, header},
+    response::{IntoResponse, Response},
+};
+use domain::AppError;
+use protocol::problem::{PROBLEM_JSON, Problem};
+use serde::de::DeserializeOwned;
+
+/// An error on its way out.
+#[derive(Debug)]
+pub(crate) struct Refusal(pub AppError);
+
+impl From<AppError> for Refusal {
+    fn from(error: AppError) -> Self {
+        Self(error)
+    }
+}
+
+impl IntoResponse for Refusal {
+    fn into_response(self) -> Response {
+        let (name, title) = match &self.0 {
+            AppError::NotFound => ("not_found", "Not found"),
+            AppError::Invalid { .. } => ("invalid", "An input was refused"),
+            AppError::Forbidden => ("forbidden", "Not allowed"),
+            AppError::SignedOut => ("signed_out", "Not signed in"),
+            AppError::Conflict { .. } => ("conflict", "It contradicts what is there"),
+            AppError::Gone => ("gone", "Gone for good"),
+            AppError::TooMany { .. } => ("too_many", "Too many tries"),
+            AppError::Unavailable => ("unavailable", "A part of the system is down"),
+            AppError::Internal { .. } => ("internal", "Internal error"),
+        };
+        let (mut field, mut detail, mut request_id, mut wait) = (None, None, None, None);
+        match &self.0 {
+            AppError::Invalid { field: at, message } => {
+                field = Some(at.clone());
+                detail = Some(message.clone());
+            }
+            AppError::Conflict { message } => detail = Some(message.clone()),
+            AppError::Internal { request_id: id } => request_id = Some(id.clone()),
+            AppError::TooMany { retry_after_s } => wait = Some(*retry_after_s),
+            _ => {}
+        }
+        let problem = Problem {
+            kind: format!("urn:madang:problem:{name}"),
+            title: title.to_owned(),
+            status: self.0.status(),
+            detail,
+            field,
+            request_id,
+        };
+        respond(&problem, wait)
+    }
+}
+
+fn respond(problem: &Problem, wait: Option<u32>) -> Response {
+    let status = StatusCode::from_u16(problem.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let mut response = (status, Json(problem)).into_response();
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(PROBLEM_JSON));
+    if let Some(wait) = wait {
+        headers.insert(header::RETRY_AFTER, HeaderValue::from(wait));
+    }
+    if status == StatusCode::UNAUTHORIZED {
+        headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+    }
+    response
+}
+
+/// A JSON body; one that does not fit is a problem that names what is wrong with it.
+#[derive(Debug)]
+pub(crate) struct Body<T>(pub T);
+
+impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Body<T> {
+    type Rejection = Response;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, Response> {
+        match Json::<T>::from_request(request, state).await {
+            Ok(Json(body)) => Ok(Self(body)),
+            Err(rejection) => Err(refuse_body(&rejection)),
+        }
+    }
+}
+
+fn refuse_body(rejection: &JsonRejection) -> Response {
+    let status = rejection.status();
+    let name = match status {
+        StatusCode::PAYLOAD_TOO_LARGE => "too_large",
+        StatusCode::UNSUPPORTED_MEDIA_TYPE => "media_type",
+        _ => "malformed",
+    };
+    let problem = Problem {
+        kind: format!("urn:madang:problem:{name}"),
+        title: "The body was refused".to_owned(),
+        status: status.as_u16(),
+        detail: Some(rejection.body_text()),
+        field: None,
+        request_id: None,
+    };
+    respond(&problem, None)
+}

@@ -1,0 +1,309 @@
+//! Starting and stopping the whole product in one process.
+
+use std::{
+    fs::File,
+    net::{SocketAddr, TcpListener},
+    path::PathBuf,
+    sync::Arc,
+    time::Duration,
+};
+
+use ingest::{Broker, BrokerError, Pipeline};
+use leptos::config::LeptosOptions;
+use service::{
+    Clock, Database, Services, SiteSettings, SystemClock,
+    accounts::{self, limit::Limits, token::TokenKeys},
+    commands, components,
+    database::DatabaseError,
+    devices::directory::Directory,
+    live::InProcessBus,
+    pki::{self, Pki, PkiError},
+    presence::{self, InProcessDeadlines},
+    services::Parts,
+    state_cache::InProcessCache,
+    telemetry::{self, Committer},
+    vault::Vault,
+};
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    broker::{BrokerConfig, EmbeddedBroker},
+    config::Config,
+    http,
+    state::AppState,
+};
+
+/// Events that a reader of the live bus may lag before it has to read again.
+const BUS: usize = 16_384;
+/// How long requests under way may take when the server stops.
+const GRACE: Duration = Duration::from_secs(5);
+
+/// Why the server did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// Another process uses the data folder.
+    #[error("{0} is in use by another madang")]
+    InUse(PathBuf),
+    /// A file or an address cannot be used.
+    #[error("{what}: {source}")]
+    Io {
+        /// Which.
+        what: String,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The configuration contradicts itself.
+    #[error("{0}")]
+    Config(String),
+    /// The database cannot be used.
+    #[error(transparent)]
+    Database(#[from] DatabaseError),
+    /// The certificate authority cannot be used.
+    #[error(transparent)]
+    Pki(#[from] PkiError),
+    /// The broker cannot be started.
+    #[error(transparent)]
+    Broker(#[from] BrokerError),
+    /// A use case failed.
+    #[error("{step}: {source}")]
+    Step {
+        /// Which.
+        step: &'static str,
+        /// Why.
+        source: domain::AppError,
+    },
+}
+
+/// A running server.
+#[derive(Debug)]
+pub struct Running {
+    /// Where plain HTTP is served.
+    pub http: SocketAddr,
+    /// Where HTTPS is served.
+    pub https: SocketAddr,
+    /// Where devices connect.
+    pub mqtt: SocketAddr,
+    /// The one-time code for the first administrator, while there is none.
+    pub setup_code: Option<String>,
+    /// The services.
+    pub services: Services,
+    stop: CancellationToken,
+    tasks: JoinSet<Result<(), String>>,
+    committer: tokio::task::JoinHandle<()>,
+    _lock: File,
+}
+
+impl Running {
+    /// Stops what the server does when it is cancelled.
+    pub fn stopper(&self) -> CancellationToken {
+        self.stop.clone()
+    }
+
+    /// Waits until the server was stopped, or a part of it ended by itself; then stops the rest. What
+    /// was received is committed before it returns.
+    pub async fn stopped(mut self) -> Result<(), String> {
+        let mut failed = None;
+        while let Some(ended) = self.tasks.join_next().await {
+            let ended = ended.unwrap_or_else(|error| Err(error.to_string()));
+            if let Err(error) = ended {
+                tracing::error!(%error, "a part of the server failed");
+                failed.get_or_insert(error);
+            } else if !self.stop.is_cancelled() {
+                failed.get_or_insert_with(|| "a part of the server ended".to_owned());
+            }
+            self.stop.cancel();
+        }
+        let db = self.services.db.clone();
+        drop(self.services);
+        if tokio::time::timeout(GRACE, self.committer).await.is_err() {
+            tracing::warn!("the last reports were still being written");
+        }
+        if let Err(error) = db.close().await {
+            tracing::warn!(%error, "the database did not close cleanly");
+        }
+        failed.map_or(Ok(()), Err)
+    }
+}
+
+/// Starts the server; returns when it is ready.
+pub async fn run(config: Config) -> Result<Running, StartError> {
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let lock = lock(&config)?;
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let pki_dir = config.data_dir.join("pki");
+    let names = &config.site.host_names;
+    let pki = Pki::open(&pki_dir, &config.site.name, names, clock.as_ref())?;
+    let key = pki::vault_key(&pki_dir)?;
+    let db = Database::open(&database_url(&config)?, config.database.connections).await?;
+
+    let broker = EmbeddedBroker::bind(&BrokerConfig {
+        address: config.mqtt.address,
+        certificate: pki_dir.join("server.pem"),
+        key: pki_dir.join("server.key"),
+        client_ca: pki_dir.join("ca.pem"),
+    })
+    .await?;
+    let plain = bind(&config, config.http.address, true)?;
+    let secure = bind(&config, config.http.tls_address, false)?;
+    let addresses = (address(&plain)?, address(&secure)?, broker.address());
+
+    let services = Services::new(Parts {
+        site: site_settings(&config, addresses.1, addresses.2),
+        db,
+        clock,
+        bus: Arc::new(InProcessBus::new(BUS)),
+        cache: Arc::new(InProcessCache::default()),
+        deadlines: Arc::new(InProcessDeadlines::default()),
+        link: broker.clone(),
+        vault: Vault::new(&key),
+        pki: Arc::new(pki),
+        limits: Limits::default(),
+        tokens: TokenKeys::derive(&key),
+    });
+    let step = |step| move |source| StartError::Step { step, source };
+    components::seed(&services).await.map_err(step("catalog"))?;
+    presence::server_started(&services)
+        .await
+        .map_err(step("presence"))?;
+    let setup_code = accounts::make_setup_code(&services)
+        .await
+        .map_err(step("setup code"))?;
+
+    let stop = CancellationToken::new();
+    let (committer, committing) = Committer::start(services.clone());
+    let directory = Directory::default();
+    let pipeline = Pipeline::new(services.clone(), committer.clone(), directory.clone());
+    let state = AppState {
+        services: services.clone(),
+        leptos: leptos_options(&config),
+        committer,
+        broker: broker.clone(),
+        pipeline: pipeline.clone(),
+        http: Arc::new(config.http.clone()),
+    };
+    let mut tasks = JoinSet::new();
+    let keep = telemetry::Keep {
+        reports_days: config.telemetry.keep_reports_days,
+        minutes_days: config.telemetry.keep_minutes_days,
+    };
+    spawn(&mut tasks, directory.follow(services.clone(), stop.clone()));
+    spawn(&mut tasks, presence::sweep(services.clone(), stop.clone()));
+    spawn(&mut tasks, commands::run(services.clone(), stop.clone()));
+    spawn(
+        &mut tasks,
+        telemetry::roll_up(services.clone(), keep, stop.clone()),
+    );
+    let serving = broker.run(services.clone(), pipeline, stop.clone());
+    tasks.spawn(async move { serving.await.map_err(|error| error.to_string()) });
+    http::serve(&mut tasks, state, plain, secure, &stop)
+        .map_err(|source| io_error("HTTPS", source))?;
+    Ok(Running {
+        http: addresses.0,
+        https: addresses.1,
+        mqtt: addresses.2,
+        setup_code,
+        services,
+        stop,
+        tasks,
+        committer: committing,
+        _lock: lock,
+    })
+}
+
+fn spawn(tasks: &mut JoinSet<Result<(), String>>, task: impl Future<Output = ()> + Send + 'static) {
+    tasks.spawn(async move {
+        task.await;
+        Ok(())
+    });
+}
+
+/// One process at a time: the embedded database has one writer.
+fn lock(config: &Config) -> Result<File, StartError> {
+    let folder = &config.data_dir;
+    std::fs::create_dir_all(folder).map_err(|e| io_error(folder.display(), e))?;
+    let path = folder.join("lock");
+    let file = File::create(&path).map_err(|e| io_error(path.display(), e))?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(std::fs::TryLockError::WouldBlock) => Err(StartError::InUse(folder.clone())),
+        Err(std::fs::TryLockError::Error(error)) => Err(io_error(path.display(), error)),
+    }
+}
+
+fn bind(config: &Config, address: SocketAddr, plain: bool) -> Result<TcpListener, StartError> {
+    if plain && !address.ip().is_loopback() && config.http.trusted_proxies.is_empty() {
+        return Err(StartError::Config(format!(
+            "http.address: {address} would serve passwords without TLS; use loopback, or name the \
+             proxy in http.trusted_proxies"
+        )));
+    }
+    let listener = TcpListener::bind(address).map_err(|e| io_error(address, e))?;
+    listener
+        .set_nonblocking(true)
+        .map_err(|e| io_error(address, e))?;
+    Ok(listener)
+}
+
+fn address(listener: &TcpListener) -> Result<SocketAddr, StartError> {
+    listener.local_addr().map_err(|e| io_error("listener", e))
+}
+
+fn io_error(what: impl std::fmt::Display, source: std::io::Error) -> StartError {
+    StartError::Io {
+        what: what.to_string(),
+        source,
+    }
+}
+
+fn database_url(config: &Config) -> Result<String, StartError> {
+    let file = &config.database.url_file;
+    if !file.as_os_str().is_empty() {
+        let text = std::fs::read_to_string(file).map_err(|e| io_error(file.display(), e))?;
+        return Ok(text.trim().to_owned());
+    }
+    Ok(match config.database.url.as_str() {
+        "" => format!("sqlite://{}", config.data_dir.join("madang.db").display()),
+        url => url.to_owned(),
+    })
+}
+
+fn site_settings(config: &Config, https: SocketAddr, mqtt: SocketAddr) -> SiteSettings {
+    let host = match config.site.host_names.first() {
+        Some(name) if name.contains(':') => format!("[{name}]"),
+        Some(name) => name.clone(),
+        None => "localhost".to_owned(),
+    };
+    let or = |configured: &str, made: String| match configured.trim_end_matches('/') {
+        "" => made,
+        configured => configured.to_owned(),
+    };
+    SiteSettings {
+        name: config.site.name.clone(),
+        public_url: or(
+            &config.site.public_url,
+            format!("https://{host}:{}", https.port()),
+        ),
+        mqtt_url: or(
+            &config.mqtt.public_url,
+            format!("mqtts://{host}:{}", mqtt.port()),
+        ),
+        registration: config.accounts.registration,
+        report_interval_ms: config.telemetry.report_interval_ms,
+    }
+}
+
+fn leptos_options(config: &Config) -> LeptosOptions {
+    let site = match config.site_dir.as_os_str().is_empty() {
+        false => config.site_dir.clone(),
+        true => std::env::current_exe()
+            .ok()
+            .and_then(|exe| Some(exe.parent()?.join("site")))
+            .unwrap_or_else(|| PathBuf::from("site")),
+    };
+    LeptosOptions::builder()
+        .output_name("madang")
+        .site_root(site.display().to_string())
+        .site_pkg_dir("pkg")
+        .build()
+}

@@ -1,0 +1,21 @@
+//! What every handler may ask for.
+
+use std::sync::Arc;
+
+use axum::extract::FromRef;
+use ingest::Pipeline;
+use leptos::config::LeptosOptions;
+use service::{Services, telemetry::Committer};
+
+use crate::{broker::EmbeddedBroker, config::Http};
+
+/// What every handler may ask for. Cheap to clone.
+#[derive(Debug, Clone, FromRef)]
+pub(crate) struct AppState {
+    pub services: Services,
+    pub leptos: LeptosOptions,
+    pub committer: Committer,
+    pub broker: Arc<EmbeddedBroker>,
+    pub pipeline: Pipeline,
+    pub http: Arc<Http>,
+}
