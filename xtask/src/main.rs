@@ -1,1 +1,58 @@
-fn main() {}
+//! `cargo xtask`: builds, runs and tests Madang with nothing installed but Rust and a C compiler.
+
+#![allow(clippy::print_stdout, clippy::print_stderr)]
+
+mod browser;
+mod build;
+mod check;
+mod layers;
+mod needs;
+mod place;
+mod postgres;
+mod run;
+mod step;
+mod test;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// Builds, runs and tests Madang.
+#[derive(Debug, Parser)]
+#[command(name = "cargo xtask")]
+struct Cli {
+    #[command(subcommand)]
+    task: Task,
+}
+
+#[derive(Debug, Subcommand)]
+enum Task {
+    /// Builds the server, the agent and the interface.
+    Build {
+        /// Optimised, with compressed files.
+        #[arg(long)]
+        release: bool,
+    },
+    /// Builds and starts Madang with a demo site.
+    Run(run::Options),
+    /// Checks and tests everything, the browser journeys included; installs what that needs.
+    Test(test::Options),
+    /// The quick part of `test`: formatting, lints, layers.
+    Check,
+}
+
+fn main() -> ExitCode {
+    let done = match Cli::parse().task {
+        Task::Build { release } => build::everything(release).map(|_| ()),
+        Task::Run(options) => run::run(&options),
+        Task::Test(options) => test::run(&options),
+        Task::Check => check::quick(),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("\nerror: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
