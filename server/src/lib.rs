@@ -6,6 +6,7 @@ pub mod broker;
 pub mod config;
 pub mod demo;
 mod http;
+pub mod live_hub;
 mod metrics;
 mod rest;
 pub mod run;

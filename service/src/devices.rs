@@ -22,7 +22,7 @@ pub use claim::claim;
 pub use credentials::{credentials, renew_certificate};
 pub use detail::{detail, events, latest_events};
 pub use identify::{identified, reset_acknowledged, tell_what_is_retained};
-pub use list::{counts, list, visible};
+pub use list::{counts, list, now, visible};
 pub use naming::{rename, set_nickname};
 pub use preregister::{preregister, renew_code};
 pub use revoke::revoke;

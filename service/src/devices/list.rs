@@ -8,6 +8,7 @@ use domain::{
         DeviceKind, DeviceQuery, DeviceSort, DeviceSummary, Headline, Lifecycle, Presence,
         PresenceCause, PresenceCounts, PresenceInfo, StateMap,
     },
+    live::DeviceNow,
 };
 use entity::{device, device_access, device_live};
 use protocol::Scalar;
@@ -126,6 +127,38 @@ pub async fn visible(
         .await
         .map_err(internal)?;
     Ok(rows.into_iter().map(DeviceId).collect())
+}
+
+/// Presence and state of those of these devices that the actor may see. The revision is the oldest of
+/// what was read: a change that is told again changes nothing, one that is missed would.
+pub async fn now(
+    services: &Services,
+    actor: &Actor,
+    ids: &[DeviceId],
+) -> Result<Vec<DeviceNow>, AppError> {
+    let rows = selected()
+        .filter(device::Column::Uuid.is_in(ids.iter().map(|id| id.0)))
+        .filter(visible_to(actor))
+        .into_model::<Row>()
+        .all(&services.db.read)
+        .await
+        .map_err(internal)?;
+    let mut states = states(services, &rows).await?;
+    rows.into_iter()
+        .map(|row| {
+            let id = DeviceId(row.uuid);
+            let cached = states.remove(&id).unwrap_or_default();
+            let stored = row
+                .revision
+                .and_then(|revision| u64::try_from(revision).ok());
+            Ok(DeviceNow {
+                id,
+                revision: cached.revision.min(stored.unwrap_or(0)),
+                presence: presence_of(&row)?,
+                state: cached.state,
+            })
+        })
+        .collect()
 }
 
 /// The one row of a device.
@@ -371,6 +404,17 @@ fn lead(row: &Row, state: &StateMap) -> Option<(String, Scalar, &'static str)> {
         })
 }
 
+fn presence_of(row: &Row) -> Result<PresenceInfo, AppError> {
+    let unknown = |what: &str, value: &str| internal(format!("the {what} `{value}` is unknown"));
+    Ok(PresenceInfo {
+        presence: Presence::parse(&row.presence)
+            .ok_or_else(|| unknown("presence", &row.presence))?,
+        cause: PresenceCause::parse(&row.presence_cause)
+            .ok_or_else(|| unknown("cause", &row.presence_cause))?,
+        since: TimestampMs(row.presence_since_ms),
+    })
+}
+
 fn summary(
     row: Row,
     headline: Option<Headline>,
@@ -378,19 +422,14 @@ fn summary(
     owner: Option<&str>,
 ) -> Result<DeviceSummary, AppError> {
     let unknown = |what: &str, value: &str| internal(format!("the {what} `{value}` is unknown"));
+    let presence = presence_of(&row)?;
     Ok(DeviceSummary {
         id: DeviceId(row.uuid),
         name: nickname.unwrap_or(row.name),
         kind: DeviceKind::parse(&row.kind).ok_or_else(|| unknown("kind", &row.kind))?,
         lifecycle: Lifecycle::parse(&row.lifecycle)
             .ok_or_else(|| unknown("lifecycle", &row.lifecycle))?,
-        presence: PresenceInfo {
-            presence: Presence::parse(&row.presence)
-                .ok_or_else(|| unknown("presence", &row.presence))?,
-            cause: PresenceCause::parse(&row.presence_cause)
-                .ok_or_else(|| unknown("cause", &row.presence_cause))?,
-            since: TimestampMs(row.presence_since_ms),
-        },
+        presence,
         cpu_serial: row.cpu_serial,
         hardware_version: row.hardware_version,
         hardware_variant: row.hardware_variant,

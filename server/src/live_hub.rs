@@ -1,0 +1,70 @@
+//! Live updates for browsers: one task reads the bus, every connection has a bounded mailbox.
+//!
+//! Invariant: a subscription listens before its snapshot is read, and what the snapshot already
+//! holds is dropped by revision; so nothing is missed and nothing comes twice. A slow reader gets
+//! the latest state of each device, never a growing queue.
+
+mod connection;
+mod mailbox;
+mod registry;
+
+use std::sync::Arc;
+
+use axum::extract::ws::WebSocket;
+use service::{Actor, Services};
+use tokio::sync::broadcast::error::RecvError;
+use tokio_util::sync::CancellationToken;
+
+use self::registry::Registry;
+
+/// Serves the live connections of all browsers. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct LiveHub {
+    services: Services,
+    registry: Arc<Registry>,
+    stop: CancellationToken,
+}
+
+impl LiveHub {
+    /// Starts to listen to the bus, until `stop`.
+    #[must_use]
+    pub fn start(services: Services, stop: CancellationToken) -> Self {
+        let registry = Arc::new(Registry::default());
+        tokio::spawn(fan_out(
+            services.bus.subscribe(),
+            registry.clone(),
+            stop.clone(),
+        ));
+        Self {
+            services,
+            registry,
+            stop,
+        }
+    }
+
+    /// Serves one browser until either side ends it.
+    pub async fn serve(&self, socket: WebSocket, actor: Actor) {
+        connection::serve(&self.services, &self.registry, &self.stop, socket, actor).await;
+    }
+}
+
+async fn fan_out(
+    mut bus: tokio::sync::broadcast::Receiver<Arc<domain::live::LiveEvent>>,
+    registry: Arc<Registry>,
+    stop: CancellationToken,
+) {
+    loop {
+        let heard = tokio::select! {
+            () = stop.cancelled() => return,
+            heard = bus.recv() => heard,
+        };
+        match heard {
+            Ok(event) => registry.tell(&event),
+            Err(RecvError::Lagged(missed)) => {
+                tracing::warn!(missed, "the live bus ran ahead; every page reads again");
+                registry.read_again();
+            }
+            Err(RecvError::Closed) => return,
+        }
+    }
+}

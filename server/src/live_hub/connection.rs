@@ -1,0 +1,332 @@
+//! One browser's connection: its subscriptions, their snapshots, then changes.
+
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+    time::Duration,
+};
+
+use axum::extract::ws::{Message, WebSocket};
+use domain::{
+    AppError, DeviceId,
+    live::{ClientFrame, LiveEvent, ServerFrame, Snapshot, Subject},
+};
+use futures::{SinkExt, StreamExt, stream::SplitSink};
+use service::{Actor, Services, commands, devices};
+use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
+use tokio_util::sync::CancellationToken;
+
+use super::{
+    mailbox::{Mailbox, Told},
+    registry::Registry,
+};
+
+const HEARTBEAT: Duration = Duration::from_secs(20);
+/// A browser that said nothing for this long is gone.
+const SILENCE: Duration = Duration::from_secs(50);
+/// A browser that does not take a message for this long is gone.
+const SEND_TIMEOUT: Duration = Duration::from_secs(20);
+const MOST_SUBSCRIPTIONS: usize = 16;
+const MOST_DEVICES: usize = 200;
+const COMMANDS: u32 = 20;
+
+/// Why a connection ends; nobody is told, the browser connects again.
+struct Gone;
+
+impl<E: std::error::Error> From<E> for Gone {
+    fn from(_: E) -> Self {
+        Self
+    }
+}
+
+struct Subscription {
+    subject: Subject,
+    /// What the page already has of each device that it may see.
+    known: HashMap<DeviceId, u64>,
+}
+
+struct Connection<'a> {
+    services: &'a Services,
+    registry: &'a Registry,
+    actor: Actor,
+    reader: u64,
+    mailbox: Arc<Mailbox>,
+    out: SplitSink<WebSocket, Message>,
+    subscriptions: HashMap<u32, Subscription>,
+    watched: HashSet<DeviceId>,
+}
+
+pub(super) async fn serve(
+    services: &Services,
+    registry: &Registry,
+    stop: &CancellationToken,
+    socket: WebSocket,
+    actor: Actor,
+) {
+    let (reader, mailbox) = registry.join(actor.user.id);
+    let (out, mut frames) = socket.split();
+    let mut connection = Connection {
+        services,
+        registry,
+        actor,
+        reader,
+        mailbox: mailbox.clone(),
+        out,
+        subscriptions: HashMap::new(),
+        watched: HashSet::new(),
+    };
+    let mut heartbeat = interval(HEARTBEAT);
+    heartbeat.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut heard = Instant::now();
+    loop {
+        let done = tokio::select! {
+            () = stop.cancelled() => Err(Gone),
+            frame = frames.next() => {
+                heard = Instant::now();
+                match frame {
+                    Some(Ok(Message::Text(text))) => connection.receive(&text).await,
+                    Some(Ok(Message::Ping(_) | Message::Pong(_))) => Ok(()),
+                    Some(Ok(Message::Binary(_) | Message::Close(_)) | Err(_)) | None => Err(Gone),
+                }
+            }
+            () = mailbox.filled.notified() => connection.deliver().await,
+            _ = heartbeat.tick() => {
+                if heard.elapsed() > SILENCE {
+                    Err(Gone)
+                } else {
+                    connection.send(Message::Ping(axum::body::Bytes::new())).await
+                }
+            }
+        };
+        if done.is_err() {
+            break;
+        }
+    }
+    registry.leave(reader, &connection.watched);
+    let _ = timeout(Duration::from_secs(1), connection.out.close()).await;
+}
+
+impl Connection<'_> {
+    async fn send(&mut self, message: Message) -> Result<(), Gone> {
+        timeout(SEND_TIMEOUT, self.out.send(message)).await??;
+        Ok(())
+    }
+
+    async fn frame(&mut self, frame: &ServerFrame) -> Result<(), Gone> {
+        let text = serde_json::to_string(frame)?;
+        self.send(Message::text(text)).await
+    }
+
+    async fn receive(&mut self, text: &str) -> Result<(), Gone> {
+        match serde_json::from_str(text)? {
+            ClientFrame::Ping => self.frame(&ServerFrame::Pong).await,
+            ClientFrame::Unsubscribe { id } => {
+                self.subscriptions.remove(&id);
+                self.watch();
+                Ok(())
+            }
+            ClientFrame::Subscribe { id, subject } => {
+                let many = matches!(&subject, Subject::Devices { ids } if ids.len() > MOST_DEVICES);
+                let room = self.subscriptions.len() < MOST_SUBSCRIPTIONS
+                    || self.subscriptions.contains_key(&id);
+                if many || !room {
+                    return self.frame(&ServerFrame::Refused { id }).await;
+                }
+                let known = HashMap::new();
+                self.subscriptions
+                    .insert(id, Subscription { subject, known });
+                // Listens first: what changes while the snapshot is read waits in the mailbox.
+                self.watch();
+                self.snapshot(id).await
+            }
+        }
+    }
+
+    /// Tells the registry what is watched now.
+    fn watch(&mut self) {
+        let mut watched = HashSet::new();
+        let mut overview = false;
+        for subscription in self.subscriptions.values() {
+            match &subscription.subject {
+                Subject::Device { id } => {
+                    watched.insert(*id);
+                }
+                Subject::Devices { ids } => watched.extend(ids),
+                Subject::Overview => overview = true,
+            }
+        }
+        self.registry
+            .watch(self.reader, &self.watched, &watched, overview);
+        self.watched = watched;
+    }
+
+    async fn snapshot(&mut self, id: u32) -> Result<(), Gone> {
+        let Some(subject) = self.subscriptions.get(&id).map(|s| s.subject.clone()) else {
+            return Ok(());
+        };
+        match read(self.services, &self.actor, &subject).await {
+            Ok((snapshot, known)) => {
+                if let Some(subscription) = self.subscriptions.get_mut(&id) {
+                    subscription.known = known;
+                }
+                let frame = ServerFrame::Snapshot {
+                    id,
+                    now: self.services.now(),
+                    snapshot: Box::new(snapshot),
+                };
+                self.frame(&frame).await
+            }
+            Err(AppError::NotFound | AppError::Forbidden) => {
+                self.subscriptions.remove(&id);
+                self.watch();
+                self.frame(&ServerFrame::Refused { id }).await
+            }
+            Err(error) => {
+                tracing::warn!(%error, "a live snapshot could not be read");
+                Err(Gone)
+            }
+        }
+    }
+
+    async fn deliver(&mut self) -> Result<(), Gone> {
+        let post = self.mailbox.take();
+        let ids: Vec<u32> = self.subscriptions.keys().copied().collect();
+        if post.read_again || post.access {
+            for id in ids {
+                self.snapshot(id).await?;
+            }
+        }
+        let ids: Vec<u32> = self.subscriptions.keys().copied().collect();
+        let mut recount = !post.recheck.is_empty();
+        for id in &ids {
+            let touched = self
+                .subscriptions
+                .get(id)
+                .is_some_and(|s| match &s.subject {
+                    Subject::Device { id } => post.recheck.contains(id),
+                    Subject::Devices { ids } => ids.iter().any(|id| post.recheck.contains(id)),
+                    Subject::Overview => false,
+                });
+            if touched {
+                self.snapshot(*id).await?;
+            }
+            for device in post.recheck.iter().copied() {
+                let told = Told::new(LiveEvent::Device { device }).ok_or(Gone)?;
+                self.change(*id, &told).await?;
+            }
+        }
+        let shown = self.shown_on_overview(&post.told).await?;
+        for told in &post.told {
+            recount |= matches!(told.event, LiveEvent::Presence { .. });
+            for id in &ids {
+                let overview = self
+                    .subscriptions
+                    .get(id)
+                    .is_some_and(|s| s.subject == Subject::Overview);
+                match told.event.device() {
+                    Some(device) if overview && !shown.contains(&device) => {}
+                    _ => self.change(*id, told).await?,
+                }
+            }
+        }
+        if recount {
+            self.counts().await?;
+        }
+        Ok(())
+    }
+
+    /// Which devices of these events this person may see.
+    async fn shown_on_overview(&self, told: &[Arc<Told>]) -> Result<HashSet<DeviceId>, Gone> {
+        let watches = |s: &Subscription| s.subject == Subject::Overview;
+        if !self.subscriptions.values().any(watches) {
+            return Ok(HashSet::new());
+        }
+        let events = told
+            .iter()
+            .filter(|told| matches!(told.event, LiveEvent::Event { .. }));
+        let ids: HashSet<DeviceId> = events.filter_map(|told| told.event.device()).collect();
+        if ids.is_empty() {
+            return Ok(ids);
+        }
+        let ids: Vec<DeviceId> = ids.into_iter().collect();
+        let seen = devices::visible(self.services, &self.actor, &ids).await?;
+        Ok(seen.into_iter().collect())
+    }
+
+    /// Passes a change on, unless the page has it already or may not have it.
+    async fn change(&mut self, id: u32, told: &Told) -> Result<(), Gone> {
+        let Some(subscription) = self.subscriptions.get_mut(&id) else {
+            return Ok(());
+        };
+        let (event, Some(device)) = (&told.event, told.event.device()) else {
+            return Ok(());
+        };
+        let known = subscription.known.get(&device).copied();
+        let pass = match (&subscription.subject, event) {
+            (Subject::Overview, event) => matches!(event, LiveEvent::Event { .. }),
+            (_, LiveEvent::State { revision, .. } | LiveEvent::Presence { revision, .. }) => {
+                known.is_some_and(|known| *revision > known)
+            }
+            (Subject::Device { id }, _) => *id == device,
+            (Subject::Devices { .. }, LiveEvent::Device { .. }) => known.is_some(),
+            (Subject::Devices { .. }, _) => false,
+        };
+        if !pass {
+            return Ok(());
+        }
+        let text = format!(r#"{{"type":"change","id":{id},"event":{}}}"#, told.json);
+        self.send(Message::text(text)).await
+    }
+
+    async fn counts(&mut self) -> Result<(), Gone> {
+        let watching: Vec<u32> = self
+            .subscriptions
+            .iter()
+            .filter(|(_, s)| s.subject == Subject::Overview)
+            .map(|(id, _)| *id)
+            .collect();
+        if watching.is_empty() {
+            return Ok(());
+        }
+        let counts = devices::counts(self.services, &self.actor).await?;
+        for id in watching {
+            self.frame(&ServerFrame::Counts { id, counts }).await?;
+        }
+        Ok(())
+    }
+}
+
+/// The subject as it stands, and the revision of each device in it.
+async fn read(
+    services: &Services,
+    actor: &Actor,
+    subject: &Subject,
+) -> Result<(Snapshot, HashMap<DeviceId, u64>), AppError> {
+    match subject {
+        Subject::Overview => {
+            let counts = devices::counts(services, actor).await?;
+            Ok((Snapshot::Overview { counts }, HashMap::new()))
+        }
+        Subject::Devices { ids } => {
+            let devices = devices::now(services, actor, ids).await?;
+            let known = devices.iter().map(|now| (now.id, now.revision)).collect();
+            Ok((Snapshot::Devices { devices }, known))
+        }
+        Subject::Device { id } => {
+            let viewer = actor.require_viewer(services, *id).await?;
+            let now = devices::now(services, actor, &[*id]).await?.pop();
+            let now = now.ok_or(AppError::NotFound)?;
+            let detail = devices::detail(services, &viewer).await?;
+            let commands = commands::list(services, &viewer, None, COMMANDS).await?;
+            let known = HashMap::from([(*id, now.revision)]);
+            let snapshot = Snapshot::Device {
+                revision: now.revision,
+                presence: now.presence,
+                state: detail.state,
+                state_at: detail.state_at,
+                commands,
+            };
+            Ok((snapshot, known))
+        }
+    }
+}
