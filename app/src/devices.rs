@@ -1,6 +1,12 @@
 //! Devices: list, page, pre-registration and claim.
 
 pub mod claim_page;
+pub mod device_events;
+pub mod device_manage;
 pub mod device_page;
+pub mod device_state;
 pub mod list_page;
 pub mod preregister_page;
+mod query;
+pub mod server_fns;
+pub(crate) mod words;

@@ -11,6 +11,7 @@ mod messages {
 pub use messages::i18n;
 
 pub mod accounts;
+pub mod commands;
 pub mod devices;
 pub mod document;
 pub mod failure;
@@ -23,6 +24,7 @@ pub mod preferences;
 pub mod request;
 pub mod routes;
 pub mod session;
+pub mod telemetry;
 
 pub use document::shell;
 pub use failure::Failure;

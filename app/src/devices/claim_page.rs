@@ -1,16 +1,68 @@
-//! Claiming a device.
+//! Claiming a device: from the QR code of its label, or by typing what stands on it.
 
 use leptos::prelude::*;
 use leptos_i18n::{t, t_string};
 
-use crate::{i18n::use_i18n, parts::PageTitle};
+use super::server_fns::ClaimDevice;
+use crate::{
+    form::FormState,
+    i18n::use_i18n,
+    parts::{ErrorNotice, Field, PageTitle, SubmitButton},
+};
 
-/// Claiming a device.
+/// The claim form; the address's fragment fills it and never reaches the server's log.
 #[component]
 pub fn ClaimPage() -> impl IntoView {
     let i18n = use_i18n();
+    let claim = ServerAction::<ClaimDevice>::new();
+    let form = FormState::of_action("claim_device", claim);
+    #[cfg(feature = "hydrate")]
+    Effect::new(fill_from_address);
     view! {
-        <PageTitle text=Signal::derive(move || t_string!(i18n, devices.title).to_owned())/>
-        <h1>{t!(i18n, devices.title)}</h1>
+        <PageTitle text=Signal::derive(move || t_string!(i18n, devices.claim).to_owned())/>
+        <h1>{t!(i18n, devices.claim)}</h1>
+        <section class="card">
+            <p>{t!(i18n, devices.claim_hint)}</p>
+            <ActionForm action=claim attr:class="form">
+                <ErrorNotice error=form.other_error(&["code", "cpu_serial"])/>
+                <Field
+                    name="cpu_serial"
+                    label=Signal::derive(move || t_string!(i18n, devices.serial).to_owned())
+                    form
+                    maxlength=128
+                />
+                <Field
+                    name="code"
+                    label=Signal::derive(move || t_string!(i18n, devices.code).to_owned())
+                    form
+                    autocomplete="off"
+                    maxlength=64
+                />
+                <SubmitButton
+                    label=Signal::derive(move || t_string!(i18n, devices.claim_button).to_owned())
+                    busy_label=Signal::derive(move || t_string!(i18n, frame.working).to_owned())
+                    busy=form.pending
+                />
+            </ActionForm>
+        </section>
+    }
+}
+
+/// `#serial,code,ca_hash`: the last one is for agents.
+#[cfg(feature = "hydrate")]
+fn fill_from_address() {
+    use wasm_bindgen::JsCast;
+    let fragment = window().location().hash().unwrap_or_default();
+    let mut parts = fragment.trim_start_matches('#').rsplitn(3, ',');
+    let (Some(_), Some(code), Some(serial)) = (parts.next(), parts.next(), parts.next()) else {
+        return;
+    };
+    for (name, value) in [("cpu_serial", serial), ("code", code)] {
+        let field = document()
+            .get_element_by_id(name)
+            .and_then(|element| element.dyn_into::<web_sys::HtmlInputElement>().ok());
+        if let Some(field) = field {
+            field.set_value(value);
+        }
     }
 }

@@ -1,16 +1,312 @@
-//! The list of devices.
+//! The list of devices: filters, order and page are in the address, and every one of them is a link.
 
+use domain::{
+    Page, Scalar,
+    device::{DeviceQuery, DeviceSort, DeviceSummary, Lifecycle, Presence, PresenceCounts},
+};
 use leptos::prelude::*;
 use leptos_i18n::{t, t_string};
+use leptos_router::hooks::use_query_map;
 
-use crate::{i18n::use_i18n, parts::PageTitle};
+use super::{query, server_fns::list_devices, words};
+use crate::{
+    i18n::use_i18n,
+    parts::{
+        Draw, Empty, ErrorNotice, Icon, PageTitle, Pagination, Sparkline, StatusMark, Time,
+        number::grouped,
+    },
+    session::use_me,
+};
 
 /// The list of devices.
 #[component]
 pub fn DeviceListPage() -> impl IntoView {
     let i18n = use_i18n();
+    let map = use_query_map();
+    let query = Memo::new(move |_| query::read(&map.read()));
+    let devices = Resource::new_blocking(move || query.get(), list_devices);
+    let admin = use_me().role.is_admin();
     view! {
         <PageTitle text=Signal::derive(move || t_string!(i18n, frame.devices).to_owned())/>
-        <h1>{t!(i18n, frame.devices)}</h1>
+        <div class="head">
+            <h1>{t!(i18n, frame.devices)}</h1>
+            <div class="acts">
+                {admin
+                    .then(|| {
+                        view! {
+                            <a class="btn" href="/devices/new">
+                                {t!(i18n, devices.preregister)}
+                            </a>
+                        }
+                    })}
+                <a class="btn pri" href="/claim">
+                    <Draw icon=Icon::Plus/>
+                    {t!(i18n, devices.claim)}
+                </a>
+            </div>
+        </div>
+        <Transition>
+            {move || Suspend::new(async move {
+                match devices.await {
+                    Ok((page, counts)) => {
+                        view! { <List query=query.get() page counts admin/> }.into_any()
+                    }
+                    Err(failure) => {
+                        view! { <ErrorNotice error=Signal::stored(Some(failure.0))/> }.into_any()
+                    }
+                }
+            })}
+        </Transition>
+    }
+}
+
+#[component]
+fn List(
+    query: DeviceQuery,
+    page: Page<DeviceSummary>,
+    counts: PresenceCounts,
+    admin: bool,
+) -> impl IntoView {
+    let i18n = use_i18n();
+    let filtered =
+        !query.search.is_empty() || !query.presence.is_empty() || !query.lifecycle.is_empty();
+    let (search, sort) = (query.search.clone(), query.sort);
+    let href = {
+        let query = query.clone();
+        Callback::new(move |page| {
+            query::write(&DeviceQuery {
+                page,
+                ..query.clone()
+            })
+        })
+    };
+    view! {
+        <Chips query=query.clone() counts/>
+        <form class="filters" method="get" action="/devices" role="search">
+            <span class="search inl">
+                <Draw icon=Icon::Search/>
+                <input
+                    type="search"
+                    name="q"
+                    value=search
+                    aria-label=move || t_string!(i18n, devices.find)
+                    placeholder=move || t_string!(i18n, devices.find)
+                />
+            </span>
+            <select class="in" name="sort" aria-label=move || t_string!(i18n, devices.status)>
+                {DeviceSort::ALL
+                    .iter()
+                    .map(|choice| {
+                        let words = match choice {
+                            DeviceSort::Severity => t_string!(i18n, devices.sort_severity),
+                            DeviceSort::Name => t_string!(i18n, devices.sort_name),
+                            DeviceSort::LastReport => t_string!(i18n, devices.sort_last_report),
+                            DeviceSort::Version => t_string!(i18n, devices.sort_version),
+                            DeviceSort::Created => t_string!(i18n, devices.sort_created),
+                        };
+                        view! {
+                            <option value=choice.as_str() selected=*choice == sort>
+                                {words}
+                            </option>
+                        }
+                    })
+                    .collect_view()}
+            </select>
+            <button class="btn" type="submit">
+                {t!(i18n, frame.search_button)}
+            </button>
+        </form>
+        {if page.items.is_empty() {
+            view! { <Nothing filtered admin/> }.into_any()
+        } else {
+            view! {
+                <section class="card devices">
+                    <div class="tablebox">
+                        <table class="grid entries">
+                            <thead>
+                                <tr>
+                                    <th scope="col">{t!(i18n, devices.name)}</th>
+                                    <th scope="col">{t!(i18n, devices.status)}</th>
+                                    <th scope="col" class="r">{t!(i18n, devices.value)}</th>
+                                    <th scope="col">{t!(i18n, devices.last_report)}</th>
+                                    <th scope="col">{t!(i18n, devices.version)}</th>
+                                    <th scope="col">{t!(i18n, devices.owner)}</th>
+                                </tr>
+                            </thead>
+                            <tbody>
+                                {page
+                                    .items
+                                    .into_iter()
+                                    .map(|device| view! { <Row device/> })
+                                    .collect_view()}
+                            </tbody>
+                        </table>
+                    </div>
+                    <Pagination total=page.total page=page.page page_size=page.page_size href/>
+                </section>
+            }
+                .into_any()
+        }}
+    }
+}
+
+/// The statuses with their counts, as links.
+#[component]
+fn Chips(query: DeviceQuery, counts: PresenceCounts) -> impl IntoView {
+    let i18n = use_i18n();
+    let presence = |presence| DeviceQuery {
+        presence: vec![presence],
+        lifecycle: Vec::new(),
+        page: 1,
+        ..query.clone()
+    };
+    let lifecycle = |lifecycle| DeviceQuery {
+        lifecycle: vec![lifecycle],
+        presence: Vec::new(),
+        page: 1,
+        ..query.clone()
+    };
+    let all = DeviceQuery {
+        presence: Vec::new(),
+        lifecycle: Vec::new(),
+        page: 1,
+        ..query.clone()
+    };
+    let total = counts.online + counts.timeout + counts.offline + counts.unclaimed;
+    let chips = [
+        (all, t_string!(i18n, devices.all), total),
+        (
+            presence(Presence::Online),
+            t_string!(i18n, devices.online),
+            counts.online,
+        ),
+        (
+            presence(Presence::Timeout),
+            t_string!(i18n, devices.timeout),
+            counts.timeout,
+        ),
+        (
+            presence(Presence::Offline),
+            t_string!(i18n, devices.offline),
+            counts.offline,
+        ),
+        (
+            lifecycle(Lifecycle::Unclaimed),
+            t_string!(i18n, devices.unclaimed),
+            counts.unclaimed,
+        ),
+    ];
+    view! {
+        <nav class="tabs" aria-label=move || t_string!(i18n, devices.status)>
+            {chips
+                .into_iter()
+                .map(|(target, words, count)| {
+                    let current = target.presence == query.presence
+                        && target.lifecycle == query.lifecycle;
+                    view! {
+                        <a href=query::write(&target) aria-current=current.then_some("page")>
+                            {words}
+                            " "
+                            <span class="num mut">{grouped(count)}</span>
+                        </a>
+                    }
+                })
+                .collect_view()}
+        </nav>
+    }
+}
+
+#[component]
+fn Nothing(filtered: bool, admin: bool) -> impl IntoView {
+    let i18n = use_i18n();
+    let title = Signal::derive(move || {
+        match filtered {
+            true => t_string!(i18n, devices.none_found),
+            false => t_string!(i18n, devices.none),
+        }
+        .to_owned()
+    });
+    let text = Signal::derive(move || {
+        match filtered {
+            true => t_string!(i18n, devices.none_found_hint),
+            false => t_string!(i18n, devices.none_hint),
+        }
+        .to_owned()
+    });
+    view! {
+        <section class="card">
+            <Empty icon=Icon::Cpu title text/>
+            <p class="row pad">
+                {if filtered {
+                    view! { <a class="btn" href="/devices">{t!(i18n, devices.clear)}</a> }.into_any()
+                } else if admin {
+                    view! { <a class="btn pri" href="/devices/new">{t!(i18n, devices.preregister)}</a> }
+                        .into_any()
+                } else {
+                    view! { <a class="btn pri" href="/claim">{t!(i18n, devices.claim)}</a> }.into_any()
+                }}
+            </p>
+        </section>
+    }
+}
+
+/// One device. Its words are made once: a page that waits for nothing is a page that is quick.
+#[component]
+fn Row(device: DeviceSummary) -> impl IntoView {
+    let locale = use_i18n().get_locale_untracked();
+    let mark = words::mark(&device);
+    let word = words::status(locale, &device).to_owned();
+    let why = words::cause(locale, device.presence.cause).to_owned();
+    let value = device.headline.as_ref().map(|headline| {
+        let text = show(&headline.value);
+        format!("{text} {}", headline.unit)
+    });
+    let line: Vec<f64> = device
+        .headline
+        .iter()
+        .flat_map(|headline| &headline.last_hour)
+        .map(|mean| mean.map_or(f64::NAN, f64::from))
+        .collect();
+    let owner = device.owner.map(|owner| owner.to_string());
+    view! {
+        <tr>
+            <td>
+                <a class="strong" href=format!("/devices/{}", device.id)>
+                    {device.name}
+                </a>
+                <small class="mut mono">{device.cpu_serial}</small>
+            </td>
+            <td>
+                <StatusMark
+                    mark=Signal::stored(mark)
+                    word=Signal::stored(word)
+                    why=Signal::stored(why)
+                />
+            </td>
+            <td class="r num">
+                <span class="row">
+                    <Sparkline points=Signal::stored(line)/>
+                    <b class="push">{value}</b>
+                </span>
+            </td>
+            <td class="mut">
+                <Time at=Signal::stored(device.last_report_at)/>
+            </td>
+            <td class="mut wideonly">{device.agent_version}</td>
+            <td class="mut wideonly">{owner}</td>
+        </tr>
+    }
+}
+
+/// A value as a person reads it.
+pub(crate) fn show(value: &Scalar) -> String {
+    match value {
+        Scalar::Bool(truth) => truth.to_string(),
+        Scalar::Number(number) => {
+            let text = format!("{number:.1}");
+            text.strip_suffix(".0")
+                .map_or(text.clone(), ToOwned::to_owned)
+        }
+        Scalar::Text(text) => text.clone(),
     }
 }

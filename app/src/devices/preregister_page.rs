@@ -1,16 +1,166 @@
-//! Pre-registering a device.
+//! Pre-registering a device: a serial number in, a code out, shown once.
 
+use domain::device::DeviceKind;
 use leptos::prelude::*;
 use leptos_i18n::{t, t_string};
 
-use crate::{i18n::use_i18n, parts::PageTitle};
+use super::server_fns::{Label, PreregisterDevice, RenewCode, list_waiting};
+use crate::{
+    form::FormState,
+    i18n::use_i18n,
+    parts::{CopyButton, ErrorNotice, Field, ForbiddenPage, PageTitle, SubmitButton, Time},
+    session::use_me,
+};
 
-/// Pre-registering a device.
+/// Pre-registration; administrators only.
 #[component]
 pub fn PreregisterPage() -> impl IntoView {
+    if use_me().role.is_admin() {
+        view! { <Preregister/> }.into_any()
+    } else {
+        view! { <ForbiddenPage/> }.into_any()
+    }
+}
+
+#[component]
+fn Preregister() -> impl IntoView {
     let i18n = use_i18n();
+    let register = ServerAction::<PreregisterDevice>::new();
+    let renew = ServerAction::<RenewCode>::new();
+    let form = FormState::of_action("preregister_device", register);
+    let renew_form = FormState::of_action("renew_code", renew);
+    let plain = StoredValue::new(
+        form.outcome::<Label>()
+            .or_else(|| renew_form.outcome::<Label>()),
+    );
+    let label = Signal::derive(move || {
+        let by_script = |value: Option<Result<Option<Label>, _>>| {
+            value.and_then(|result: Result<Option<Label>, crate::Failure>| result.ok().flatten())
+        };
+        by_script(renew.value().get())
+            .or_else(|| by_script(register.value().get()))
+            .or_else(|| plain.get_value())
+    });
+    let waiting = Resource::new_blocking(
+        move || (register.version().get(), renew.version().get()),
+        |_| list_waiting(),
+    );
+    let words = move |text: &'static str| Signal::stored(text.to_owned());
     view! {
-        <PageTitle text=Signal::derive(move || t_string!(i18n, devices.title).to_owned())/>
-        <h1>{t!(i18n, devices.title)}</h1>
+        <PageTitle text=Signal::derive(move || t_string!(i18n, devices.preregister).to_owned())/>
+        <h1>{t!(i18n, devices.preregister)}</h1>
+        {move || label.get().map(|label| view! { <Shown label/> })}
+        <section class="card">
+            <ActionForm action=register attr:class="form">
+                <ErrorNotice error=form.other_error(
+                    &["cpu_serial", "name", "hardware_version", "hardware_variant", "components"],
+                )/>
+                <Field
+                    name="cpu_serial"
+                    label=words(t_string!(i18n, devices.serial))
+                    form
+                    maxlength=128
+                />
+                <Field
+                    name="name"
+                    label=words(t_string!(i18n, devices.name))
+                    form
+                    required=false
+                    maxlength=80
+                />
+                <div class="fld">
+                    <label for="kind">{t!(i18n, devices.kind)}</label>
+                    <select class="in" id="kind" name="kind">
+                        <option value=DeviceKind::Board.as_str()>{t_string!(i18n, devices.board)}</option>
+                        <option value=DeviceKind::Computer.as_str()>
+                            {t_string!(i18n, devices.computer)}
+                        </option>
+                    </select>
+                </div>
+                <Field
+                    name="components"
+                    label=words(t_string!(i18n, devices.parts))
+                    hint=Signal::stored(t_string!(i18n, devices.parts_hint).to_owned())
+                    form
+                    required=false
+                />
+                <SubmitButton
+                    label=words(t_string!(i18n, devices.register))
+                    busy_label=Signal::derive(move || t_string!(i18n, frame.working).to_owned())
+                    busy=form.pending
+                />
+            </ActionForm>
+        </section>
+        <section class="card">
+            <h2>{t!(i18n, devices.waiting)}</h2>
+            <ErrorNotice error=renew_form.error/>
+            <Transition>
+                {move || Suspend::new(async move {
+                    match waiting.await {
+                        Ok(devices) if devices.is_empty() => {
+                            view! { <p class="mut pad">{t!(i18n, devices.no_waiting)}</p> }.into_any()
+                        }
+                        Ok(devices) => {
+                            view! {
+                                <ul class="list">
+                                    {devices
+                                        .into_iter()
+                                        .map(|device| {
+                                            view! {
+                                                <li class="row">
+                                                    <a href=format!("/devices/{}", device.id)>{device.name}</a>
+                                                    <span class="mono mut">{device.cpu_serial}</span>
+                                                    <span class="mut push">
+                                                        <Time at=Signal::stored(Some(device.presence.since))/>
+                                                    </span>
+                                                    <ActionForm action=renew>
+                                                        <input
+                                                            type="hidden"
+                                                            name="id"
+                                                            value=device.id.to_string()
+                                                        />
+                                                        <button class="btn sm" type="submit">
+                                                            {t!(i18n, devices.new_code)}
+                                                        </button>
+                                                    </ActionForm>
+                                                </li>
+                                            }
+                                        })
+                                        .collect_view()}
+                                </ul>
+                            }
+                                .into_any()
+                        }
+                        Err(failure) => {
+                            view! { <ErrorNotice error=Signal::stored(Some(failure.0))/> }.into_any()
+                        }
+                    }
+                })}
+            </Transition>
+        </section>
+    }
+}
+
+/// The code, its QR picture and the command for the device.
+#[component]
+fn Shown(label: Label) -> impl IntoView {
+    let i18n = use_i18n();
+    let command = format!("madang-agent enroll '{}'", label.link);
+    let code = label.code.clone();
+    view! {
+        <section class="card label" role="status">
+            <h2>{t!(i18n, devices.code_once)}</h2>
+            <p class="mut">{t!(i18n, devices.code_once_hint)}</p>
+            <div class="row">
+                <b class="mono secret">{label.code}</b>
+                <CopyButton text=Signal::stored(code)/>
+            </div>
+            <p class="mono mut">{label.cpu_serial}</p>
+            <h3>{t!(i18n, devices.enroll_command)}</h3>
+            <div class="row">
+                <code class="ell">{command.clone()}</code>
+                <CopyButton text=Signal::stored(command)/>
+            </div>
+        </section>
     }
 }

@@ -1,0 +1,3 @@
+//! Commands, as a person follows them.
+
+pub mod history;

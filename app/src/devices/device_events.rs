@@ -1,0 +1,70 @@
+//! What happened to a device, newest first.
+
+use domain::event::{DeviceEvent, Severity};
+use leptos::prelude::*;
+use leptos_i18n::{t, t_string};
+
+use super::words;
+use crate::{
+    i18n::use_i18n,
+    parts::{Mark, Time, status_mark::Shape},
+};
+
+/// The latest events.
+#[component]
+pub fn Events(
+    /// Newest first.
+    events: Vec<DeviceEvent>,
+) -> impl IntoView {
+    let i18n = use_i18n();
+    view! {
+        <section class="card">
+            <h2>{t!(i18n, devices.events)}</h2>
+            {if events.is_empty() {
+                view! { <p class="mut pad">{t!(i18n, devices.no_events)}</p> }.into_any()
+            } else {
+                view! {
+                    <ol class="list">
+                        {events
+                            .into_iter()
+                            .map(|event| view! { <EventLine event/> })
+                            .collect_view()}
+                    </ol>
+                }
+                    .into_any()
+            }}
+        </section>
+    }
+}
+
+/// One event on one line.
+#[component]
+pub fn EventLine(
+    /// What happened.
+    event: DeviceEvent,
+) -> impl IntoView {
+    let i18n = use_i18n();
+    let locale = i18n.get_locale_untracked();
+    let mark = match event.severity {
+        Severity::Info => Mark::Done,
+        Severity::Warning => Mark::Warning,
+        Severity::Alarm => Mark::Alarm,
+    };
+    let words = words::event(locale, event.kind);
+    let particulars = words::particulars(locale, &event);
+    let count = event.count;
+    view! {
+        <li class="row">
+            <Shape mark=Signal::stored(mark)/>
+            <b>{words}</b>
+            <span class="mut ell">{particulars}</span>
+            {(count > 1)
+                .then(|| {
+                    view! { <span class="tag">{t_string!(i18n, devices.times, n = count).to_string()}</span> }
+                })}
+            <span class="mut push nw">
+                <Time at=Signal::stored(Some(event.at))/>
+            </span>
+        </li>
+    }
+}

@@ -1,0 +1,186 @@
+//! What a device is, what one calls it, and giving it up.
+
+use domain::{
+    DeviceId,
+    device::{DeviceDetail, Lifecycle},
+};
+use leptos::prelude::*;
+use leptos_i18n::{t, t_string};
+
+use super::server_fns::{RevokeDevice, SetNickname, UnlinkDevice};
+use crate::{
+    form::FormState,
+    i18n::use_i18n,
+    parts::{ErrorNotice, Field, SubmitButton, Time, number::grouped},
+    session::use_me,
+};
+
+/// The facts of a device.
+#[component]
+pub fn About(
+    /// The device.
+    detail: DeviceDetail,
+    /// Sets one's own name for it.
+    name: ServerAction<SetNickname>,
+) -> impl IntoView {
+    let i18n = use_i18n();
+    let form = FormState::of_action("set_nickname", name);
+    let id = detail.summary.id;
+    let nickname = match detail.summary.name == detail.site_name {
+        true => String::new(),
+        false => detail.summary.name.clone(),
+    };
+    let summary = detail.summary;
+    let hardware = format!(
+        "{} · {}",
+        summary.hardware_version, summary.hardware_variant
+    );
+    let interval = format!("{} s", detail.report_interval_ms / 1_000);
+    let skew = detail
+        .clock_skew_ms
+        .map_or_else(|| "–".to_owned(), |skew| format!("{skew} ms"));
+    let moment = |at| view! { <Time at=Signal::stored(at)/> };
+    let refusals = detail.refusals;
+    view! {
+        <section class="card">
+            <h2>{t!(i18n, devices.about)}</h2>
+            <dl class="facts">
+                <dt>{t!(i18n, devices.serial)}</dt>
+                <dd class="mono">{summary.cpu_serial}</dd>
+                <dt>{t!(i18n, devices.owner)}</dt>
+                <dd>{summary.owner.map(|owner| owner.to_string())}</dd>
+                <dt>{t!(i18n, devices.hardware)}</dt>
+                <dd>{hardware}</dd>
+                <dt>{t!(i18n, devices.os)}</dt>
+                <dd>{detail.os}</dd>
+                <dt>{t!(i18n, devices.version)}</dt>
+                <dd>{summary.agent_version}</dd>
+                <dt>{t!(i18n, devices.last_report)}</dt>
+                <dd>{moment(summary.last_report_at)}</dd>
+                <dt>{t!(i18n, devices.interval)}</dt>
+                <dd class="num">{interval}</dd>
+                <dt>{t!(i18n, devices.skew)}</dt>
+                <dd class="num">{skew}</dd>
+                <dt>{t!(i18n, devices.claimed)}</dt>
+                <dd>{moment(detail.claimed_at)}</dd>
+                <dt>{t!(i18n, devices.duplicates)}</dt>
+                <dd class="num">{grouped(detail.duplicates)}</dd>
+            </dl>
+            <h3>{t!(i18n, devices.refused)}</h3>
+            {if refusals.is_empty() {
+                view! { <p class="mut">{t!(i18n, devices.not_refused)}</p> }.into_any()
+            } else {
+                view! {
+                    <ul class="list">
+                        {refusals
+                            .into_iter()
+                            .map(|refusal| {
+                                view! {
+                                    <li class="row">
+                                        <code>{refusal.reason.as_str()}</code>
+                                        <b class="num push">{grouped(refusal.count)}</b>
+                                        <span class="mut">
+                                            <Time at=Signal::stored(Some(refusal.last_at))/>
+                                        </span>
+                                    </li>
+                                }
+                            })
+                            .collect_view()}
+                    </ul>
+                }
+                    .into_any()
+            }}
+            <ActionForm action=name attr:class="form">
+                <ErrorNotice error=form.other_error(&["name", "nickname"])/>
+                <input type="hidden" name="id" value=id.to_string()/>
+                <Field
+                    name="nickname"
+                    label=Signal::derive(move || t_string!(i18n, devices.nickname).to_owned())
+                    hint=Signal::derive(move || t_string!(i18n, devices.nickname_hint).to_owned())
+                    form
+                    value=nickname
+                    required=false
+                    maxlength=80
+                />
+                <button class="btn" type="submit">
+                    {t!(i18n, frame.save)}
+                </button>
+            </ActionForm>
+        </section>
+    }
+}
+
+/// Giving up and revoking: each says what will happen, and wants a tick before it does it.
+#[component]
+pub fn Manage(
+    /// The device.
+    id: DeviceId,
+    /// What one may do.
+    detail: DeviceDetail,
+) -> impl IntoView {
+    let i18n = use_i18n();
+    let unlink = ServerAction::<UnlinkDevice>::new();
+    let revoke = ServerAction::<RevokeDevice>::new();
+    let unlink_form = FormState::of_action("unlink_device", unlink);
+    let revoke_form = FormState::of_action("revoke_device", revoke);
+    let active = detail.summary.lifecycle == Lifecycle::Active;
+    let may_unlink = detail.may_manage && active;
+    let may_revoke = use_me().role.is_admin() && detail.summary.lifecycle != Lifecycle::Revoked;
+    if !may_unlink && !may_revoke {
+        return ().into_any();
+    }
+    view! {
+        <section class="card manage">
+            <h2>{t!(i18n, devices.settings)}</h2>
+            {may_unlink
+                .then(|| {
+                    view! {
+                        <details>
+                            <summary>{t!(i18n, devices.unlink)}</summary>
+                            <p>{t!(i18n, devices.unlink_what)}</p>
+                            <ErrorNotice error=unlink_form.error/>
+                            <ActionForm action=unlink>
+                                <input type="hidden" name="id" value=id.to_string()/>
+                                <label class="check">
+                                    <input type="checkbox" name="sure" value="yes" required/>
+                                    {t!(i18n, devices.sure)}
+                                </label>
+                                <SubmitButton
+                                    label=Signal::derive(move || {
+                                        t_string!(i18n, devices.unlink).to_owned()
+                                    })
+                                    busy_label=Signal::derive(move || t_string!(i18n, frame.working).to_owned())
+                                    busy=unlink_form.pending
+                                />
+                            </ActionForm>
+                        </details>
+                    }
+                })}
+            {may_revoke
+                .then(|| {
+                    view! {
+                        <details>
+                            <summary>{t!(i18n, devices.revoke)}</summary>
+                            <p>{t!(i18n, devices.revoke_what)}</p>
+                            <ErrorNotice error=revoke_form.error/>
+                            <ActionForm action=revoke>
+                                <input type="hidden" name="id" value=id.to_string()/>
+                                <label class="check">
+                                    <input type="checkbox" name="sure" value="yes" required/>
+                                    {t!(i18n, devices.sure)}
+                                </label>
+                                <SubmitButton
+                                    label=Signal::derive(move || {
+                                        t_string!(i18n, devices.revoke).to_owned()
+                                    })
+                                    busy_label=Signal::derive(move || t_string!(i18n, frame.working).to_owned())
+                                    busy=revoke_form.pending
+                                />
+                            </ActionForm>
+                        </details>
+                    }
+                })}
+        </section>
+    }
+    .into_any()
+}

@@ -1,0 +1,289 @@
+//! What the pages of devices ask of the server.
+
+#![expect(
+    missing_docs,
+    reason = "arguments become fields of a struct; the sentence stands on the function"
+)]
+
+use domain::{
+    CommandId, DeviceId, Page,
+    command::Command,
+    device::{DeviceDetail, DeviceQuery, DeviceSummary, PresenceCounts},
+    event::DeviceEvent,
+    telemetry::{Series, SeriesQuery},
+};
+use leptos::{prelude::*, server_fn::codec::Json};
+use serde::{Deserialize, Serialize};
+
+use crate::Failure;
+
+#[cfg(feature = "ssr")]
+use {
+    crate::{
+        form::{answer, answer_with},
+        request,
+    },
+    domain::{AppError, command::NewCommand, device::DeviceKind, device::Lifecycle},
+    service::{commands, devices, devices::NewDevice, telemetry},
+};
+
+/// How long a command of a page waits for its device, in milliseconds.
+#[cfg(feature = "ssr")]
+const COMMAND_MS: i64 = 60_000;
+
+/// One page of the list, and how many devices there are of each status.
+#[server(prefix = "/do", endpoint = "list_devices", input = Json)]
+pub async fn list_devices(
+    query: DeviceQuery,
+) -> Result<(Page<DeviceSummary>, PresenceCounts), Failure> {
+    let (services, actor) = (request::services()?, request::actor()?);
+    let page = devices::list(&services, &actor, &query).await?;
+    let counts = devices::counts(&services, &actor).await?;
+    Ok((page, counts))
+}
+
+/// What the overview shows.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Overview {
+    /// How many devices there are of each status.
+    pub counts: PresenceCounts,
+    /// The worst of them.
+    pub worst: Vec<DeviceSummary>,
+    /// The latest events: device, its name, what happened.
+    pub events: Vec<(DeviceId, String, DeviceEvent)>,
+}
+
+/// What the overview shows.
+#[server(prefix = "/do", endpoint = "read_overview")]
+pub async fn read_overview() -> Result<Overview, Failure> {
+    let (services, actor) = (request::services()?, request::actor()?);
+    let query = DeviceQuery {
+        presence: vec![
+            domain::device::Presence::Timeout,
+            domain::device::Presence::Offline,
+        ],
+        page_size: 10,
+        ..DeviceQuery::default()
+    };
+    Ok(Overview {
+        counts: devices::counts(&services, &actor).await?,
+        worst: devices::list(&services, &actor, &query).await?.items,
+        events: devices::latest_events(&services, &actor, 12).await?,
+    })
+}
+
+/// Everything on a device's page but its chart.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct DeviceView {
+    /// Head, state, components.
+    pub detail: DeviceDetail,
+    /// Its latest commands, newest first.
+    pub commands: Vec<Command>,
+    /// What happened to it, newest first.
+    pub events: Vec<DeviceEvent>,
+}
+
+/// Everything on a device's page but its chart.
+#[server(prefix = "/do", endpoint = "read_device")]
+pub async fn read_device(id: DeviceId) -> Result<DeviceView, Failure> {
+    let (services, actor) = (request::services()?, request::actor()?);
+    let viewer = actor.require_viewer(&services, id).await?;
+    Ok(DeviceView {
+        detail: devices::detail(&services, &viewer).await?,
+        commands: commands::list(&services, &viewer, None, 10).await?,
+        events: devices::events(&services, &viewer, None, 20).await?,
+    })
+}
+
+/// The history of one component, for a chart.
+#[server(prefix = "/do", endpoint = "read_series", input = Json)]
+pub async fn read_series(id: DeviceId, query: SeriesQuery) -> Result<Vec<Series>, Failure> {
+    let (services, actor) = (request::services()?, request::actor()?);
+    let viewer = actor.require_viewer(&services, id).await?;
+    Ok(telemetry::series(&services, &viewer, &query).await?)
+}
+
+/// Sends an actuator's new state.
+#[server(prefix = "/do", endpoint = "set_component")]
+pub async fn set_component(id: DeviceId, component: String, status: String) -> Result<(), Failure> {
+    let result = async {
+        let (services, actor) = (request::services()?, request::actor()?);
+        let commander = commands::Commander::prove(&services, &actor, id).await?;
+        let command = NewCommand {
+            name: "set".to_owned(),
+            component: Some(
+                component
+                    .parse()
+                    .map_err(|_| AppError::invalid("component", "invalid"))?,
+            ),
+            arguments: serde_json::json!({ "status": status }),
+            valid_for_ms: COMMAND_MS,
+        };
+        commands::send(&services, &commander, command).await
+    }
+    .await;
+    answer(result.map(|_| ()), "set_component", &[], None)
+}
+
+/// Takes a command back that has not been delivered.
+#[server(prefix = "/do", endpoint = "cancel_command")]
+pub async fn cancel_command(id: DeviceId, command: CommandId) -> Result<(), Failure> {
+    let result = async {
+        let (services, actor) = (request::services()?, request::actor()?);
+        let owner = actor.require_owner(&services, id).await?;
+        commands::cancel(&services, &owner, command).await
+    }
+    .await;
+    answer(result.map(|_| ()), "cancel_command", &[], None)
+}
+
+/// Sets or clears one's own name for a device.
+#[server(prefix = "/do", endpoint = "set_nickname")]
+pub async fn set_nickname(
+    id: DeviceId,
+    #[server(default)] nickname: String,
+) -> Result<(), Failure> {
+    let result = async {
+        let (services, actor) = (request::services()?, request::actor()?);
+        let viewer = actor.require_viewer(&services, id).await?;
+        devices::set_nickname(&services, &viewer, &nickname).await
+    }
+    .await;
+    answer(result, "set_nickname", &[("nickname", &nickname)], None)
+}
+
+/// Gives a device up.
+#[server(prefix = "/do", endpoint = "unlink_device")]
+pub async fn unlink_device(id: DeviceId, sure: Option<String>) -> Result<(), Failure> {
+    let result = async {
+        sure.ok_or_else(|| AppError::invalid("sure", "sure"))?;
+        let (services, actor) = (request::services()?, request::actor()?);
+        let owner = actor.require_owner(&services, id).await?;
+        devices::unlink(&services, &owner).await
+    }
+    .await;
+    answer(result, "unlink_device", &[], Some("/devices"))
+}
+
+/// Revokes a device.
+#[server(prefix = "/do", endpoint = "revoke_device")]
+pub async fn revoke_device(id: DeviceId, sure: Option<String>) -> Result<(), Failure> {
+    let result = async {
+        sure.ok_or_else(|| AppError::invalid("sure", "sure"))?;
+        let admin = request::actor()?.require_admin()?;
+        devices::revoke(&request::services()?, &admin, id).await
+    }
+    .await;
+    answer(result, "revoke_device", &[], None)
+}
+
+/// A device's code, shown once.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Label {
+    /// Its serial number.
+    pub cpu_serial: String,
+    /// The code.
+    pub code: String,
+    /// What the QR code holds.
+    pub link: String,
+}
+
+/// Pre-registers a device; its code is shown once.
+#[server(prefix = "/do", endpoint = "preregister_device")]
+pub async fn preregister_device(
+    cpu_serial: String,
+    #[server(default)] name: String,
+    kind: String,
+    #[server(default)] hardware_version: String,
+    #[server(default)] hardware_variant: String,
+    #[server(default)] components: String,
+) -> Result<Option<Label>, Failure> {
+    let typed = [
+        ("cpu_serial", cpu_serial.clone()),
+        ("name", name.clone()),
+        ("hardware_version", hardware_version.clone()),
+        ("hardware_variant", hardware_variant.clone()),
+        ("components", components.clone()),
+    ];
+    let result = async {
+        let admin = request::actor()?.require_admin()?;
+        let kind = DeviceKind::parse(&kind).ok_or_else(|| AppError::invalid("kind", "invalid"))?;
+        let or = |text: String, other: &str| match text.trim() {
+            "" => other.to_owned(),
+            text => text.to_owned(),
+        };
+        let version = match kind {
+            DeviceKind::Board => "5",
+            DeviceKind::Computer => "pc",
+        };
+        let components = components
+            .split([',', ' '])
+            .filter(|word| !word.is_empty())
+            .map(str::parse)
+            .collect::<Result<_, _>>()
+            .map_err(|_| AppError::invalid("components", "unknown_component_type"))?;
+        let device = NewDevice {
+            cpu_serial,
+            uuid: None,
+            kind,
+            hardware_version: or(hardware_version, version),
+            hardware_variant: or(hardware_variant, "Standard"),
+            name: Some(name),
+            components,
+        };
+        let made = devices::preregister(&request::services()?, &admin, device).await?;
+        Ok(Label {
+            cpu_serial: made.link.serial.clone(),
+            code: made.code.to_string(),
+            link: made.link.to_string(),
+        })
+    }
+    .await;
+    let typed = typed
+        .each_ref()
+        .map(|(field, text)| (*field, text.as_str()));
+    answer_with(result, "preregister_device", &typed)
+}
+
+/// Makes a new code for a device that waits; the old one is void.
+#[server(prefix = "/do", endpoint = "renew_code")]
+pub async fn renew_code(id: DeviceId) -> Result<Option<Label>, Failure> {
+    let result = async {
+        let admin = request::actor()?.require_admin()?;
+        let made = devices::renew_code(&request::services()?, &admin, id).await?;
+        Ok(Label {
+            cpu_serial: made.link.serial.clone(),
+            code: made.code.to_string(),
+            link: made.link.to_string(),
+        })
+    }
+    .await;
+    answer_with(result, "renew_code", &[])
+}
+
+/// The devices that wait to be claimed.
+#[server(prefix = "/do", endpoint = "list_waiting")]
+pub async fn list_waiting() -> Result<Vec<DeviceSummary>, Failure> {
+    let (services, actor) = (request::services()?, request::actor()?);
+    actor.require_admin()?;
+    let query = DeviceQuery {
+        lifecycle: vec![Lifecycle::Unclaimed],
+        sort: domain::device::DeviceSort::Created,
+        page_size: 100,
+        ..DeviceQuery::default()
+    };
+    Ok(devices::list(&services, &actor, &query).await?.items)
+}
+
+/// Makes oneself the owner of a device, and goes on to its page.
+#[server(prefix = "/do", endpoint = "claim_device")]
+pub async fn claim_device(cpu_serial: String, code: String) -> Result<(), Failure> {
+    let result = async {
+        let (services, actor) = (request::services()?, request::actor()?);
+        devices::claim(&services, &actor, &cpu_serial, &code).await
+    }
+    .await;
+    let next = result.as_ref().ok().map(|id| format!("/devices/{id}"));
+    let typed = [("cpu_serial", cpu_serial.as_str())];
+    answer(result.map(|_| ()), "claim_device", &typed, next.as_deref())
+}

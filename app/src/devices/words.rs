@@ -1,0 +1,90 @@
+//! What presence, lifecycle and events are called.
+
+use domain::{
+    device::{DeviceSummary, Lifecycle, Presence, PresenceCause},
+    event::EventKind,
+};
+use leptos_i18n::td_string;
+
+use crate::{i18n::Locale, parts::Mark};
+
+/// The shape of a device's status: its lifecycle where that matters, else its presence.
+pub(crate) fn mark(device: &DeviceSummary) -> Mark {
+    match (device.lifecycle, device.presence.presence) {
+        (Lifecycle::Unclaimed, _) => Mark::Unclaimed,
+        (Lifecycle::Revoked, _) => Mark::Alarm,
+        (_, Presence::Online) => Mark::Online,
+        (_, Presence::Timeout) => Mark::Timeout,
+        (_, Presence::Offline) => Mark::Offline,
+    }
+}
+
+/// The word for it.
+pub(crate) fn status(locale: Locale, device: &DeviceSummary) -> &'static str {
+    match mark(device) {
+        Mark::Unclaimed => td_string!(locale, devices.unclaimed),
+        Mark::Alarm => td_string!(locale, devices.revoked),
+        Mark::Online => td_string!(locale, devices.online),
+        Mark::Timeout => td_string!(locale, devices.timeout),
+        _ => td_string!(locale, devices.offline),
+    }
+}
+
+/// Why presence is what it is.
+pub(crate) fn cause(locale: Locale, cause: PresenceCause) -> &'static str {
+    match cause {
+        PresenceCause::Connected => td_string!(locale, devices.because_connected),
+        PresenceCause::Silent => td_string!(locale, devices.because_silent),
+        PresenceCause::ConnectionLost => td_string!(locale, devices.because_connection_lost),
+        PresenceCause::KeepAlive => td_string!(locale, devices.because_keep_alive),
+        PresenceCause::Disconnected => td_string!(locale, devices.because_disconnected),
+        PresenceCause::TakenOver => td_string!(locale, devices.because_taken_over),
+        PresenceCause::Revoked => td_string!(locale, devices.because_revoked),
+        PresenceCause::ServerRestarted => td_string!(locale, devices.because_server_restarted),
+        PresenceCause::NeverConnected => td_string!(locale, devices.because_never_connected),
+    }
+}
+
+/// What happened.
+pub(crate) fn event(locale: Locale, kind: EventKind) -> &'static str {
+    match kind {
+        EventKind::Presence => td_string!(locale, devices.event_presence),
+        EventKind::Refused => td_string!(locale, devices.event_refused),
+        EventKind::Preregistered => td_string!(locale, devices.event_preregistered),
+        EventKind::CredentialsIssued => td_string!(locale, devices.event_credentials_issued),
+        EventKind::EnrollmentConflict => td_string!(locale, devices.event_enrollment_conflict),
+        EventKind::Claimed => td_string!(locale, devices.event_claimed),
+        EventKind::Unlinked => td_string!(locale, devices.event_unlinked),
+        EventKind::Revoked => td_string!(locale, devices.event_revoked),
+        EventKind::Identified => td_string!(locale, devices.event_identified),
+        EventKind::LateData => td_string!(locale, devices.event_late_data),
+        EventKind::Components => td_string!(locale, devices.event_components),
+    }
+}
+
+/// The particulars of an event, in words.
+pub(crate) fn particulars(locale: Locale, event: &domain::event::DeviceEvent) -> String {
+    let text = |key: &str| event.detail.get(key).and_then(|value| value.as_str());
+    match event.kind {
+        EventKind::Presence => {
+            let presence = text("presence").unwrap_or_default();
+            let because = text("cause")
+                .and_then(PresenceCause::parse)
+                .map(|known| cause(locale, known))
+                .unwrap_or_default();
+            format!("{presence} · {because}")
+        }
+        EventKind::Refused => text("reason").unwrap_or_default().to_owned(),
+        EventKind::LateData => event
+            .detail
+            .get("reports")
+            .and_then(serde_json::Value::as_i64)
+            .map(|reports| reports.to_string())
+            .unwrap_or_default(),
+        EventKind::Identified => text("os").unwrap_or_default().to_owned(),
+        EventKind::Claimed | EventKind::Unlinked | EventKind::Revoked => {
+            text("by").unwrap_or_default().to_owned()
+        }
+        _ => String::new(),
+    }
+}

@@ -1,0 +1,4 @@
+//! Telemetry: history as charts.
+
+pub mod chart;
+pub mod history;
