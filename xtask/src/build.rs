@@ -29,12 +29,19 @@ pub(crate) fn everything(release: bool) -> Result<()> {
 
 /// The programs that run on a server and on devices.
 pub(crate) fn programs(release: bool) -> Result<()> {
-    let mut command = cargo(&["build", "--package", "server", "--package", "agent"]);
-    command.args(["--features", "server/split"]);
+    let mut command = cargo(&["build", "--bins"]);
+    command.args(step::HOST);
     if release {
         command.arg("--release");
     }
     step::run("server and agent", &mut command)
+}
+
+/// The same in a debug build that shares everything with the tests: naming them too gives every
+/// dependency the features that they ask for.
+pub(crate) fn programs_of_tests() -> Result<()> {
+    let mut command = cargo(&["build", "--bins", "--tests"]);
+    step::run("server and agent", command.args(step::HOST))
 }
 
 /// The interface's files, ready to be served.

@@ -43,7 +43,7 @@ enum Task {
 
 fn main() -> ExitCode {
     let done = match Cli::parse().task {
-        Task::Build { release } => build::everything(release).map(|_| ()),
+        Task::Build { release } => build::everything(release),
         Task::Run(options) => run::run(&options),
         Task::Test(options) => test::run(&options),
         Task::Check => check::quick(),

@@ -1,4 +1,4 @@
-//! A PostgreSQL server for the tests, in a temporary folder, gone when they end.
+//! A `PostgreSQL` server for the tests, in a temporary folder, gone when they end.
 
 use std::{
     fs,
@@ -88,10 +88,10 @@ impl Server {
             .stderr(Stdio::null())
             .status()
             .with_context(|| format!("{command:?}"))?;
-        match status.success() {
-            true => Ok(()),
-            false => bail!("{command:?} failed ({status})"),
+        if !status.success() {
+            bail!("{command:?} failed ({status})");
         }
+        Ok(())
     }
 }
 

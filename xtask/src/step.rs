@@ -27,6 +27,18 @@ pub(crate) fn done(what: &str, took: Duration) {
     println!("── {what}: {:.1} s", took.as_secs_f32());
 }
 
+/// What every build and test of the host's crates names, so that each dependency is built with one set of
+/// features. `frontend` would switch `app` to the browser's side; `xtask` stands in a profile of its own.
+pub(crate) const HOST: [&str; 7] = [
+    "--workspace",
+    "--exclude",
+    "frontend",
+    "--exclude",
+    "xtask",
+    "--features",
+    "server/split",
+];
+
 /// A cargo command in the workspace.
 pub(crate) fn cargo(arguments: &[&str]) -> Command {
     let mut command = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
@@ -36,7 +48,7 @@ pub(crate) fn cargo(arguments: &[&str]) -> Command {
 
 /// Without what `cargo run` sets for its own program: build scripts watch some of it, and half of the
 /// dependencies would be built again.
-fn clean(command: &mut Command) -> &mut Command {
+pub(crate) fn clean(command: &mut Command) -> &mut Command {
     command.current_dir(super::place::root());
     for (name, _) in env::vars_os() {
         let text = name.to_string_lossy();

@@ -1,9 +1,12 @@
 //! `cargo xtask test`: everything, in rings from the quick to the slow.
 
-use std::{process::Command, time::Instant};
+mod counted;
 
-use anyhow::Result;
+use std::{fs, process::Command, time::Instant};
+
+use anyhow::{Result, bail};
 use clap::Args;
+use serde_json::Value;
 
 use crate::{
     build, check, needs, place, postgres,
@@ -23,33 +26,29 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     let start = Instant::now();
     needs::install()?;
     check::quick()?;
-    {
+    let mut own = cargo(&["test", "--quiet", "--package", "xtask"]);
+    step::run("tests of xtask", own.args(["--profile", "tool"]))?;
+    let passed = {
         let server = postgres::Server::start()?;
-        let mut tests = cargo(&["test", "--workspace", "--exclude", "frontend"]);
-        tests.args([
-            "--exclude",
-            "xtask",
-            "--features",
-            "server/split",
-            "--no-fail-fast",
-        ]);
-        tests.env("MADANG_TEST_POSTGRES_URL", server.url());
-        step::run("tests", &mut tests)?;
-    }
-    build::programs(false)?;
+        counted::run(&server.url())?
+    };
+    build::programs_of_tests()?;
     build::interface(false)?;
-    if !options.no_browser {
-        journeys()?;
-    }
+    let browser = if options.no_browser {
+        ", no journeys".to_owned()
+    } else {
+        format!(", {} journeys", journeys()?)
+    };
     println!(
-        "\nEverything passed in {:.0} min.",
-        (start.elapsed().as_secs_f32() / 60.0).ceil()
+        "\nEverything passed in {:.0} min: {passed} tests{}.",
+        (start.elapsed().as_secs_f32() / 60.0).ceil(),
+        browser,
     );
     Ok(())
 }
 
-/// The browser journeys, against the programs that were just built.
-fn journeys() -> Result<()> {
+/// The browser journeys, against the programs that were just built; gives how many passed.
+fn journeys() -> Result<u64> {
     let folder = place::root().join("end2end");
     let mut install = Command::new("npm");
     install.args(["ci", "--no-audit", "--no-fund", "--prefix"]);
@@ -62,5 +61,11 @@ fn journeys() -> Result<()> {
         .env("MADANG_AGENT", place::program("madang-agent", false))
         .env("MADANG_SITE", place::site(false))
         .env("MADANG_ARTIFACTS", place::target().join("end2end"));
-    step::run("journeys", &mut tests)
+    step::run("journeys", &mut tests)?;
+    let report = place::target().join("end2end/report.json");
+    let report: Value = serde_json::from_slice(&fs::read(&report)?)?;
+    match report["stats"]["expected"].as_u64() {
+        Some(passed) if passed > 0 => Ok(passed),
+        _ => bail!("journeys: none ran"),
+    }
 }
