@@ -1,0 +1,141 @@
+// Who may come in, and what they find changed when they come back.
+import { administrator, expect, looked, setUp, signIn, submitSignIn, test } from './person';
+
+test('the setup code makes the first administrator, once', async ({ page, madang, context }) => {
+  await page.goto('/');
+  await expect(page).toHaveURL(/\/(setup|sign-in)/);
+  await page.goto('/setup');
+  await looked(page, 'setup');
+  await setUp(page, madang);
+  await looked(page, 'overview-empty');
+
+  await context.clearCookies();
+  await page.goto('/setup');
+  await expect(page).toHaveURL(/sign-in/);
+});
+
+test('a wrong setup code is refused and what was typed stays', async ({ page }) => {
+  await page.goto('/setup');
+  await page.locator('[name=code]').fill('not-the-code');
+  await page.locator('[name=name]').fill(administrator.name);
+  await page.locator('[name=email]').fill(administrator.email);
+  await page.locator('[name=password]').fill(administrator.password);
+  await page.locator('form[action="/do/set_up"] button[type=submit]').click();
+  await expect(page.locator('[name=code]')).toHaveAttribute('aria-invalid', 'true');
+  await expect(page.locator('[name=email]')).toHaveValue(administrator.email);
+  await looked(page, 'setup-refused');
+});
+
+test('sign in after a wrong password, and sign out', async ({ page, madang, context }) => {
+  await setUp(page, madang);
+  await context.clearCookies();
+  await page.goto('/devices');
+  await expect(page).toHaveURL(/sign-in/);
+  await looked(page, 'sign-in');
+
+  await signIn(page, { ...administrator, password: 'not the password' });
+  await expect(page).toHaveURL(/sign-in/);
+  await expect(page.locator('[name=email]')).toHaveValue(administrator.email);
+  await looked(page, 'sign-in-refused');
+
+  await page.goto('/devices');
+  await submitSignIn(page, administrator);
+  await expect(page, 'on to the page that was asked for').toHaveURL(/devices/);
+
+  await page.goto('/account');
+  await page.locator('main form[action="/do/sign_out"] button').click();
+  await expect(page).toHaveURL(/sign-in/);
+  await page.goto('/devices');
+  await expect(page, 'signed out').toHaveURL(/sign-in/);
+});
+
+test('by invitation a person comes in, and sees only what is theirs', async ({ page, madang, context }) => {
+  await setUp(page, madang);
+  await page.goto('/users');
+  await page.locator('#invite [name=email]').fill('bada@example.org');
+  await page.locator('#invite form:has([name=email]) button[type=submit]').click();
+  const link = await page.locator('#invitation-link').inputValue();
+  await looked(page, 'users-invited');
+
+  await context.clearCookies();
+  const { pathname, search } = new URL(link);
+  await page.goto(pathname + search);
+  await looked(page, 'register');
+  await page.locator('[name=name]').fill('박바다');
+  await page.locator('[name=email]').fill('bada@example.org');
+  await page.locator('[name=password]').fill('another long password 2');
+  await page.locator('form[action="/do/register"] button[type=submit]').click();
+  await expect(page).not.toHaveURL(/register/);
+  await looked(page, 'overview-member');
+
+  // An administrator's page is closed, and the way to it is not shown.
+  await expect(page.locator('nav a[href="/users"]')).toHaveCount(0);
+  await page.goto('/users');
+  await expect(page.locator('#invite')).toHaveCount(0);
+});
+
+test('the language and the theme that were chosen stay', async ({ page, madang }) => {
+  await setUp(page, madang);
+  await expect(page.locator('html')).toHaveAttribute('lang', test.info().project.use.locale!.slice(0, 2));
+  for (const [field, value] of [
+    ['language', 'en'],
+    ['language', 'ko'],
+    ['theme', 'dark'],
+  ]) {
+    const form = page.locator(`header form:has([name=${field}][value=${value}])`).first();
+    const menu = page.locator(`header details:has([name=${field}])`).first();
+    await menu.locator('summary').click();
+    await form.locator('button').click();
+    const attribute = field === 'language' ? 'lang' : 'data-theme';
+    await expect(page.locator('html')).toHaveAttribute(attribute, value);
+    await page.waitForLoadState('networkidle');
+    await page.goto('/account');
+    await expect(page.locator('html'), 'after loading again').toHaveAttribute(attribute, value);
+  }
+  await looked(page, 'account-dark');
+});
+
+test('wrong passwords are limited to five a minute', async ({ page, madang, context }) => {
+  await setUp(page, madang);
+  await context.clearCookies();
+  const attempt = (password: string) =>
+    context.request.post(`${madang.ready.http}/do/sign_in`, {
+      form: { email: administrator.email, password, next: '/' },
+      headers: { origin: madang.ready.http },
+      maxRedirects: 0,
+    });
+  await attempt(administrator.password);
+  await page.goto('/devices');
+  await expect(page, 'the right password alone opens').toHaveURL(/devices/);
+  await context.clearCookies();
+
+  for (let i = 0; i < 5; i += 1) await attempt('not the password');
+  // Even the right one waits: whoever guesses learns nothing.
+  await attempt(administrator.password);
+  await page.goto('/devices');
+  await expect(page).toHaveURL(/sign-in/);
+});
+
+test('every page of the household loads directly', async ({ page, madang }) => {
+  await setUp(page, madang);
+  for (const [name, path] of [
+    ['overview', '/'],
+    ['devices', '/devices'],
+    ['preregister', '/devices/new'],
+    ['claim', '/claim'],
+    ['users', '/users'],
+    ['account', '/account'],
+  ]) {
+    const answer = await page.goto(path);
+    expect(answer?.status(), path).toBe(200);
+    await expect(page.locator('h1').first()).toBeVisible();
+    await looked(page, name);
+  }
+});
+
+test('an unknown address says so', async ({ page, madang }) => {
+  await setUp(page, madang);
+  const answer = await page.goto('/nowhere');
+  expect(answer?.status()).toBe(404);
+  await looked(page, 'not-found');
+});
