@@ -5,6 +5,7 @@ use axum::{
     Router,
     extract::{Request, State},
     http::{HeaderName, HeaderValue, header, request::Parts},
+    middleware,
     response::Response,
     routing::any,
 };
@@ -15,10 +16,7 @@ use leptos::{
 use leptos_axum::{LeptosRoutes, ResponseOptions, generate_route_list};
 use service::{Actor, accounts::Client};
 use tower::ServiceBuilder;
-use tower_http::{
-    services::{ServeDir, ServeFile},
-    set_header::SetResponseHeaderLayer,
-};
+use tower_http::{services::ServeDir, set_header::SetResponseHeaderLayer};
 
 use crate::state::AppState;
 
@@ -43,12 +41,11 @@ pub(super) fn router(state: &AppState) -> Router<AppState> {
 
 /// The interface's files. Their names carry no hash, so browsers ask whether they changed.
 pub(super) fn files(state: &AppState) -> Router<AppState> {
-    let root = state.leptos.site_root.to_string();
-    let files = ServeDir::new(&root)
+    let files = ServeDir::new(state.leptos.site_root.as_ref())
         .precompressed_br()
         .precompressed_gzip()
         .append_index_html_on_directories(false)
-        .fallback(ServeFile::new(format!("{root}/404.html")));
+        .not_found_service(unknown_address(state));
     let service = ServiceBuilder::new()
         .layer(SetResponseHeaderLayer::if_not_present(
             header::CACHE_CONTROL,
@@ -56,6 +53,26 @@ pub(super) fn files(state: &AppState) -> Router<AppState> {
         ))
         .service(files);
     Router::new().fallback_service(service)
+}
+
+/// The interface's own page for an address that is none; the caller answers 404 with it.
+fn unknown_address(state: &AppState) -> Router {
+    let options = state.leptos.clone();
+    let services = state.services.clone();
+    let render = leptos_axum::render_app_async_with_context(
+        move || {
+            provide_context(services.clone());
+            provide_who();
+            set_content_security_policy();
+        },
+        move || shell(options.clone()),
+    );
+    Router::new()
+        .fallback(render)
+        .layer(middleware::from_fn_with_state(
+            state.clone(),
+            super::who::identify,
+        ))
 }
 
 async fn server_function(State(state): State<AppState>, request: Request) -> Response {
