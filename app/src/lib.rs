@@ -17,6 +17,7 @@ pub mod document;
 pub mod failure;
 pub mod form;
 pub mod frame;
+pub mod live;
 pub mod overview;
 pub mod parts;
 pub mod preferences;

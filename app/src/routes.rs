@@ -31,6 +31,7 @@ pub fn App() -> impl IntoView {
     provide_clock();
     provide_toasts();
     provide_live_slot();
+    crate::live::provide_live();
     view! {
         <Title formatter=|text: String| if text.is_empty() { "Madang".to_owned() } else { format!("{text} · Madang") }/>
         <I18nContextProvider

@@ -6,7 +6,14 @@ mod who;
 
 use std::{net::TcpListener, time::Duration};
 
-use axum::{Router, extract::DefaultBodyLimit, http::StatusCode, middleware};
+use axum::{
+    Router,
+    extract::{DefaultBodyLimit, State, ws::WebSocketUpgrade},
+    http::StatusCode,
+    middleware,
+    response::Response,
+    routing::get,
+};
 use axum_server::{Handle, tls_rustls::RustlsConfig};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -74,8 +81,13 @@ fn router(state: AppState) -> Router {
         .layer(CompressionLayer::new().quality(CompressionLevel::Fastest))
         .layer(middleware::from_fn_with_state(state.clone(), who::identify))
         .layer(middleware::from_fn(guard::same_origin));
+    let live = Router::new()
+        .route("/live", get(live))
+        .layer(middleware::from_fn_with_state(state.clone(), who::identify))
+        .layer(middleware::from_fn(guard::same_origin));
     Router::new()
         .merge(dynamic)
+        .merge(live)
         .merge(pages::files(&state))
         .layer(middleware::from_fn(guard::headers))
         .layer(CatchPanicLayer::new())
@@ -83,4 +95,18 @@ fn router(state: AppState) -> Router {
         .layer(TraceLayer::new_for_http())
         .layer(SetRequestIdLayer::x_request_id(MakeRequestUuid))
         .with_state(state)
+}
+
+/// Longest message of a browser, in bytes: a list of 200 devices fits.
+const MAX_LIVE_BYTES: usize = 16 * 1024;
+
+/// The live connection of one tab.
+async fn live(
+    State(state): State<AppState>,
+    Signed(actor): Signed,
+    upgrade: WebSocketUpgrade,
+) -> Response {
+    upgrade
+        .max_message_size(MAX_LIVE_BYTES)
+        .on_upgrade(async move |socket| state.hub.serve(socket, actor).await)
 }

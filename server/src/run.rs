@@ -31,6 +31,7 @@ use crate::{
     broker::{BrokerConfig, EmbeddedBroker},
     config::Config,
     http,
+    live_hub::LiveHub,
     state::AppState,
 };
 
@@ -171,7 +172,7 @@ pub async fn run(config: Config) -> Result<Running, StartError> {
         .map_err(step("setup code"))?;
 
     let stop = CancellationToken::new();
-    let (committer, committing) = Committer::start(services.clone());
+    let (committer, committing) = Committer::start(services.clone(), stop.clone());
     let directory = Directory::default();
     let pipeline = Pipeline::new(services.clone(), committer.clone(), directory.clone());
     let state = AppState {
@@ -180,6 +181,7 @@ pub async fn run(config: Config) -> Result<Running, StartError> {
         committer,
         broker: broker.clone(),
         pipeline: pipeline.clone(),
+        hub: LiveHub::start(services.clone(), stop.clone()),
         http: Arc::new(config.http.clone()),
     };
     let mut tasks = JoinSet::new();
@@ -222,6 +224,13 @@ fn spawn(tasks: &mut JoinSet<Result<(), String>>, task: impl Future<Output = ()>
 fn lock(config: &Config) -> Result<File, StartError> {
     let folder = &config.data_dir;
     std::fs::create_dir_all(folder).map_err(|e| io_error(folder.display(), e))?;
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        // Rows hold hashes of passwords: nobody else on this machine reads them.
+        std::fs::set_permissions(folder, std::fs::Permissions::from_mode(0o700))
+            .map_err(|e| io_error(folder.display(), e))?;
+    }
     let path = folder.join("lock");
     let file = File::create(&path).map_err(|e| io_error(path.display(), e))?;
     match file.try_lock() {

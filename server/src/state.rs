@@ -7,7 +7,7 @@ use ingest::Pipeline;
 use leptos::config::LeptosOptions;
 use service::{Services, telemetry::Committer};
 
-use crate::{broker::EmbeddedBroker, config::Http};
+use crate::{broker::EmbeddedBroker, config::Http, live_hub::LiveHub};
 
 /// What every handler may ask for. Cheap to clone.
 #[derive(Debug, Clone, FromRef)]
@@ -17,5 +17,6 @@ pub(crate) struct AppState {
     pub committer: Committer,
     pub broker: Arc<EmbeddedBroker>,
     pub pipeline: Pipeline,
+    pub hub: LiveHub,
     pub http: Arc<Http>,
 }

@@ -36,6 +36,13 @@ pub struct Client {
     pub user_agent: Option<String>,
 }
 
+impl Client {
+    /// Whose wrong codes are counted together: one client must not lock the others out.
+    pub(crate) fn subject(&self) -> &str {
+        self.address.as_deref().unwrap_or_default()
+    }
+}
+
 /// A wish for an account.
 #[derive(Debug, Clone)]
 pub struct NewAccount {

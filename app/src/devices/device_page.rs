@@ -1,6 +1,6 @@
 //! One device: what it is, what it measures now, what it did and was told.
 
-use domain::{DeviceId, device::DeviceDetail};
+use domain::{DeviceId, device::DeviceDetail, live::Subject};
 use leptos::prelude::*;
 use leptos_i18n::t;
 use leptos_router::hooks::use_params_map;
@@ -16,6 +16,7 @@ use crate::{
     commands::history::CommandHistory,
     form::FormState,
     i18n::use_i18n,
+    live::watch,
     parts::{ErrorNotice, NotFoundPage, PageTitle, StatusMark, Time},
     telemetry::history::History,
 };
@@ -39,13 +40,15 @@ fn Device(id: DeviceId) -> impl IntoView {
     let set = ServerAction::<SetComponent>::new();
     let cancel = ServerAction::<CancelCommand>::new();
     let name = ServerAction::<SetNickname>::new();
+    let changed = watch(move || Some(Subject::Device { id }));
     let device = Resource::new_blocking(
         move || {
-            (
+            let own = (
                 set.version().get(),
                 cancel.version().get(),
                 name.version().get(),
-            )
+            );
+            (own, changed.get())
         },
         move |_| read_device(id),
     );

@@ -3,6 +3,7 @@
 use domain::{
     Page, Scalar,
     device::{DeviceQuery, DeviceSort, DeviceSummary, Lifecycle, Presence, PresenceCounts},
+    live::Subject,
 };
 use leptos::prelude::*;
 use leptos_i18n::{t, t_string};
@@ -11,6 +12,7 @@ use leptos_router::hooks::use_query_map;
 use super::{query, server_fns::list_devices, words};
 use crate::{
     i18n::use_i18n,
+    live::watch,
     parts::{
         Draw, Empty, ErrorNotice, Icon, PageTitle, Pagination, Sparkline, StatusMark, Time,
         number::grouped,
@@ -24,7 +26,23 @@ pub fn DeviceListPage() -> impl IntoView {
     let i18n = use_i18n();
     let map = use_query_map();
     let query = Memo::new(move |_| query::read(&map.read()));
-    let devices = Resource::new_blocking(move || query.get(), list_devices);
+    let shown = RwSignal::new(Vec::new());
+    let changed = watch(move || {
+        let ids = shown.get();
+        (!ids.is_empty()).then_some(Subject::Devices { ids })
+    });
+    let devices = Resource::new_blocking(
+        move || (query.get(), changed.get()),
+        |(query, _)| list_devices(query),
+    );
+    Effect::new(move || {
+        if let Some(Ok((page, _))) = &*devices.read() {
+            let ids: Vec<_> = page.items.iter().map(|device| device.id).collect();
+            if shown.get_untracked() != ids {
+                shown.set(ids);
+            }
+        }
+    });
     let admin = use_me().role.is_admin();
     view! {
         <PageTitle text=Signal::derive(move || t_string!(i18n, frame.devices).to_owned())/>

@@ -1,6 +1,6 @@
 //! The site at a glance: how many are well, which are not, what happened last.
 
-use domain::device::PresenceCounts;
+use domain::{device::PresenceCounts, live::Subject};
 use leptos::prelude::*;
 use leptos_i18n::{t, t_string};
 
@@ -11,6 +11,7 @@ use crate::{
         words,
     },
     i18n::use_i18n,
+    live::watch,
     parts::{ErrorNotice, Mark, PageTitle, StatusMark, Time, number::grouped, status_mark::Shape},
 };
 
@@ -18,7 +19,8 @@ use crate::{
 #[component]
 pub fn OverviewPage() -> impl IntoView {
     let i18n = use_i18n();
-    let overview = Resource::new_blocking(|| (), |()| read_overview());
+    let changed = watch(|| Some(Subject::Overview));
+    let overview = Resource::new_blocking(move || changed.get(), |_| read_overview());
     view! {
         <PageTitle text=Signal::derive(move || t_string!(i18n, frame.overview).to_owned())/>
         <h1>{t!(i18n, frame.overview)}</h1>

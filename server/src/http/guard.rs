@@ -2,10 +2,13 @@
 
 use axum::{
     extract::Request,
-    http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header},
+    http::{HeaderMap, HeaderName, HeaderValue, Method, header},
     middleware::Next,
     response::{IntoResponse, Response},
 };
+use domain::AppError;
+
+use crate::rest::problem::Refusal;
 
 /// Sets the headers that protect a page from others.
 pub(super) async fn headers(request: Request, next: Next) -> Response {
@@ -40,25 +43,32 @@ pub(super) async fn same_origin(request: Request, next: Next) -> Response {
     let upgrade = request.headers().contains_key(header::UPGRADE);
     let by_key = request.headers().contains_key(header::AUTHORIZATION)
         || request.headers().contains_key("x-api-key");
-    if (safe && !upgrade) || by_key || is_own(request.headers()) {
+    // HTTP/2 has no `Host`: its authority is part of the address.
+    let host = request
+        .uri()
+        .authority()
+        .map(|authority| authority.as_str().to_owned());
+    if (safe && !upgrade) || by_key || is_own(request.headers(), host.as_deref()) {
         return next.run(request).await;
     }
     tracing::warn!(target: "security", path = request.uri().path(), "a request of another site was refused");
-    (StatusCode::FORBIDDEN, "cross-site request").into_response()
+    Refusal(AppError::Forbidden).into_response()
 }
 
-fn is_own(headers: &HeaderMap) -> bool {
+fn is_own(headers: &HeaderMap, authority: Option<&str>) -> bool {
     let text = |name: HeaderName| headers.get(name).and_then(|value| value.to_str().ok());
     if let Some(site) = text(HeaderName::from_static("sec-fetch-site"))
         && !matches!(site, "same-origin" | "none")
     {
         return false;
     }
-    match (text(header::ORIGIN), text(header::HOST)) {
-        (Some("null"), _) => false,
-        (Some(origin), Some(host)) => origin.split_once("://").is_some_and(|(_, own)| own == host),
-        _ => true,
-    }
+    let Some(origin) = text(header::ORIGIN) else {
+        return true;
+    };
+    let host = authority.or_else(|| text(header::HOST));
+    origin
+        .split_once("://")
+        .is_some_and(|(_, own)| Some(own) == host)
 }
 
 #[cfg(test)]
@@ -72,7 +82,7 @@ mod tests {
             for (name, value) in pairs {
                 headers.insert(*name, HeaderValue::from_static(value));
             }
-            is_own(&headers)
+            is_own(&headers, None)
         };
         assert!(check(&[("host", "madang:8443")]), "a program");
         assert!(check(&[
@@ -97,5 +107,16 @@ mod tests {
             ("sec-fetch-site", "same-site")
         ]));
         assert!(check(&[("sec-fetch-site", "same-origin")]));
+        let mut headers = HeaderMap::new();
+        headers.insert(
+            header::ORIGIN,
+            HeaderValue::from_static("https://evil.example"),
+        );
+        assert!(!is_own(&headers, Some("madang:8443")), "HTTP/2");
+        assert!(
+            !is_own(&headers, None),
+            "an origin and nothing to compare it with"
+        );
+        assert!(is_own(&headers, Some("evil.example")));
     }
 }

@@ -5,6 +5,7 @@ use domain::{
     account::{Language, Theme},
 };
 use sea_orm::{ActiveModelTrait, ActiveValue::Set, EntityTrait};
+use unicode_normalization::UnicodeNormalization;
 
 use super::{Client, password, session, token};
 use crate::{Actor, Services, internal};
@@ -51,13 +52,13 @@ pub async fn choose(services: &Services, actor: &Actor, choices: Choices) -> Res
 
 /// Changes what a person is called: 1 to 80 characters.
 pub async fn rename(services: &Services, actor: &Actor, name: &str) -> Result<(), AppError> {
-    let name = name.trim();
+    let name: String = name.trim().nfc().collect();
     if name.is_empty() || name.chars().count() > 80 || name.chars().any(char::is_control) {
         return Err(AppError::invalid("name", "name"));
     }
     let row = entity::user::ActiveModel {
         id: Set(actor.user.id.0),
-        name: Set(name.to_owned()),
+        name: Set(name),
         ..Default::default()
     };
     row.update(&services.db.write).await.map_err(internal)?;

@@ -125,7 +125,7 @@ impl Writer {
             run(&transaction, REPORTS, Value::Array(rows)).await?;
         }
         let now = self.services.now();
-        minutes.retain(|minute| !self.noted.contains(minute));
+        minutes.retain(|minute| minute.1 + MINUTE_MS <= now.0 || !self.noted.contains(minute));
         if !minutes.is_empty() {
             let rows: Vec<Value> = minutes.iter().map(|(c, m)| json!([c, m])).collect();
             run(&transaction, DUE, Value::Array(rows)).await?;

@@ -15,6 +15,7 @@ use tokio::{
     sync::{mpsc, oneshot},
     task::JoinHandle,
 };
+use tokio_util::sync::CancellationToken;
 
 use super::batch::Writer;
 use crate::{Services, accounts::actor::DeviceRef};
@@ -111,11 +112,11 @@ impl std::fmt::Debug for Waiting {
 }
 
 impl Committer {
-    /// Starts the committer. It ends, having committed everything, when the last clone is dropped.
-    pub fn start(services: Services) -> (Self, JoinHandle<()>) {
+    /// Starts the committer. At `stop` it takes no more, commits what waits, and ends.
+    pub fn start(services: Services, stop: CancellationToken) -> (Self, JoinHandle<()>) {
         let (queue, inbox) = mpsc::channel(QUEUE);
         let counters = Arc::new(CommitCounters::default());
-        let task = tokio::spawn(run(services, inbox, counters.clone()));
+        let task = tokio::spawn(run(services, inbox, counters.clone(), stop));
         (Self { queue, counters }, task)
     }
 
@@ -145,10 +146,21 @@ async fn run(
     services: Services,
     mut inbox: mpsc::Receiver<Waiting>,
     counters: Arc<CommitCounters>,
+    stop: CancellationToken,
 ) {
     let mut writer = Writer::new(services);
     let mut batch = Vec::with_capacity(MAX_BATCH);
-    while inbox.recv_many(&mut batch, MAX_BATCH).await > 0 {
+    loop {
+        let received = tokio::select! {
+            received = inbox.recv_many(&mut batch, MAX_BATCH) => received,
+            () = stop.cancelled(), if !inbox.is_closed() => {
+                inbox.close();
+                continue;
+            }
+        };
+        if received == 0 {
+            return;
+        }
         let started = std::time::Instant::now();
         commit(&mut writer, &mut batch, &counters).await;
         let micros = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);

@@ -181,8 +181,8 @@ fn coarser_sql(backend: DbBackend, from: i64, to: i64) -> String {
     )
 }
 
-/// Deletes reports and minutes that are over their time, a slice a transaction; a device's own retention
-/// wins over the general one. The last state is kept elsewhere.
+/// Deletes reports and minutes that are over their time, a slice a transaction. The last state is kept
+/// elsewhere, and a minute that is still to be rolled up keeps its reports.
 pub async fn delete_old(services: &Services, keep: Keep) -> Result<u64, AppError> {
     let now = services.now().0;
     let reports = now - i64::from(keep.reports_days) * DAY_MS;
@@ -196,7 +196,8 @@ pub async fn delete_old(services: &Services, keep: Keep) -> Result<u64, AppError
 
 const DELETE_REPORTS: &str = "DELETE FROM report WHERE (component_id, at_ms, sequence) IN \
     (SELECT r.component_id, r.at_ms, r.sequence FROM component c JOIN report r \
-    ON r.component_id = c.id AND r.at_ms < $1 LIMIT $2)";
+    ON r.component_id = c.id AND r.at_ms < $1 WHERE NOT EXISTS (SELECT 1 FROM rollup_due d \
+    WHERE d.component_id = r.component_id AND d.bucket_ms = r.at_ms - r.at_ms % 60000) LIMIT $2)";
 const DELETE_MINUTES: &str = "DELETE FROM rollup WHERE (component_id, value, resolution_ms, bucket_ms) IN \
     (SELECT component_id, value, resolution_ms, bucket_ms FROM rollup \
     WHERE resolution_ms = 60000 AND bucket_ms < $1 LIMIT $2)";

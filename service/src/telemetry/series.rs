@@ -46,7 +46,9 @@ pub async fn series(
         from,
         to: query.to.0,
     };
-    let bucket_ms = ((want.to - want.from) / i64::from(most)).max(1);
+    // The first bucket may be cut off: one fewer fits.
+    let buckets = i64::from(most).saturating_sub(1).max(1);
+    let bucket_ms = (want.to - want.from).div_euclid(buckets) + 1;
     let (points, resolution) = read(services, &want, bucket_ms).await.map_err(internal)?;
     Ok(points
         .into_iter()
@@ -174,7 +176,8 @@ async fn rollups(services: &Services, want: &Want<'_>, resolution: i64) -> Resul
                 .await?
         }
     };
-    let start = want.from.div_euclid(resolution) * resolution;
+    // Rounded up: what was before the beginning may be another owner's.
+    let start = (want.from + resolution - 1).div_euclid(resolution) * resolution;
     let mut points = Points::new();
     for value in values {
         let rows: Vec<(i64, f64, f64, f64, i64, bool)> = rollup::Entity::find()

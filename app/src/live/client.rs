@@ -1,0 +1,206 @@
+//! The browser's end of the live connection.
+
+use std::time::Duration;
+
+use domain::{
+    TimestampMs,
+    live::{ClientFrame, ServerFrame, Subject},
+};
+use futures::{SinkExt, StreamExt, channel::mpsc, select};
+use gloo_net::websocket::{Message, futures::WebSocket};
+use leptos::{prelude::*, task::spawn_local};
+
+use crate::frame::live_mark::{LiveSlot, LiveStatus};
+
+const TICK: Duration = Duration::from_secs(5);
+/// A page is read again at most this often.
+const SETTLE: Duration = Duration::from_millis(400);
+/// Without a word for so long the connection is dead.
+const SILENT_MS: f64 = 45_000.0;
+const FIRST_WAIT_MS: u64 = 500;
+const LONGEST_WAIT_MS: u64 = 30_000;
+
+enum Wake {
+    Subject(Option<Subject>),
+    Tick,
+}
+
+/// Keeps a connection as long as a page watches something.
+pub(super) fn start(
+    subject: RwSignal<Option<Subject>>,
+    version: RwSignal<u64>,
+    LiveSlot(status): LiveSlot,
+) {
+    let (wake, inbox) = mpsc::unbounded();
+    let tick = wake.clone();
+    Effect::new(move || {
+        let _ = wake.unbounded_send(Wake::Subject(subject.get()));
+    });
+    set_interval(
+        move || {
+            let _ = tick.unbounded_send(Wake::Tick);
+        },
+        TICK,
+    );
+    spawn_local(run(inbox, version, status));
+}
+
+async fn run(
+    mut inbox: mpsc::UnboundedReceiver<Wake>,
+    version: RwSignal<u64>,
+    status: RwSignal<LiveStatus>,
+) {
+    let mut wanted = None;
+    let mut wait_ms = FIRST_WAIT_MS;
+    loop {
+        while wanted.is_none() {
+            match inbox.next().await {
+                Some(Wake::Subject(subject)) => wanted = subject,
+                Some(Wake::Tick) => {}
+                None => return,
+            }
+        }
+        if status.get_untracked() == LiveStatus::Off {
+            status.set(LiveStatus::Connecting);
+        }
+        if let Ok(socket) = WebSocket::open(&address()) {
+            let heard = serve(socket, &mut inbox, &mut wanted, version, status).await;
+            if heard {
+                wait_ms = FIRST_WAIT_MS;
+            }
+        }
+        if wanted.is_none() {
+            status.set(LiveStatus::Off);
+            continue;
+        }
+        if status.get_untracked() == LiveStatus::Live {
+            status.set(LiveStatus::Lost { since: now() });
+        }
+        #[allow(
+            clippy::cast_precision_loss,
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss
+        )]
+        let jittered = (wait_ms as f64 * (0.5 + js_sys::Math::random())) as u64;
+        pause(jittered).await;
+        wait_ms = (wait_ms * 2).min(LONGEST_WAIT_MS);
+    }
+}
+
+/// Until the connection ends or nothing is watched any more; whether the server said anything.
+async fn serve(
+    socket: WebSocket,
+    inbox: &mut mpsc::UnboundedReceiver<Wake>,
+    wanted: &mut Option<Subject>,
+    version: RwSignal<u64>,
+    status: RwSignal<LiveStatus>,
+) -> bool {
+    let (mut out, incoming) = socket.split();
+    let mut incoming = incoming.fuse();
+    let mut id = 1_u32;
+    let mut fresh = true;
+    let mut heard = false;
+    let mut last = js_sys::Date::now();
+    let settling = StoredValue::new(false);
+    if let Some(subject) = wanted.clone()
+        && send(&mut out, &ClientFrame::Subscribe { id, subject })
+            .await
+            .is_err()
+    {
+        return false;
+    }
+    loop {
+        select! {
+            message = incoming.next() => {
+                let Some(Ok(Message::Text(text))) = message else { return heard };
+                let Ok(frame) = serde_json::from_str::<ServerFrame>(&text) else { continue };
+                heard = true;
+                last = js_sys::Date::now();
+                match frame {
+                    ServerFrame::Snapshot { id: of, .. } if of == id => {
+                        status.set(LiveStatus::Live);
+                        // The page was rendered just now; a later snapshot closes a gap.
+                        if !std::mem::take(&mut fresh) {
+                            settle(settling, version);
+                        }
+                    }
+                    ServerFrame::Change { id: of, .. } | ServerFrame::Counts { id: of, .. }
+                        if of == id => settle(settling, version),
+                    ServerFrame::Refused { id: of } if of == id => status.set(LiveStatus::Off),
+                    _ => {}
+                }
+            }
+            wake = inbox.next() => match wake {
+                Some(Wake::Subject(subject)) => {
+                    if send(&mut out, &ClientFrame::Unsubscribe { id }).await.is_err() {
+                        *wanted = subject;
+                        return heard;
+                    }
+                    id = id.wrapping_add(1);
+                    fresh = true;
+                    *wanted = subject;
+                    match wanted.clone() {
+                        Some(subject) => {
+                            if send(&mut out, &ClientFrame::Subscribe { id, subject }).await.is_err() {
+                                return heard;
+                            }
+                        }
+                        None => status.set(LiveStatus::Off),
+                    }
+                }
+                Some(Wake::Tick) => {
+                    let silent = js_sys::Date::now() - last > SILENT_MS;
+                    if silent || send(&mut out, &ClientFrame::Ping).await.is_err() {
+                        return heard;
+                    }
+                }
+                None => return heard,
+            },
+        }
+    }
+}
+
+/// Moves the version once for all that changes within a moment.
+fn settle(settling: StoredValue<bool>, version: RwSignal<u64>) {
+    if settling.get_value() {
+        return;
+    }
+    settling.set_value(true);
+    set_timeout(
+        move || {
+            settling.set_value(false);
+            version.update(|version| *version += 1);
+        },
+        SETTLE,
+    );
+}
+
+async fn send(out: &mut (impl SinkExt<Message> + Unpin), frame: &ClientFrame) -> Result<(), ()> {
+    let text = serde_json::to_string(frame).map_err(|_| ())?;
+    out.send(Message::Text(text)).await.map_err(|_| ())
+}
+
+async fn pause(ms: u64) {
+    let (done, waited) = futures::channel::oneshot::channel::<()>();
+    set_timeout(
+        move || {
+            let _ = done.send(());
+        },
+        Duration::from_millis(ms),
+    );
+    let _ = waited.await;
+}
+
+fn address() -> String {
+    let location = window().location();
+    let scheme = match location.protocol().as_deref() {
+        Ok("https:") => "wss",
+        _ => "ws",
+    };
+    format!("{scheme}://{}/live", location.host().unwrap_or_default())
+}
+
+#[allow(clippy::cast_possible_truncation)]
+fn now() -> TimestampMs {
+    TimestampMs(js_sys::Date::now() as i64)
+}
