@@ -3,6 +3,10 @@
 //! Every page is complete when the server sends it and works without a script; hydration adds life.
 
 #![recursion_limit = "256"]
+#![allow(
+    clippy::needless_pass_by_value,
+    reason = "a component owns its properties"
+)]
 
 #[allow(missing_docs, clippy::pedantic, clippy::all, unreachable_pub)]
 mod messages {

@@ -1,5 +1,7 @@
 //! The tables of the foundation: accounts, devices, components, telemetry, commands, events.
 
+#![allow(clippy::wildcard_imports, reason = "the vocabulary of a migration")]
+
 use sea_orm_migration::{prelude::*, schema::*, sea_orm::DbBackend};
 
 /// Creates every table of the first release.

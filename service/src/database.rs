@@ -114,7 +114,7 @@ async fn connect_sqlite(
         .max_connections(connections)
         .min_connections(u32::from(!read))
         .acquire_timeout(ACQUIRE_TIMEOUT)
-        .idle_timeout(Duration::from_secs(60))
+        .idle_timeout(Duration::from_mins(1))
         .max_lifetime(None)
         .test_before_acquire(false)
         .sqlx_logging(false)

@@ -55,6 +55,7 @@ pub async fn postgres() -> Option<TestDatabase> {
 }
 
 /// A new database of each engine that is there.
+#[allow(clippy::print_stderr, reason = "shown by the test runner")]
 pub async fn each_engine() -> Vec<TestDatabase> {
     let mut databases = vec![sqlite().await];
     match postgres().await {

@@ -133,10 +133,10 @@ fn label(locale: Locale, component: &Component, value: &ValueInfo) -> String {
 /// A value with the unit that keeps it short.
 fn readable(value: &Scalar, unit: &str) -> (String, String) {
     const STEPS: [(f64, &str); 4] = [(1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k")];
-    if let (Scalar::Number(number), true) = (value, unit.starts_with('B')) {
-        if let Some((size, prefix)) = STEPS.iter().find(|(size, _)| number.abs() >= *size) {
-            return (format!("{:.1}", number / size), format!("{prefix}{unit}"));
-        }
+    if let (Scalar::Number(number), true) = (value, unit.starts_with('B'))
+        && let Some((size, prefix)) = STEPS.iter().find(|(size, _)| number.abs() >= *size)
+    {
+        return (format!("{:.1}", number / size), format!("{prefix}{unit}"));
     }
     if let (Scalar::Number(seconds), "s") = (value, unit) {
         if *seconds >= 172_800.0 {

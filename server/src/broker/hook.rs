@@ -291,7 +291,7 @@ impl Gate {
                     claimed: known.lifecycle == Lifecycle::Active,
                 })
             }
-            app => Some(app),
+            app @ Principal::App { .. } => Some(app),
         }
     }
 }

@@ -50,7 +50,10 @@ pub struct Known {
 
 /// The devices that were asked for lately; cheap to clone.
 #[derive(Debug, Clone, Default)]
-pub struct Directory(Arc<RwLock<HashMap<DeviceId, (Arc<Known>, Instant)>>>);
+pub struct Directory(Arc<RwLock<Remembered>>);
+
+/// What was read of each device, and when.
+type Remembered = HashMap<DeviceId, (Arc<Known>, Instant)>;
 
 impl Directory {
     /// What is known of a device; `None` where there is no such device.

@@ -68,6 +68,7 @@ pub(super) fn condition(search: &str, user: Uuid) -> Condition {
 
 /// Grams may come from different places of a name: the word itself must be there.
 fn contains(word: &str, user: Uuid) -> Condition {
+    use entity::device_access as access;
     use sea_orm::sea_query::{Expr, ExprTrait, Func};
     let escaped = word
         .replace('\\', "\\\\")
@@ -77,7 +78,6 @@ fn contains(word: &str, user: Uuid) -> Condition {
     let lower = |column: entity::device::Column| {
         Expr::expr(Func::lower(Expr::col((entity::device::Entity, column))))
     };
-    use entity::device_access as access;
     let nicknamed = access::Entity::find()
         .select_only()
         .column(access::Column::DeviceId)
