@@ -95,13 +95,13 @@ fn links() -> impl IntoView {
 pub fn Rail() -> impl IntoView {
     let i18n = use_i18n();
     view! {
-        <div class="rail">
+        <aside class="rail" aria-label="Madang">
             <Brand/>
             <nav aria-label=move || t_string!(i18n, frame.menu)>
                 <ul>{links()}</ul>
             </nav>
             <p class="foot">"Madang " {env!("CARGO_PKG_VERSION")} " · " {t!(i18n, frame.self_hosted)}</p>
-        </div>
+        </aside>
     }
     .into_any()
 }

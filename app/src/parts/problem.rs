@@ -5,7 +5,10 @@ use leptos::prelude::*;
 use leptos_i18n::t;
 
 use super::error_text;
-use crate::{i18n::use_i18n, parts::CopyButton};
+use crate::{
+    i18n::use_i18n,
+    parts::{CopyButton, PageTitle},
+};
 
 /// An error as a page of its own: what happened, what to do, the way back.
 #[component]
@@ -25,8 +28,9 @@ pub fn ProblemPage(
         AppError::Internal { request_id } => Some(request_id.clone()),
         _ => None,
     };
-    let told = error.clone();
+    let (titled, told) = (error.clone(), error.clone());
     view! {
+        <PageTitle text=Signal::derive(move || error_text::title(i18n.get_locale(), &titled).to_owned())/>
         <div class="problem">
             <h1>{move || error_text::title(i18n.get_locale(), &error)}</h1>
             <p>{move || error_text::text(i18n.get_locale(), &told)}</p>
