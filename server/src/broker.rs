@@ -23,6 +23,7 @@ use protocol::Topic;
 use rmqtt::{
     codec::types::Publish as CodecPublish,
     context::ServerContext,
+    hook::{Handler, Type},
     net::{Builder, Listener},
     server::MqttServer,
     session::SessionState,
@@ -117,6 +118,38 @@ impl EmbeddedBroker {
         self.sessions.len()
     }
 
+    /// Serves with this hook alone for these events, until `stop`: what the broker can do without ingest.
+    pub async fn run_with<H: Handler + Clone + 'static>(
+        &self,
+        events: &[Type],
+        handler: H,
+        stop: CancellationToken,
+    ) -> Result<(), BrokerError> {
+        let listener = self.take_listener()?;
+        let registered = self.context.extends.hook_mgr().register();
+        for event in events {
+            registered.add(*event, Box::new(handler.clone())).await;
+        }
+        registered.start().await;
+        self.serve(listener, stop).await
+    }
+
+    fn take_listener(&self) -> Result<Listener, BrokerError> {
+        let listener = self.listener.lock().take();
+        listener.ok_or_else(|| BrokerError("it runs already".to_owned()))
+    }
+
+    async fn serve(&self, listener: Listener, stop: CancellationToken) -> Result<(), BrokerError> {
+        let server = MqttServer::new(self.context.clone())
+            .listener(listener)
+            .build();
+        let _ = self.started.set(());
+        tokio::select! {
+            () = stop.cancelled() => Ok(()),
+            result = server.run() => result.map_err(|error| BrokerError(error.to_string())),
+        }
+    }
+
     async fn send(&self, topic: &Topic, payload: Vec<u8>, retain: bool) -> Result<(), LinkError> {
         let packet = CodecPublish {
             dup: false,
@@ -143,11 +176,7 @@ impl Broker for EmbeddedBroker {
         pipeline: Pipeline,
         stop: CancellationToken,
     ) -> Result<(), BrokerError> {
-        let listener = self
-            .listener
-            .lock()
-            .take()
-            .ok_or_else(|| BrokerError("it runs already".to_owned()))?;
+        let listener = self.take_listener()?;
         let told = self.sessions.clone().tell(services.clone(), stop.clone());
         hook::register(
             &self.context,
@@ -157,14 +186,7 @@ impl Broker for EmbeddedBroker {
             &stop,
         )
         .await;
-        let server = MqttServer::new(self.context.clone())
-            .listener(listener)
-            .build();
-        let _ = self.started.set(());
-        let served = tokio::select! {
-            () = stop.cancelled() => Ok(()),
-            result = server.run() => result.map_err(|error| BrokerError(error.to_string())),
-        };
+        let served = self.serve(listener, stop).await;
         told.await
             .map_err(|error| BrokerError(format!("the sessions' task: {error}")))?;
         served

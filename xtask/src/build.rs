@@ -17,13 +17,13 @@ pub(crate) fn everything(release: bool) -> Result<()> {
     ensure_wasm_target()?;
     programs(release)?;
     interface(release)?;
-    println!(
+    step::say(&format!(
         "\nBuilt in {:.0} s:\n  {}\n  {}\n  {}",
         start.elapsed().as_secs_f32(),
         place::program("madang", release).display(),
         place::program("madang-agent", release).display(),
         place::site(release).display(),
-    );
+    ));
     Ok(())
 }
 

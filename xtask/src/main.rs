@@ -2,6 +2,7 @@
 
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
+mod bench;
 mod browser;
 mod build;
 mod check;
@@ -37,6 +38,8 @@ enum Task {
     Run(run::Options),
     /// Checks and tests everything, the browser journeys included; installs what that needs.
     Test(test::Options),
+    /// Measures an optimised build; what each figure means is in `docs/performance.md`.
+    Bench(bench::Options),
     /// The quick part of `test`: formatting, lints, layers.
     Check,
 }
@@ -46,6 +49,7 @@ fn main() -> ExitCode {
         Task::Build { release } => build::everything(release),
         Task::Run(options) => run::run(&options),
         Task::Test(options) => test::run(&options),
+        Task::Bench(options) => bench::run(&options),
         Task::Check => check::quick(),
     };
     match done {

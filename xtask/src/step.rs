@@ -3,14 +3,31 @@
 use std::{
     env,
     process::Command,
+    sync::atomic::{AtomicBool, Ordering},
     time::{Duration, Instant},
 };
 
 use anyhow::{Context, Result, bail};
 
+static ASIDE: AtomicBool = AtomicBool::new(false);
+
+/// Whether progress goes to standard error, where standard output is for programs to read.
+pub(crate) fn aside(aside: bool) {
+    ASIDE.store(aside, Ordering::Relaxed);
+}
+
+/// Says how far it is.
+pub(crate) fn say(text: &str) {
+    if ASIDE.load(Ordering::Relaxed) {
+        eprintln!("{text}");
+    } else {
+        println!("{text}");
+    }
+}
+
 /// Runs `command` in the workspace and says how long `what` took; its output is shown as it comes.
 pub(crate) fn run(what: &str, command: &mut Command) -> Result<()> {
-    println!("\n── {what}");
+    say(&format!("\n── {what}"));
     let start = Instant::now();
     let status = clean(command)
         .status()
@@ -24,7 +41,7 @@ pub(crate) fn run(what: &str, command: &mut Command) -> Result<()> {
 
 /// Says how long a step took.
 pub(crate) fn done(what: &str, took: Duration) {
-    println!("── {what}: {:.1} s", took.as_secs_f32());
+    say(&format!("── {what}: {:.1} s", took.as_secs_f32()));
 }
 
 /// What every build and test of the host's crates names, so that each dependency is built with one set of

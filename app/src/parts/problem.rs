@@ -30,7 +30,7 @@ pub fn ProblemPage(
     };
     let (titled, told) = (error.clone(), error.clone());
     view! {
-        <PageTitle text=Signal::derive(move || error_text::title(i18n.get_locale(), &titled).to_owned())/>
+        <PageTitle text=Signal::derive(move || error_text::title(i18n.get_locale(), &titled).clone())/>
         <div class="problem">
             <h1>{move || error_text::title(i18n.get_locale(), &error)}</h1>
             <p>{move || error_text::text(i18n.get_locale(), &told)}</p>
