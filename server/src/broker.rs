@@ -40,6 +40,15 @@ const MAX_PACKET_BYTES: u32 = 66 * 1024;
 /// database, so both are far from reached, and what is over them would be lost.
 const MAX_INFLIGHT: u16 = 1_024;
 const MAX_QUEUE: usize = 100_000;
+/// Between tries to end a session that is busy beginning or ending.
+const KICKS: [Duration; 6] = [
+    Duration::from_millis(5),
+    Duration::from_millis(20),
+    Duration::from_millis(50),
+    Duration::from_millis(100),
+    Duration::from_millis(200),
+    Duration::from_millis(400),
+];
 const HANDSHAKE: Duration = Duration::from_secs(10);
 
 /// Where the broker listens and with what certificate.
@@ -81,6 +90,8 @@ impl EmbeddedBroker {
             .name("mqtts")
             .laddr(config.address)
             .nodelay(true)
+            // Ended connections linger in the system; a new start must not wait for them.
+            .reuseaddr(Some(true))
             .max_inflight(NonZeroU16::new(MAX_INFLIGHT).unwrap_or(NonZeroU16::MAX))
             .max_mqueue_len(MAX_QUEUE)
             .max_packet_size(MAX_PACKET_BYTES)
@@ -208,12 +219,22 @@ impl DeviceLink for EmbeddedBroker {
         self.sessions.mark_revoked(common_name);
         let failed = |error: rmqtt::Error| LinkError(error.to_string());
         let id = Id::from(self.context.node.id(), common_name.to_owned().into());
-        let shared = self.context.extends.shared().await;
-        let mut entry = shared.entry(id).try_lock().await.map_err(failed)?;
-        if entry.exist() {
-            entry.kick(true, true, true).await.map_err(failed)?;
+        let mut tries = KICKS.iter();
+        loop {
+            let shared = self.context.extends.shared().await;
+            match shared.entry(id.clone()).try_lock().await {
+                Ok(mut entry) if entry.exist() => {
+                    entry.kick(true, true, true).await.map_err(failed)?;
+                    return Ok(());
+                }
+                Ok(_) => return Ok(()),
+                // It is connecting or leaving at this moment.
+                Err(error) => match tries.next() {
+                    Some(pause) => tokio::time::sleep(*pause).await,
+                    None => return Err(failed(error)),
+                },
+            }
         }
-        Ok(())
     }
 
     fn is_connected(&self, device: DeviceId) -> bool {

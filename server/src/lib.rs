@@ -12,5 +12,6 @@ mod rest;
 pub mod run;
 mod state;
 
+pub use app::session::SESSION_COOKIE;
 pub use config::Config;
 pub use run::{Running, StartError, run};

@@ -1,4 +1,28 @@
 //! What tests stand on: fresh databases, services in this process, a whole server, and real devices.
 
+pub mod app;
 pub mod database;
+pub mod device;
 pub mod site;
+
+use std::time::Duration;
+
+/// Asks until the answer is there, for at most [`device::PATIENCE`].
+///
+/// # Panics
+/// When it does not come in time; `what` says what was waited for.
+pub async fn until<T>(what: &str, mut ask: impl AsyncFnMut() -> Option<T>) -> T {
+    let asking = async {
+        let mut pause = tokio::time::interval(Duration::from_millis(10));
+        loop {
+            pause.tick().await;
+            if let Some(answer) = ask().await {
+                return answer;
+            }
+        }
+    };
+    match tokio::time::timeout(device::PATIENCE, asking).await {
+        Ok(answer) => answer,
+        Err(_) => panic!("it did not come in time: {what}"),
+    }
+}

@@ -93,6 +93,7 @@ impl Sessions {
             return;
         };
         let device = device_of(&principal);
+        self.revoked.lock().remove(client_id);
         self.live
             .lock()
             .insert(client_id.to_owned(), (principal, session));

@@ -55,7 +55,8 @@ pub async fn admit(
     Ok(None)
 }
 
-/// A device connected with this serial: the serials it was to replace are no longer needed.
+/// A device connected with this serial: the serials it was to replace are no longer needed. One that was
+/// revoked while it connected is disconnected again.
 pub async fn connected_with(
     services: &Services,
     device: DeviceId,
@@ -70,6 +71,10 @@ pub async fn connected_with(
     else {
         return Ok(());
     };
+    if current.revoked_ms.is_some() || row.lifecycle == Lifecycle::Revoked.as_str() {
+        let name = device.to_string();
+        return services.link.disconnect(&name).await.map_err(internal);
+    }
     let older = Column::IssuedMs.lt(current.issued_ms);
     let superseded = Entity::find()
         .filter(Column::DeviceId.eq(row.id))

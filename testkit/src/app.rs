@@ -1,0 +1,176 @@
+//! A whole server in this process: real listeners on loopback, a fresh data folder.
+
+use std::{net::SocketAddr, time::Duration};
+
+use domain::role::SiteRole;
+use reqwest::{Client as Http, header};
+use server::{Config, Running};
+use service::{
+    Actor, Services,
+    accounts::{self, Client},
+};
+use tempfile::TempDir;
+
+use crate::site::account;
+
+/// A running server; its data is gone when this is dropped.
+#[derive(Debug)]
+pub struct App {
+    running: Running,
+    config: Config,
+    folder: TempDir,
+}
+
+/// A person with a session in a browser.
+#[derive(Debug)]
+pub struct Person {
+    /// As the use cases know them.
+    pub actor: Actor,
+    /// The session cookie's value.
+    pub session: String,
+}
+
+impl App {
+    /// A server on a new SQLite database.
+    pub async fn start() -> Self {
+        Self::start_with(|_| {}).await
+    }
+
+    /// A server whose configuration is the default but for what `change` sets.
+    pub async fn start_with(change: impl FnOnce(&mut Config)) -> Self {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let any = SocketAddr::from(([127, 0, 0, 1], 0));
+        let mut config = Config {
+            data_dir: folder.path().join("data"),
+            ..Config::default()
+        };
+        config.http.address = any;
+        config.http.tls_address = any;
+        config.mqtt.address = any;
+        change(&mut config);
+        let running = server::run(config.clone()).await.expect("a server");
+        Self {
+            running,
+            config,
+            folder,
+        }
+    }
+
+    /// Stops the server and starts it again on the same data and addresses.
+    pub async fn restart(self) -> Self {
+        let Self {
+            running,
+            mut config,
+            folder,
+        } = self;
+        config.http.address = running.http;
+        config.http.tls_address = running.https;
+        config.mqtt.address = running.mqtt;
+        end(running).await;
+        let running = server::run(config.clone()).await.expect("a server again");
+        Self {
+            running,
+            config,
+            folder,
+        }
+    }
+
+    /// Stops the server as an administrator would.
+    pub async fn stop(self) {
+        end(self.running).await;
+    }
+
+    /// The services.
+    pub fn services(&self) -> &Services {
+        &self.running.services
+    }
+
+    /// Where devices connect.
+    pub fn mqtt(&self) -> SocketAddr {
+        self.running.mqtt
+    }
+
+    /// The one-time code for the first administrator.
+    pub fn setup_code(&self) -> Option<&str> {
+        self.running.setup_code.as_deref()
+    }
+
+    /// An address on the plain listener.
+    pub fn url(&self, path: &str) -> String {
+        format!("http://{}{path}", self.running.http)
+    }
+
+    /// An address on the TLS listener, by the name in its certificate.
+    pub fn https(&self, path: &str) -> String {
+        format!("https://localhost:{}{path}", self.running.https.port())
+    }
+
+    /// The site's certificate authority, PEM.
+    pub fn ca_pem(&self) -> String {
+        self.services().pki.ca_pem().to_owned()
+    }
+
+    /// The first administrator.
+    pub async fn set_up(&self) -> Person {
+        let code = self.running.setup_code.as_deref().expect("nobody is there");
+        let account = account("admin@example.org");
+        let signed_in = accounts::set_up(self.services(), code, account, &Client::default())
+            .await
+            .expect("the first administrator");
+        Person::new(signed_in)
+    }
+
+    /// Another person with this role, invited by `admin`.
+    pub async fn person(&self, admin: &Person, email: &str, role: SiteRole) -> Person {
+        let proof = admin.actor.require_admin().expect("an administrator");
+        let code = accounts::invite(self.services(), &proof, None, role)
+            .await
+            .expect("an invitation");
+        let signed_in = accounts::register(
+            self.services(),
+            Some(&code),
+            account(email),
+            &Client::default(),
+        )
+        .await
+        .expect("an account");
+        Person::new(signed_in)
+    }
+
+    /// An HTTP client that follows no redirect, as `person` where there is one, and as a browser of this
+    /// site sends its requests.
+    pub fn browser(&self, person: Option<&Person>) -> Http {
+        let mut headers = header::HeaderMap::new();
+        let own = self.url("").parse().expect("an origin");
+        headers.insert(header::ORIGIN, own);
+        if let Some(person) = person {
+            let cookie = format!("{}={}", server::SESSION_COOKIE, person.session);
+            headers.insert(header::COOKIE, cookie.parse().expect("a cookie"));
+        }
+        let ca = reqwest::Certificate::from_pem(self.ca_pem().as_bytes()).expect("a certificate");
+        Http::builder()
+            .default_headers(headers)
+            .redirect(reqwest::redirect::Policy::none())
+            .tls_certs_only([ca])
+            .timeout(Duration::from_secs(20))
+            .build()
+            .expect("an HTTP client")
+    }
+}
+
+impl Person {
+    fn new(signed_in: accounts::SignedIn) -> Self {
+        Self {
+            actor: Actor {
+                user: signed_in.me,
+                address: None,
+            },
+            session: signed_in.token,
+        }
+    }
+}
+
+async fn end(running: Running) {
+    running.stopper().cancel();
+    running.stopped().await.expect("a clean end");
+}

@@ -1,0 +1,414 @@
+//! Devices with certificates of their own that speak MQTT 5 over TLS, and say exactly what a test wants.
+
+use std::{net::SocketAddr, sync::Arc, time::Duration};
+
+use agent::trust;
+use protocol::{
+    ComponentKey, DeviceId, Email, Report, Scalar, Sequence, SharedSecret, TimestampMs, Topic,
+    enroll::{Credentials, CredentialsRequest},
+    identity::{Identity as Shown, PresenceMessage, PresenceStatus, Versions},
+};
+use rumqttc::{
+    AsyncClient, Event, Incoming, MqttOptions, PublishNoticeError, PublishOptions, PublishResult,
+    SessionMode, TlsConfiguration, Transport,
+    mqttbytes::{
+        QoS,
+        v5::{DisconnectReasonCode, LastWill, PubAckReason, Publish, SubscribeReasonCode},
+    },
+};
+use rustls::ClientConfig;
+use serde_json::{Map, Value};
+use service::{
+    Actor, Services,
+    accounts::Client,
+    devices::{self, CredentialsOutcome, NewDevice},
+};
+use tokio::{sync::mpsc, task::JoinHandle, time::timeout};
+
+/// How long anything that must happen may take.
+pub const PATIENCE: Duration = Duration::from_secs(20);
+
+/// What a device is enrolled with.
+#[derive(Clone)]
+pub struct Identity {
+    /// Its id.
+    pub id: DeviceId,
+    /// The serial number of its processor.
+    pub serial: String,
+    /// Its enrolment code.
+    pub code: String,
+    /// Its key, PEM.
+    pub key: String,
+    /// What the server gave it.
+    pub credentials: Credentials,
+    /// Its certificate and the site's authority.
+    pub tls: Arc<ClientConfig>,
+}
+
+impl std::fmt::Debug for Identity {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Identity({})", self.id)
+    }
+}
+
+impl Identity {
+    /// Pre-registers a device as `admin` and enrols it; `owner` claims it where there is one.
+    pub async fn enrol(
+        services: &Services,
+        admin: &Actor,
+        owner: Option<&Actor>,
+        wish: NewDevice,
+    ) -> anyhow::Result<Self> {
+        let serial = wish.cpu_serial.clone();
+        let made = devices::preregister(services, &admin.require_admin()?, wish).await?;
+        let code = made.code.to_string();
+        if let Some(owner) = owner {
+            devices::claim(services, owner, &serial, &code).await?;
+        }
+        Self::with_code(services, serial, code).await
+    }
+
+    /// Enrols with a new key and this code.
+    pub async fn with_code(
+        services: &Services,
+        serial: String,
+        code: String,
+    ) -> anyhow::Result<Self> {
+        let key = rcgen::KeyPair::generate()?;
+        let csr = rcgen::CertificateParams::default()
+            .serialize_request(&key)?
+            .pem()?;
+        let request = CredentialsRequest {
+            cpu_serial: serial.clone(),
+            code: code.clone(),
+            csr,
+        };
+        let credentials = match devices::credentials(services, request, &Client::default()).await? {
+            CredentialsOutcome::Complete(credentials)
+            | CredentialsOutcome::Waiting(credentials) => credentials,
+        };
+        let key = key.serialize_pem();
+        Ok(Self {
+            id: credentials.device_uuid,
+            serial,
+            code,
+            tls: Arc::new(trust::mutual(&credentials, &key)?),
+            key,
+            credentials,
+        })
+    }
+
+    /// Its owner's address.
+    ///
+    /// # Panics
+    /// When it is not claimed.
+    pub fn owner(&self) -> &Email {
+        let owned = self.credentials.ownership.as_ref();
+        &owned.expect("a claimed device").user_email
+    }
+
+    /// The secret that it signs with.
+    ///
+    /// # Panics
+    /// When it is not claimed.
+    pub fn secret(&self) -> SharedSecret {
+        let owned = self.credentials.ownership.as_ref();
+        let text = &owned.expect("a claimed device").shared_secret;
+        SharedSecret::from_base64url(text).expect("a secret")
+    }
+
+    /// The topic of a component's reports.
+    pub fn topic(&self, component: &str) -> Topic {
+        Topic::Report {
+            owner: self.owner().clone(),
+            device: self.id,
+            component: component.parse::<ComponentKey>().expect("a key"),
+        }
+    }
+
+    /// The members of a report, not signed yet.
+    pub fn report(&self, sequence: u64, values: &[(&str, f64)]) -> Map<String, Value> {
+        let now = agent::now();
+        let report = Report {
+            timestamp: now,
+            sent_at: Some(now),
+            sequence: Sequence(sequence),
+            hardware_variant: self.credentials.hardware_variant.clone(),
+            cpu_serial: None,
+            status: None,
+            values: values
+                .iter()
+                .map(|(name, value)| (name.parse().expect("a name"), Scalar::Number(*value)))
+                .collect(),
+        };
+        report.to_body()
+    }
+
+    /// A body signed for this topic.
+    pub fn sealed(&self, topic: &str, body: Map<String, Value>) -> Vec<u8> {
+        protocol::seal(topic, body, &self.secret())
+    }
+
+    /// The message that it says who it is.
+    pub fn shown(&self, sequence: u64) -> Map<String, Value> {
+        let shown = Shown {
+            device_uuid: self.id,
+            cpu_serial: self.serial.clone(),
+            macs: Vec::new(),
+            storage_id: None,
+            versions: Versions::default(),
+        };
+        let Ok(Value::Object(mut body)) = serde_json::to_value(shown) else {
+            unreachable!("an identity is an object");
+        };
+        body.insert("timestamp".to_owned(), agent::now().0.into());
+        body.insert("sequence".to_owned(), sequence.into());
+        body
+    }
+}
+
+/// A computer with a processor, a memory and a lamp.
+pub fn computer(serial: &str) -> NewDevice {
+    let components = ["cpu", "memory", "led"];
+    NewDevice {
+        cpu_serial: serial.to_owned(),
+        uuid: None,
+        kind: domain::device::DeviceKind::Computer,
+        hardware_version: "pc".to_owned(),
+        hardware_variant: "Standard".to_owned(),
+        name: None,
+        components: components
+            .iter()
+            .map(|name| name.parse().expect("a type"))
+            .collect(),
+    }
+}
+
+/// How a publish was answered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Answer {
+    /// Acknowledged, and accepted.
+    Accepted,
+    /// Acknowledged with this reason.
+    Refused(PubAckReason),
+    /// The connection ended first.
+    Nobody,
+}
+
+/// How a connection ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Ended {
+    /// The server said why.
+    Told(DisconnectReasonCode),
+    /// It was cut, or never came to be.
+    Cut(String),
+}
+
+/// How it connects.
+#[derive(Debug, Clone)]
+pub struct Manner {
+    /// The client id.
+    pub client_id: String,
+    /// The topic of its will.
+    pub will: Option<String>,
+}
+
+/// A connected device.
+#[derive(Debug)]
+pub struct Device {
+    client: AsyncClient,
+    messages: mpsc::UnboundedReceiver<Publish>,
+    ended: JoinHandle<Ended>,
+    /// What it is enrolled with.
+    pub identity: Identity,
+}
+
+impl Drop for Device {
+    fn drop(&mut self) {
+        self.ended.abort();
+    }
+}
+
+impl Device {
+    /// Connects as the wire says; gives why not where it was refused.
+    pub async fn connect(identity: &Identity, broker: SocketAddr) -> Result<Self, Ended> {
+        let manner = Manner {
+            client_id: identity.id.to_string(),
+            will: Some(Topic::Presence(identity.id).to_string()),
+        };
+        Self::connect_as(identity, broker, manner).await
+    }
+
+    /// Connects in this manner.
+    pub async fn connect_as(
+        identity: &Identity,
+        broker: SocketAddr,
+        manner: Manner,
+    ) -> Result<Self, Ended> {
+        let mut options =
+            MqttOptions::new(manner.client_id, (broker.ip().to_string(), broker.port()));
+        options.set_transport(Transport::tls_with_config(TlsConfiguration::Rustls(
+            identity.tls.clone(),
+        )));
+        options.set_keep_alive(60);
+        options.set_session_mode(SessionMode::Clean);
+        options.set_max_packet_size(Some(256 * 1024));
+        if let Some(will) = manner.will {
+            let payload = presence(PresenceStatus::Offline);
+            let will = LastWill::new(will, payload, QoS::AtLeastOnce, true, None);
+            options.set_last_will(will);
+        }
+        let (client, mut connection) = AsyncClient::builder(options)
+            .capacity(1_024)
+            .try_build()
+            .map_err(|error| Ended::Cut(error.to_string()))?;
+        let (up, came_up) = tokio::sync::oneshot::channel();
+        let (inbox, messages) = mpsc::unbounded_channel();
+        let ended = tokio::spawn(async move {
+            let mut up = Some(up);
+            loop {
+                match connection.poll().await {
+                    Ok(Event::Incoming(Incoming::ConnAck(_))) => {
+                        if let Some(up) = up.take() {
+                            let _ = up.send(());
+                        }
+                    }
+                    Ok(Event::Incoming(Incoming::Publish(publish))) => {
+                        let _ = inbox.send(publish);
+                    }
+                    Ok(Event::Incoming(Incoming::Disconnect(told))) => {
+                        return Ended::Told(told.reason_code);
+                    }
+                    Ok(_) => {}
+                    Err(error) => return Ended::Cut(error.to_string()),
+                }
+            }
+        });
+        match timeout(PATIENCE, came_up).await.expect("an answer in time") {
+            Ok(()) => Ok(Self {
+                client,
+                messages,
+                ended,
+                identity: identity.clone(),
+            }),
+            Err(_) => Err(ended.await.expect("a reason")),
+        }
+    }
+
+    /// Connects, says that it is online and who it is, and listens for commands.
+    pub async fn online(identity: &Identity, broker: SocketAddr, sequence: u64) -> Self {
+        // The broker may still be clearing away the session before.
+        let busy = "ServerUnavailable";
+        let device = crate::until("the broker lets it in", async || {
+            match Self::connect(identity, broker).await {
+                Err(Ended::Cut(why)) if why.contains(busy) => None,
+                answer => Some(answer.expect("let in")),
+            }
+        })
+        .await;
+        let topic = Topic::Identity(identity.id).to_string();
+        let shown = identity.sealed(&topic, identity.shown(sequence));
+        assert_eq!(device.publish(&topic, shown).await, Answer::Accepted);
+        let commands = format!("commands/{}/#", identity.id);
+        let system = format!("system/{}/#", identity.id);
+        assert!(device.subscribe(&commands).await && device.subscribe(&system).await);
+        device
+    }
+
+    /// Publishes at `QoS` 1; waits for the answer.
+    pub async fn publish(&self, topic: &str, payload: Vec<u8>) -> Answer {
+        self.publish_with(topic, payload, PublishOptions::at_least_once())
+            .await
+    }
+
+    /// Publishes with these options; waits for the answer.
+    pub async fn publish_with(
+        &self,
+        topic: &str,
+        payload: Vec<u8>,
+        options: PublishOptions,
+    ) -> Answer {
+        let notice = self
+            .client
+            .publish_tracked(topic.to_owned(), payload, options);
+        let Ok(notice) = notice.await else {
+            return Answer::Nobody;
+        };
+        match timeout(PATIENCE, notice.wait_async())
+            .await
+            .expect("an answer in time")
+        {
+            Ok(PublishResult::Qos1(answer)) => match answer.reason {
+                PubAckReason::Success | PubAckReason::NoMatchingSubscribers => Answer::Accepted,
+                reason => Answer::Refused(reason),
+            },
+            Ok(_) => Answer::Accepted,
+            Err(PublishNoticeError::V5PubAck(reason)) => Answer::Refused(reason),
+            Err(_) => Answer::Nobody,
+        }
+    }
+
+    /// Reports these values of a component, signed.
+    pub async fn report(&self, component: &str, sequence: u64, values: &[(&str, f64)]) -> Answer {
+        let topic = self.identity.topic(component).to_string();
+        let body = self.identity.report(sequence, values);
+        let payload = self.identity.sealed(&topic, body);
+        self.publish(&topic, payload).await
+    }
+
+    /// Subscribes; whether it was allowed.
+    pub async fn subscribe(&self, filter: &str) -> bool {
+        let notice = self
+            .client
+            .subscribe_tracked(filter.to_owned(), QoS::AtLeastOnce);
+        let Ok(notice) = notice.await else {
+            return false;
+        };
+        match timeout(PATIENCE, notice.wait_async())
+            .await
+            .expect("an answer in time")
+        {
+            Ok(answer) => answer
+                .return_codes
+                .iter()
+                .all(|code| matches!(code, SubscribeReasonCode::Success(_))),
+            Err(_) => false,
+        }
+    }
+
+    /// The next message from the server.
+    pub async fn next(&mut self) -> Publish {
+        timeout(PATIENCE, self.messages.recv())
+            .await
+            .expect("a message in time")
+            .expect("a connection")
+    }
+
+    /// Waits until the server ends the connection.
+    pub async fn ended(mut self) -> Ended {
+        timeout(PATIENCE, &mut self.ended)
+            .await
+            .expect("an end in time")
+            .expect("a reason")
+    }
+
+    /// Disconnects as one who means it.
+    pub async fn leave(self) {
+        let topic = Topic::Presence(self.identity.id).to_string();
+        let options = PublishOptions::at_least_once().retain(true);
+        self.publish_with(&topic, presence(PresenceStatus::Offline), options)
+            .await;
+        let _ = self.client.disconnect().await;
+        self.ended().await;
+    }
+}
+
+/// The payload of `presence`.
+pub fn presence(status: PresenceStatus) -> Vec<u8> {
+    serde_json::to_vec(&PresenceMessage { status }).expect("JSON")
+}
+
+/// Milliseconds since the epoch, now.
+pub fn now() -> TimestampMs {
+    agent::now()
+}
