@@ -5,6 +5,7 @@ pub mod device_events;
 pub mod device_manage;
 pub mod device_page;
 pub mod device_state;
+pub mod label;
 pub mod list_page;
 pub mod preregister_page;
 mod query;

@@ -59,6 +59,8 @@ pub struct Preregistered {
     pub link: protocol::enroll::ClaimLink,
     /// The QR code, an SVG without a fixed size.
     pub qr_svg: String,
+    /// The same code as its modules, row by row of a square; true is dark. Without a quiet zone.
+    pub qr_modules: Vec<bool>,
 }
 
 /// The answer to a device that asks for its credentials.

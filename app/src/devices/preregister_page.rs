@@ -4,11 +4,14 @@ use domain::device::DeviceKind;
 use leptos::prelude::*;
 use leptos_i18n::{t, t_string};
 
-use super::server_fns::{Label, PreregisterDevice, RenewCode, list_waiting};
+use super::{
+    label::{Label, ShownLabel},
+    server_fns::{PreregisterDevice, RenewCode, list_waiting},
+};
 use crate::{
     form::FormState,
     i18n::use_i18n,
-    parts::{CopyButton, ErrorNotice, Field, ForbiddenPage, PageTitle, SubmitButton, Time},
+    parts::{ErrorNotice, Field, ForbiddenPage, PageTitle, SubmitButton, Time},
     session::use_me,
 };
 
@@ -49,7 +52,7 @@ fn Preregister() -> impl IntoView {
     view! {
         <PageTitle text=Signal::derive(move || t_string!(i18n, devices.preregister).to_owned())/>
         <h1>{t!(i18n, devices.preregister)}</h1>
-        {move || label.get().map(|label| view! { <Shown label/> })}
+        {move || label.get().map(|label| view! { <ShownLabel label/> })}
         <section class="card">
             <ActionForm action=register attr:class="form">
                 <ErrorNotice error=form.other_error(
@@ -137,30 +140,6 @@ fn Preregister() -> impl IntoView {
                     }
                 })}
             </Transition>
-        </section>
-    }
-}
-
-/// The code, its QR picture and the command for the device.
-#[component]
-fn Shown(label: Label) -> impl IntoView {
-    let i18n = use_i18n();
-    let command = format!("madang-agent enroll '{}'", label.link);
-    let code = label.code.clone();
-    view! {
-        <section class="card label" role="status">
-            <h2>{t!(i18n, devices.code_once)}</h2>
-            <p class="mut">{t!(i18n, devices.code_once_hint)}</p>
-            <div class="row">
-                <b class="mono secret">{label.code}</b>
-                <CopyButton text=Signal::stored(code)/>
-            </div>
-            <p class="mono mut">{label.cpu_serial}</p>
-            <h3>{t!(i18n, devices.enroll_command)}</h3>
-            <div class="row">
-                <code class="ell">{command.clone()}</code>
-                <CopyButton text=Signal::stored(command)/>
-            </div>
         </section>
     }
 }

@@ -15,6 +15,7 @@ use domain::{
 use leptos::{prelude::*, server_fn::codec::Json};
 use serde::{Deserialize, Serialize};
 
+use super::label::Label;
 use crate::Failure;
 
 #[cfg(feature = "ssr")]
@@ -177,17 +178,6 @@ pub async fn revoke_device(id: DeviceId, sure: Option<String>) -> Result<(), Fai
     answer(result, "revoke_device", &[], None)
 }
 
-/// A device's code, shown once.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Label {
-    /// Its serial number.
-    pub cpu_serial: String,
-    /// The code.
-    pub code: String,
-    /// What the QR code holds.
-    pub link: String,
-}
-
 /// Pre-registers a device; its code is shown once.
 #[server(prefix = "/do", endpoint = "preregister_device")]
 pub async fn preregister_device(
@@ -232,11 +222,7 @@ pub async fn preregister_device(
             components,
         };
         let made = devices::preregister(&request::services()?, &admin, device).await?;
-        Ok(Label {
-            cpu_serial: made.link.serial.clone(),
-            code: made.code.to_string(),
-            link: made.link.to_string(),
-        })
+        Ok(Label::of(&made))
     }
     .await;
     let typed = typed
@@ -251,11 +237,7 @@ pub async fn renew_code(id: DeviceId) -> Result<Option<Label>, Failure> {
     let result = async {
         let admin = request::actor()?.require_admin()?;
         let made = devices::renew_code(&request::services()?, &admin, id).await?;
-        Ok(Label {
-            cpu_serial: made.link.serial.clone(),
-            code: made.code.to_string(),
-            link: made.link.to_string(),
-        })
+        Ok(Label::of(&made))
     }
     .await;
     answer_with(result, "renew_code", &[])

@@ -18,7 +18,7 @@ pub fn CopyButton(
     view! {
         <button
             type="button"
-            class="btn"
+            class="btn scripted"
             on:click=move |_| {
                 copy(&text.get());
                 toasts.say(t_string!(i18n, frame.copied).to_string());

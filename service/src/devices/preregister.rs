@@ -7,7 +7,7 @@ use domain::{
     live::LiveEvent,
 };
 use protocol::enroll::{ClaimLink, EnrollmentCode};
-use qrcode::{EcLevel, QrCode, render::svg};
+use qrcode::{Color, EcLevel, QrCode, render::svg};
 use sea_orm::{ActiveModelTrait, ActiveValue::Set, SqlErr, TransactionTrait};
 use serde_json::json;
 
@@ -185,5 +185,10 @@ fn shown(
         code,
         link,
         qr_svg,
+        qr_modules: qr
+            .into_colors()
+            .into_iter()
+            .map(|module| module == Color::Dark)
+            .collect(),
     })
 }
