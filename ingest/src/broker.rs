@@ -26,4 +26,7 @@ pub trait Broker: DeviceLink {
         pipeline: Pipeline,
         stop: CancellationToken,
     ) -> Result<(), BrokerError>;
+
+    /// How many devices and apps are connected, as far as this process knows.
+    fn connections(&self) -> usize;
 }

@@ -4,6 +4,7 @@
 //! is durable, or when it is refused for good; what cannot be stored now is left to its sender.
 
 pub mod broker;
+pub mod external;
 mod known;
 mod pipeline;
 mod received;

@@ -1,6 +1,6 @@
 //! The stages in their order, and what is answered at the end.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use domain::{AppError, event::RefusalReason};
 use protocol::{CommandResult, Topic, identity::Identity};
@@ -12,8 +12,17 @@ use service::{
     events,
     telemetry::{Committed, Committer},
 };
+use tokio_util::sync::CancellationToken;
 
 use crate::{Received, known::Known, verified::Verified};
+
+/// Between two tries to store a message while the database is away.
+const RETRY: [Duration; 4] = [
+    Duration::from_millis(50),
+    Duration::from_millis(250),
+    Duration::from_secs(1),
+    Duration::from_secs(5),
+];
 
 /// What became of a message.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -58,6 +67,32 @@ impl Pipeline {
                 Outcome::Refused(reason)
             }
             Err(error) => Outcome::NotNow(error),
+        }
+    }
+
+    /// As [`Pipeline::take`], again and again until it is stored or refused; `None` where its sender has
+    /// `gone` meanwhile or the program is to `stop`: then it must not be acknowledged.
+    pub async fn keep_trying(
+        &self,
+        received: Received,
+        gone: impl Fn() -> bool,
+        stop: &CancellationToken,
+    ) -> Option<Result<(), RefusalReason>> {
+        let mut tries = 0;
+        loop {
+            match self.take(received.clone()).await {
+                Outcome::Stored => return Some(Ok(())),
+                Outcome::Refused(reason) => return Some(Err(reason)),
+                Outcome::NotNow(error) => {
+                    let wait = RETRY[tries.min(RETRY.len() - 1)];
+                    tries += 1;
+                    tracing::warn!(device = %received.device, %error, "a message waits to be stored");
+                    let stopped = tokio::time::timeout(wait, stop.cancelled()).await.is_ok();
+                    if stopped || gone() {
+                        return None;
+                    }
+                }
+            }
         }
     }
 

@@ -21,6 +21,9 @@ impl<'a> Verified<'a> {
         sender: &'a Known,
         envelope: Envelope,
     ) -> Result<Self, RefusalReason> {
+        if sender.lifecycle == Lifecycle::Revoked {
+            return Err(RefusalReason::ForbiddenPublish);
+        }
         let unclaimed = sender.lifecycle == Lifecycle::Unclaimed;
         match (&sender.secret, &received.topic) {
             // An unclaimed device has nothing to sign with; its certificate speaks for it.

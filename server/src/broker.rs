@@ -124,11 +124,6 @@ impl EmbeddedBroker {
         self.address
     }
 
-    /// How many devices and apps are connected.
-    pub fn connections(&self) -> usize {
-        self.sessions.len()
-    }
-
     /// Serves with this hook alone for these events, until `stop`: what the broker can do without ingest.
     pub async fn run_with<H: Handler + Clone + 'static>(
         &self,
@@ -201,6 +196,10 @@ impl Broker for EmbeddedBroker {
         told.await
             .map_err(|error| BrokerError(format!("the sessions' task: {error}")))?;
         served
+    }
+
+    fn connections(&self) -> usize {
+        self.sessions.len()
     }
 }
 

@@ -101,8 +101,16 @@ impl Default for Http {
 pub struct Mqtt {
     /// The embedded broker, TLS with client certificates.
     pub address: SocketAddr,
-    /// The broker's address as devices are told; empty: made of the first host name and the port.
+    /// The broker's address as devices are told; empty: made of the first host name and the port, or the
+    /// external broker's.
     pub public_url: String,
+    /// An external broker instead of the embedded one: `mqtts://host:port`; empty: the embedded one. It must
+    /// trust the site's authority and hold clients to the topics of the wire.
+    pub external_url: String,
+    /// The authority of the external broker's certificate, PEM; empty: the site's own.
+    pub external_ca_file: PathBuf,
+    /// Connections to the external broker that share the work.
+    pub external_connections: usize,
 }
 
 impl Default for Mqtt {
@@ -110,6 +118,9 @@ impl Default for Mqtt {
         Self {
             address: SocketAddr::from(([0, 0, 0, 0], 8883)),
             public_url: String::new(),
+            external_url: String::new(),
+            external_ca_file: PathBuf::new(),
+            external_connections: 2,
         }
     }
 }

@@ -8,8 +8,12 @@ use std::{
     time::Duration,
 };
 
-use ingest::{Broker, BrokerError, Pipeline};
+use ingest::{
+    Broker, BrokerError, Pipeline,
+    external::{ExternalBroker, ExternalConfig, SERVICE_NAME},
+};
 use leptos::config::LeptosOptions;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject as _};
 use service::{
     Clock, Database, Services, SiteSettings, SystemClock,
     accounts::{self, limit::Limits, token::TokenKeys},
@@ -83,8 +87,8 @@ pub struct Running {
     pub http: SocketAddr,
     /// Where HTTPS is served.
     pub https: SocketAddr,
-    /// Where devices connect.
-    pub mqtt: SocketAddr,
+    /// Where devices connect to the embedded broker; `None` with an external one.
+    pub mqtt: Option<SocketAddr>,
     /// The one-time code for the first administrator, while there is none.
     pub setup_code: Option<String>,
     /// The services.
@@ -138,19 +142,13 @@ pub async fn run(config: Config) -> Result<Running, StartError> {
     let key = pki::vault_key(&pki_dir)?;
     let db = Database::open(&database_url(&config)?, config.database.connections).await?;
 
-    let broker = EmbeddedBroker::bind(&BrokerConfig {
-        address: config.mqtt.address,
-        certificate: pki_dir.join("server.pem"),
-        key: pki_dir.join("server.key"),
-        client_ca: pki_dir.join("ca.pem"),
-    })
-    .await?;
+    let (broker, mqtt) = broker(&config, &pki, clock.as_ref()).await?;
     let plain = bind(&config, config.http.address, true)?;
     let secure = bind(&config, config.http.tls_address, false)?;
-    let addresses = (address(&plain)?, address(&secure)?, broker.address());
+    let addresses = (address(&plain)?, address(&secure)?);
 
     let services = Services::new(Parts {
-        site: site_settings(&config, addresses.1, addresses.2),
+        site: site_settings(&config, addresses.1, mqtt),
         db,
         clock,
         bus: Arc::new(InProcessBus::new(BUS)),
@@ -203,7 +201,7 @@ pub async fn run(config: Config) -> Result<Running, StartError> {
     Ok(Running {
         http: addresses.0,
         https: addresses.1,
-        mqtt: addresses.2,
+        mqtt,
         setup_code,
         services,
         stop,
@@ -277,7 +275,65 @@ fn database_url(config: &Config) -> Result<String, StartError> {
     })
 }
 
-fn site_settings(config: &Config, https: SocketAddr, mqtt: SocketAddr) -> SiteSettings {
+/// The broker, and where the embedded one listens.
+async fn broker(
+    config: &Config,
+    pki: &Pki,
+    clock: &dyn Clock,
+) -> Result<(Arc<dyn Broker>, Option<SocketAddr>), StartError> {
+    let pki_dir = config.data_dir.join("pki");
+    if config.mqtt.external_url.is_empty() {
+        let embedded = EmbeddedBroker::bind(&BrokerConfig {
+            address: config.mqtt.address,
+            certificate: pki_dir.join("server.pem"),
+            key: pki_dir.join("server.key"),
+            client_ca: pki_dir.join("ca.pem"),
+        })
+        .await?;
+        let address = embedded.address();
+        return Ok((embedded, Some(address)));
+    }
+    let url = config
+        .mqtt
+        .external_url
+        .parse()
+        .map_err(|error| StartError::Config(format!("mqtt.external_url: {error}")))?;
+    let ca_file = &config.mqtt.external_ca_file;
+    let ca = match ca_file.as_os_str().is_empty() {
+        true => pki.ca_pem().to_owned(),
+        false => std::fs::read_to_string(ca_file).map_err(|e| io_error(ca_file.display(), e))?,
+    };
+    let (issued, key) = pki
+        .issue_client_with_key(SERVICE_NAME, clock.now())
+        .map_err(|error| StartError::Config(format!("the site's own certificate: {error}")))?;
+    let tls = trust(&ca, &issued.pem, &key)
+        .map_err(|error| StartError::Config(format!("mqtt.external_url: {error}")))?;
+    let external = ExternalBroker::new(ExternalConfig {
+        url,
+        client_id: SERVICE_NAME.to_owned(),
+        tls: Arc::new(tls),
+        connections: config.mqtt.external_connections,
+    })?;
+    Ok((external, None))
+}
+
+/// TLS that trusts the authorities in `ca` and shows this certificate; all PEM.
+fn trust(ca: &str, certificate: &str, key: &str) -> Result<rustls::ClientConfig, String> {
+    let pem = |error: rustls::pki_types::pem::Error| error.to_string();
+    let mut roots = rustls::RootCertStore::empty();
+    for authority in CertificateDer::pem_slice_iter(ca.as_bytes()) {
+        let authority = authority.map_err(pem)?;
+        roots.add(authority).map_err(|error| error.to_string())?;
+    }
+    let own = CertificateDer::from_pem_slice(certificate.as_bytes()).map_err(pem)?;
+    let key = PrivateKeyDer::from_pem_slice(key.as_bytes()).map_err(pem)?;
+    rustls::ClientConfig::builder()
+        .with_root_certificates(roots)
+        .with_client_auth_cert(vec![own], key)
+        .map_err(|error| error.to_string())
+}
+
+fn site_settings(config: &Config, https: SocketAddr, mqtt: Option<SocketAddr>) -> SiteSettings {
     let host = match config.site.host_names.first() {
         Some(name) if name.contains(':') => format!("[{name}]"),
         Some(name) => name.clone(),
@@ -295,7 +351,10 @@ fn site_settings(config: &Config, https: SocketAddr, mqtt: SocketAddr) -> SiteSe
         ),
         mqtt_url: or(
             &config.mqtt.public_url,
-            format!("mqtts://{host}:{}", mqtt.port()),
+            match mqtt {
+                Some(mqtt) => format!("mqtts://{host}:{}", mqtt.port()),
+                None => config.mqtt.external_url.clone(),
+            },
         ),
         registration: config.accounts.registration,
         report_interval_ms: config.telemetry.report_interval_ms,

@@ -3,19 +3,19 @@
 use std::sync::Arc;
 
 use axum::extract::FromRef;
-use ingest::Pipeline;
+use ingest::{Broker, Pipeline};
 use leptos::config::LeptosOptions;
 use service::{Services, telemetry::Committer};
 
-use crate::{broker::EmbeddedBroker, config::Http, live_hub::LiveHub};
+use crate::{config::Http, live_hub::LiveHub};
 
 /// What every handler may ask for. Cheap to clone.
-#[derive(Debug, Clone, FromRef)]
+#[derive(Clone, FromRef)]
 pub(crate) struct AppState {
     pub services: Services,
     pub leptos: LeptosOptions,
     pub committer: Committer,
-    pub broker: Arc<EmbeddedBroker>,
+    pub broker: Arc<dyn Broker>,
     pub pipeline: Pipeline,
     pub hub: LiveHub,
     pub http: Arc<Http>,

@@ -1,6 +1,6 @@
 //! A whole server in this process: real listeners on loopback, a fresh data folder.
 
-use std::{net::SocketAddr, time::Duration};
+use std::{net::SocketAddr, path::Path, time::Duration};
 
 use domain::role::SiteRole;
 use reqwest::{Client as Http, header};
@@ -19,6 +19,26 @@ pub struct App {
     running: Running,
     config: Config,
     folder: TempDir,
+}
+
+/// A server that is not running now.
+#[derive(Debug)]
+pub struct Stopped {
+    config: Config,
+    folder: TempDir,
+}
+
+impl Stopped {
+    /// Starts it again.
+    pub async fn start(self) -> App {
+        let Self { config, folder } = self;
+        let running = server::run(config.clone()).await.expect("a server again");
+        App {
+            running,
+            config,
+            folder,
+        }
+    }
 }
 
 /// A person with a session in a browser.
@@ -58,6 +78,18 @@ impl App {
 
     /// Stops the server and starts it again on the same data and addresses.
     pub async fn restart(self) -> Self {
+        self.pause().await.start().await
+    }
+
+    /// As [`App::restart`], with what `change` sets.
+    pub async fn restart_with(self, change: impl FnOnce(&mut Config)) -> Self {
+        let mut stopped = self.pause().await;
+        change(&mut stopped.config);
+        stopped.start().await
+    }
+
+    /// Stops the server; its data and addresses stay.
+    pub async fn pause(self) -> Stopped {
         let Self {
             running,
             mut config,
@@ -65,14 +97,16 @@ impl App {
         } = self;
         config.http.address = running.http;
         config.http.tls_address = running.https;
-        config.mqtt.address = running.mqtt;
-        end(running).await;
-        let running = server::run(config.clone()).await.expect("a server again");
-        Self {
-            running,
-            config,
-            folder,
+        if let Some(mqtt) = running.mqtt {
+            config.mqtt.address = mqtt;
         }
+        end(running).await;
+        Stopped { config, folder }
+    }
+
+    /// Where its data is.
+    pub fn data(&self) -> &Path {
+        &self.config.data_dir
     }
 
     /// Stops the server as an administrator would.
@@ -87,7 +121,7 @@ impl App {
 
     /// Where devices connect.
     pub fn mqtt(&self) -> SocketAddr {
-        self.running.mqtt
+        self.running.mqtt.expect("the embedded broker")
     }
 
     /// The one-time code for the first administrator.

@@ -21,8 +21,6 @@ pub async fn until<T>(what: &str, mut ask: impl AsyncFnMut() -> Option<T>) -> T 
             }
         }
     };
-    match tokio::time::timeout(device::PATIENCE, asking).await {
-        Ok(answer) => answer,
-        Err(_) => panic!("it did not come in time: {what}"),
-    }
+    let answer = tokio::time::timeout(device::PATIENCE, asking).await;
+    answer.unwrap_or_else(|late| panic!("{what}: {late}"))
 }

@@ -1,10 +1,10 @@
 //! rmqtt's hooks: who may connect, publish and subscribe, and the way of each message into the ingest.
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use domain::{DeviceId, device::Lifecycle, device::PresenceCause, event::RefusalReason};
-use ingest::{Outcome, Pipeline, Received};
+use ingest::{Pipeline, Received};
 use protocol::{Principal, Topic};
 use rmqtt::{
     codec::v5::{PublishAckReason, SubscribeAckReason},
@@ -22,14 +22,6 @@ use super::{
     rules::{self, Packet},
     sessions::Sessions,
 };
-
-/// Between two tries to store a message while the database is away.
-const RETRY: [Duration; 4] = [
-    Duration::from_millis(50),
-    Duration::from_millis(250),
-    Duration::from_secs(1),
-    Duration::from_secs(5),
-];
 
 /// Puts the hooks in place.
 pub(super) async fn register(
@@ -245,24 +237,12 @@ impl Gate {
 
     /// Waits until the message is durable or refused; the acknowledgement waits with it.
     async fn store(&self, client_id: &str, received: Received) -> PublishAclResult {
-        let mut tries = 0;
-        loop {
-            match self.pipeline.take(received.clone()).await {
-                Outcome::Stored => return PublishAclResult::allow(),
-                Outcome::Refused(reason) => return refused(reason),
-                Outcome::NotNow(error) => {
-                    let wait = RETRY[tries.min(RETRY.len() - 1)];
-                    tries += 1;
-                    tracing::warn!(device = %received.device, %error, "a message waits to be stored");
-                    let stopped = tokio::time::timeout(wait, self.stop.cancelled())
-                        .await
-                        .is_ok();
-                    if stopped || self.sessions.principal(client_id).is_none() {
-                        // Ending the connection is the only way not to acknowledge.
-                        return PublishAclResult::rejected(true, None);
-                    }
-                }
-            }
+        let gone = || self.sessions.principal(client_id).is_none();
+        match self.pipeline.keep_trying(received, gone, &self.stop).await {
+            Some(Ok(())) => PublishAclResult::allow(),
+            Some(Err(reason)) => refused(reason),
+            // Ending the connection is the only way not to acknowledge.
+            None => PublishAclResult::rejected(true, None),
         }
     }
 
