@@ -1,4 +1,8 @@
 //! Telemetry: history as charts.
 
-pub mod chart;
+mod axis;
+mod chart;
+mod cursor;
 pub mod history;
+mod paper;
+mod span;

@@ -83,7 +83,7 @@ pub enum Subject {
     /// One device: state, presence, commands, events.
     Device {
         /// The device.
-        id: DeviceId,
+        device: DeviceId,
     },
     /// Presence and headline values of these devices, such as the rows of a list.
     Devices {
@@ -192,4 +192,24 @@ pub struct DeviceNow {
     pub presence: PresenceInfo,
     /// Its state.
     pub state: StateMap,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_subscription_is_understood() {
+        let device = DeviceId::random();
+        for subject in [
+            Subject::Device { device },
+            Subject::Devices { ids: vec![device] },
+            Subject::Overview,
+        ] {
+            let frame = ClientFrame::Subscribe { id: 7, subject };
+            let text = serde_json::to_string(&frame).expect("JSON");
+            let read: ClientFrame = serde_json::from_str(&text).expect("the frame");
+            assert_eq!(read, frame, "{text}");
+        }
+    }
 }

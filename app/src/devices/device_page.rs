@@ -1,7 +1,7 @@
 //! One device: what it is, what it measures now, what it did and was told.
 
-use domain::{DeviceId, device::DeviceDetail, live::Subject};
-use leptos::prelude::*;
+use domain::{AppError, DeviceId, device::DeviceDetail, live::Subject};
+use leptos::{prelude::*, reactive::computed::ScopedFuture};
 use leptos_i18n::t;
 use leptos_router::hooks::use_params_map;
 
@@ -13,6 +13,7 @@ use super::{
     words,
 };
 use crate::{
+    Failure,
     commands::history::CommandHistory,
     form::FormState,
     i18n::use_i18n,
@@ -40,7 +41,7 @@ fn Device(id: DeviceId) -> impl IntoView {
     let set = ServerAction::<SetComponent>::new();
     let cancel = ServerAction::<CancelCommand>::new();
     let name = ServerAction::<SetNickname>::new();
-    let changed = watch(move || Some(Subject::Device { id }));
+    let changed = watch(move || Some(Subject::Device { device: id }));
     let device = Resource::new_blocking(
         move || {
             let own = (
@@ -52,21 +53,20 @@ fn Device(id: DeviceId) -> impl IntoView {
         },
         move |_| read_device(id),
     );
-    let form = FormState::of_action("set_component", set);
     view! {
-        <ErrorNotice error=form.error/>
         <Transition>
-            {move || Suspend::new(async move {
-                match device.await {
-                    Ok(view) => view! { <Page id view set cancel name/> }.into_any(),
-                    Err(failure) if failure.0 == domain::AppError::NotFound => {
-                        view! { <NotFoundPage/> }.into_any()
+            {move || Suspend::new(
+                // What changes later changes on the page: nothing that is typed or focused is lost.
+                ScopedFuture::new_untracked(async move {
+                    match device.await {
+                        Ok(first) => view! { <Page id first device set cancel name/> }.into_any(),
+                        Err(Failure(AppError::NotFound)) => view! { <NotFoundPage/> }.into_any(),
+                        Err(Failure(error)) => {
+                            view! { <ErrorNotice error=Signal::stored(Some(error))/> }.into_any()
+                        }
                     }
-                    Err(failure) => {
-                        view! { <ErrorNotice error=Signal::stored(Some(failure.0))/> }.into_any()
-                    }
-                }
-            })}
+                }),
+            )}
         </Transition>
     }
 }
@@ -74,34 +74,55 @@ fn Device(id: DeviceId) -> impl IntoView {
 #[component]
 fn Page(
     id: DeviceId,
-    view: DeviceView,
+    first: DeviceView,
+    device: Resource<Result<DeviceView, Failure>>,
     set: ServerAction<SetComponent>,
     cancel: ServerAction<CancelCommand>,
     name: ServerAction<SetNickname>,
 ) -> impl IntoView {
     let i18n = use_i18n();
-    let DeviceView {
-        detail,
-        commands,
-        events,
-    } = view;
-    let components = detail.components.clone();
-    let may_command = detail.may_command;
+    let shown = RwSignal::new(first);
+    let failed = RwSignal::new(None);
+    Effect::new(move |_| match device.get() {
+        Some(Ok(view)) => {
+            failed.set(None);
+            if *shown.read_untracked() != view {
+                shown.set(view);
+            }
+        }
+        Some(Err(Failure(error))) => failed.set(Some(error)),
+        None => {}
+    });
+    let detail = Memo::new(move |_| shown.read().detail.clone());
+    let commands = Memo::new(move |_| shown.read().commands.clone());
+    let events = Memo::new(move |_| shown.read().events.clone());
+    let gone = Memo::new(move |_| *failed.read() == Some(AppError::NotFound));
+    let form = FormState::of_action("set_component", set);
     view! {
-        <Head detail=detail.clone()/>
-        <div class="columns">
-            <div>
-                <h2>{t!(i18n, devices.state)}</h2>
-                <StateTiles id detail=detail.clone() set/>
-                <History id components/>
-                <CommandHistory id commands may_cancel=may_command cancel/>
-            </div>
-            <div>
-                <About detail=detail.clone() name/>
-                <Events events/>
-                <Manage id detail/>
-            </div>
-        </div>
+        {move || match gone.get() {
+            true => view! { <NotFoundPage/> }.into_any(),
+            false => view! {
+                <ErrorNotice error=failed/>
+                <ErrorNotice error=form.error/>
+                {move || view! { <Head detail=detail.get()/> }}
+                <div class="columns">
+                    <div>
+                        <h2>{t!(i18n, devices.state)}</h2>
+                        {move || view! { <StateTiles id detail=detail.get() set/> }}
+                        <History id detail=detail.into()/>
+                        {move || {
+                            let may_cancel = detail.read().may_command;
+                            view! { <CommandHistory id commands=commands.get() may_cancel cancel/> }
+                        }}
+                    </div>
+                    <div>
+                        {move || view! { <About detail=detail.get() name/> }}
+                        {move || view! { <Events events=events.get()/> }}
+                        {move || view! { <Manage id detail=detail.get()/> }}
+                    </div>
+                </div>
+            }.into_any(),
+        }}
     }
 }
 

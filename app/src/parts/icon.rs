@@ -113,6 +113,8 @@ pub enum Icon {
     Zap,
     /// `eye`
     Eye,
+    /// `smartphone`
+    Smartphone,
     /// `printer`
     Printer,
     /// `zoom-in`
@@ -246,6 +248,9 @@ impl Icon {
             }
             Self::Zap => {
                 r#"<path d="M15.914 4a1.5 1.5 0 00-2.474-1.561l-9 9A1.5 1.5 0 005.5 14h4.002a.5.5 0 01.471.666L8.086 20a1.5 1.5 0 002.475 1.56l9-9A1.5 1.5 0 0018.5 10h-3.997a.5.5 0 01-.472-.667z"/>"#
+            }
+            Self::Smartphone => {
+                r#"<rect width="14" height="20" x="5" y="2" rx="2" ry="2"/><path d="M12 18h.01"/>"#
             }
             Self::Printer => {
                 r#"<path d="M6 18H4a2 2 0 0 1-2-2v-5a2 2 0 0 1 2-2h16a2 2 0 0 1 2 2v5a2 2 0 0 1-2 2h-2"/><path d="M6 9V3a1 1 0 0 1 1-1h10a1 1 0 0 1 1 1v6"/><rect x="6" y="14" width="12" height="8" rx="1"/>"#

@@ -1,19 +1,36 @@
 //! The history of a device: which value, how far back, and its chart. All of it is in the address.
 
-use domain::{DeviceId, component::Component, telemetry::SeriesQuery};
-use leptos::prelude::*;
-use leptos_i18n::{t, t_string};
-use leptos_router::hooks::use_query_map;
+use std::sync::Arc;
 
-use super::chart::Chart;
-use crate::{
-    devices::server_fns::read_series,
-    i18n::{Locale, use_i18n},
-    parts::{ErrorNotice, clock::use_now},
+use domain::{
+    AppError, DeviceId, Scalar, TimestampMs,
+    component::Component,
+    device::DeviceDetail,
+    telemetry::{Series, SeriesQuery},
+};
+use leptos::{prelude::*, reactive::computed::ScopedFuture};
+use leptos_i18n::{t, t_string};
+use leptos_router::{
+    NavigateOptions,
+    hooks::{use_navigate, use_query_map},
 };
 
-const HOUR_MS: i64 = 3_600_000;
+use super::{
+    chart::chart,
+    cursor::Wish,
+    paper::Drawing,
+    span::{RANGES, Span},
+};
+use crate::{
+    Failure,
+    devices::server_fns::read_series,
+    i18n::{Locale, use_i18n},
+    parts::{Draw, ErrorNotice, Icon, clock::use_now},
+};
+
+/// As many points as a wide chart has pixels to tell them apart.
 const POINTS: u32 = 480;
+const MINUTE_MS: i64 = 60_000;
 
 /// A value that can be drawn.
 #[derive(Debug, Clone, PartialEq)]
@@ -26,18 +43,20 @@ struct Choice {
 }
 
 impl Choice {
+    /// Its name in the address.
     fn key(&self) -> String {
         format!("{}.{}", self.component, self.value)
     }
 
+    /// Its key in the device's state.
+    fn state_key(&self) -> String {
+        format!("{}_{}", self.component, self.value)
+    }
+
     fn label(&self, locale: Locale) -> String {
-        let label = match locale {
-            Locale::ko => &self.label_ko,
-            Locale::en => &self.label_en,
-        };
-        match self.unit.as_str() {
-            "" => label.clone(),
-            unit => format!("{label} ({unit})"),
+        match locale {
+            Locale::ko => self.label_ko.clone(),
+            Locale::en => self.label_en.clone(),
         }
     }
 }
@@ -61,116 +80,301 @@ fn choices(components: &[Component]) -> Vec<Choice> {
         .collect()
 }
 
-fn span(range: &str) -> i64 {
-    match range {
-        "24h" => 24 * HOUR_MS,
-        "7d" => 7 * 24 * HOUR_MS,
-        "90d" => 90 * 24 * HOUR_MS,
-        _ => HOUR_MS,
-    }
-}
+/// What was read, and of which span: from, to, in milliseconds since the epoch.
+type Answer = (i64, i64, Result<Vec<Series>, Failure>);
 
 /// Chooser and chart.
 #[component]
 pub fn History(
     /// The device.
     id: DeviceId,
-    /// Its components.
-    components: Vec<Component>,
+    /// What is known of it; what it reports now goes on with the chart.
+    detail: Signal<DeviceDetail>,
 ) -> impl IntoView {
+    let known = Memo::new(move |_| choices(&detail.read().components));
+    let any = Memo::new(move |_| !known.read().is_empty());
+    move || {
+        any.get()
+            .then(|| view! { <Chosen id detail known/> })
+            .into_any()
+    }
+}
+
+#[component]
+fn Chosen(id: DeviceId, detail: Signal<DeviceDetail>, known: Memo<Vec<Choice>>) -> impl IntoView {
     let i18n = use_i18n();
     let map = use_query_map();
-    let choices = choices(&components);
-    let Some(first) = choices.first().cloned() else {
-        return ().into_any();
-    };
-    let known = StoredValue::new(choices.clone());
-    let chosen = Memo::new(move |_| {
+    let chosen = Memo::new(move |before: Option<&Choice>| {
         let key = map.read().get("value").unwrap_or_default();
-        known
-            .with_value(|known| known.iter().find(|choice| choice.key() == key).cloned())
-            .unwrap_or_else(|| first.clone())
+        let known = known.read();
+        let wanted = known.iter().find(|choice| choice.key() == key);
+        wanted
+            .or(known.first())
+            .cloned()
+            .or_else(|| before.cloned())
+            .unwrap_or_else(|| unreachable!("there is a value to choose"))
     });
-    let range = Memo::new(move |_| map.read().get("range").unwrap_or_else(|| "1h".to_owned()));
+    let span = Memo::new(move |_| {
+        let map = map.read();
+        Span::read(map.get_str("range"), map.get_str("from"), map.get_str("to"))
+    });
     let now = use_now().0;
-    let to = now.get_untracked();
-    let series = Resource::new_blocking(
-        move || (chosen.get(), range.get()),
-        move |(chosen, range)| {
+    let gap = RwSignal::new(0_u32);
+    let answer = Resource::new_blocking(
+        move || (chosen.get(), span.get(), gap.get()),
+        move |(chosen, span, _)| {
+            let (from, to) = span.at(now.get_untracked());
             let query = SeriesQuery {
                 component: chosen.component,
                 value: Some(chosen.value),
-                from: domain::TimestampMs(to - span(&range)),
-                to: domain::TimestampMs(to + 1_000),
+                from: TimestampMs(from),
+                to: TimestampMs(to + 1_000),
                 max_points: POINTS,
             };
-            read_series(id, query)
+            async move { (from, to, read_series(id, query).await) }
         },
     );
+    let latest = Memo::new(move |_| {
+        let (detail, key) = (detail.read(), chosen.read().state_key());
+        match (detail.state.get(&key), detail.state_at.get(&key)) {
+            (Some(Scalar::Number(value)), Some(at)) => Some((at.0, *value)),
+            _ => None,
+        }
+    });
+    let go = StoredValue::new(use_navigate());
+    let show = move |span: Span, value: String| {
+        let options = NavigateOptions {
+            scroll: false,
+            ..NavigateOptions::default()
+        };
+        go.with_value(|go| go(&span.href(id, &value), options));
+    };
+    let wish = Callback::new(move |wish| {
+        let (span, now) = (span.get_untracked(), now.get_untracked());
+        let next = match wish {
+            Wish::Between(from, to) => span.between(from, to, now),
+            Wish::Zoom { into, around } => span.zoomed(into, around, now),
+            Wish::Move { later } => span.moved(later, now),
+            Wish::Reset => Span::live(span.range),
+        };
+        if next != span {
+            show(next, chosen.get_untracked().key());
+        }
+    });
     view! {
         <section class="card history" id="history">
-            <h2>{t!(i18n, telemetry.title)}</h2>
-            <form class="filters" method="get" action=format!("/devices/{id}#history")>
-                <select class="in" name="value" aria-label=move || t_string!(i18n, telemetry.value)>
-                    {choices
-                        .into_iter()
-                        .map(|choice| {
-                            let key = choice.key();
-                            let selected = chosen.get_untracked() == choice;
-                            view! {
-                                <option value=key selected=selected>
-                                    {move || choice.label(i18n.get_locale())}
-                                </option>
-                            }
-                        })
-                        .collect_view()}
-                </select>
-                <select class="in" name="range" aria-label=move || t_string!(i18n, telemetry.range)>
-                    {["1h", "24h", "7d", "90d"]
-                        .map(|value| {
-                            let words = match value {
-                                "24h" => t_string!(i18n, telemetry.day),
-                                "7d" => t_string!(i18n, telemetry.week),
-                                "90d" => t_string!(i18n, telemetry.quarter),
-                                _ => t_string!(i18n, telemetry.hour),
-                            };
-                            let selected = range.get_untracked() == value;
-                            view! {
-                                <option value=value selected=selected>
-                                    {words}
-                                </option>
-                            }
-                        })}
-                </select>
-                <button class="btn" type="submit">
-                    {t!(i18n, frame.search_button)}
-                </button>
-            </form>
+            <header>
+                <h2>{t!(i18n, telemetry.title)}</h2>
+                <form class="row" method="get" action=format!("/devices/{id}#history")>
+                    <select
+                        class="in sm"
+                        name="value"
+                        aria-label=move || t_string!(i18n, telemetry.value)
+                        on:change:target=move |event| {
+                            show(span.get_untracked(), event.target().value());
+                        }
+                    >
+                        {move || {
+                            known
+                                .get()
+                                .into_iter()
+                                .map(|choice| {
+                                    let key = choice.key();
+                                    let label = choice.label(i18n.get_locale());
+                                    view! {
+                                        <option value=key selected=move || *chosen.read() == choice>
+                                            {label}
+                                        </option>
+                                    }
+                                })
+                                .collect_view()
+                        }}
+                    </select>
+                    <input type="hidden" name="range" value=move || RANGES[span.get().range].0/>
+                    <button class="btn sm unscripted" type="submit">
+                        {t!(i18n, telemetry.show)}
+                    </button>
+                </form>
+                <Steps id span chosen/>
+            </header>
             <Transition>
-                {move || Suspend::new(async move {
-                    let (chosen, range) = (chosen.get(), range.get());
-                    match series.await {
-                        Ok(series) => {
-                            match series.into_iter().find(|s| !s.points.is_empty()) {
-                                Some(series) => {
-                                    let name = chosen.label(i18n.get_locale_untracked());
-                                    view! { <Chart series name from=to - span(&range) to/> }
-                                        .into_any()
-                                }
-                                None => {
-                                    view! { <p class="mut pad">{t!(i18n, telemetry.none)}</p> }
-                                        .into_any()
-                                }
-                            }
-                        }
-                        Err(failure) => {
-                            view! { <ErrorNotice error=Signal::stored(Some(failure.0))/> }
-                                .into_any()
-                        }
-                    }
-                })}
+                {move || Suspend::new(
+                    ScopedFuture::new_untracked(async move {
+                        let first = answer.await;
+                        view! { <Shown first answer latest span gap chosen wish/> }
+                    }),
+                )}
             </Transition>
         </section>
     }
-    .into_any()
+}
+
+/// Ranges, closer, wider, earlier, later: links, so that they also work without a script.
+#[component]
+fn Steps(id: DeviceId, span: Memo<Span>, chosen: Memo<Choice>) -> impl IntoView {
+    let i18n = use_i18n();
+    let now = use_now().0;
+    let minute = Memo::new(move |_| now.get() / MINUTE_MS);
+    let link = move |to: fn(Span, i64) -> Span| {
+        move || {
+            // Tracked by the minute: a link that changes every second cannot be clicked.
+            minute.track();
+            to(span.get(), now.get_untracked()).href(id, &chosen.read().key())
+        }
+    };
+    let words = |range: usize| {
+        move || match RANGES[range].0 {
+            "6h" => t_string!(i18n, telemetry.hours6),
+            "24h" => t_string!(i18n, telemetry.day),
+            "7d" => t_string!(i18n, telemetry.week),
+            "30d" => t_string!(i18n, telemetry.month),
+            "90d" => t_string!(i18n, telemetry.quarter),
+            _ => t_string!(i18n, telemetry.hour),
+        }
+    };
+    view! {
+        <nav class="seg sm push" aria-label=move || t_string!(i18n, telemetry.range)>
+            {(0..RANGES.len())
+                .map(|range| {
+                    let current = move || {
+                        (span.get() == Span::live(range)).then_some("true")
+                    };
+                    view! {
+                        <a
+                            href=move || Span::live(range).href(id, &chosen.read().key())
+                            data-noscroll
+                            aria-current=current
+                        >
+                            {words(range)}
+                        </a>
+                    }
+                })
+                .collect_view()}
+        </nav>
+        <nav class="row steps-of-time" aria-label=move || t_string!(i18n, telemetry.part)>
+            <a
+                class="btn sm sq"
+                data-noscroll
+                href=link(|span, now| span.moved(false, now))
+                aria-label=move || t_string!(i18n, telemetry.earlier)
+                title=move || t_string!(i18n, telemetry.earlier)
+            >
+                <Draw icon=Icon::ChevronLeft/>
+            </a>
+            <a
+                class="btn sm sq"
+                data-noscroll
+                href=link(|span, now| span.zoomed(false, span.middle(now), now))
+                aria-label=move || t_string!(i18n, telemetry.wider)
+                title=move || t_string!(i18n, telemetry.wider)
+            >
+                <Draw icon=Icon::ZoomOut/>
+            </a>
+            <a
+                class="btn sm sq"
+                data-noscroll
+                href=link(|span, now| span.zoomed(true, span.middle(now), now))
+                aria-label=move || t_string!(i18n, telemetry.closer)
+                title=move || t_string!(i18n, telemetry.closer)
+            >
+                <Draw icon=Icon::ZoomIn/>
+            </a>
+            <a
+                class="btn sm sq"
+                data-noscroll
+                href=link(|span, now| span.moved(true, now))
+                aria-label=move || t_string!(i18n, telemetry.later)
+                title=move || t_string!(i18n, telemetry.later)
+            >
+                <Draw icon=Icon::ChevronRight/>
+            </a>
+            {move || {
+                span.get()
+                    .fixed
+                    .map(|_| {
+                        view! {
+                            <a
+                                class="btn sm"
+                                data-noscroll
+                                href=link(|span, _| Span::live(span.range))
+                            >
+                                <Draw icon=Icon::Undo2/>
+                                {t!(i18n, telemetry.reset)}
+                            </a>
+                        }
+                    })
+            }}
+        </nav>
+    }
+}
+
+/// The chart. It lives as long as the page, so that neither focus nor crosshair is lost when it changes.
+#[component]
+fn Shown(
+    first: Answer,
+    answer: Resource<Answer>,
+    latest: Memo<Option<(i64, f64)>>,
+    span: Memo<Span>,
+    gap: RwSignal<u32>,
+    chosen: Memo<Choice>,
+    wish: Callback<Wish>,
+) -> impl IntoView {
+    let i18n = use_i18n();
+    let (drawing, error) = drawn(first);
+    let error = RwSignal::new(error);
+    let drawing = RwSignal::new(drawing);
+    Effect::new(move |_| {
+        let Some((new, refused)) = answer.get().map(drawn) else {
+            return;
+        };
+        if *drawing.read_untracked() != new && refused.is_none() {
+            drawing.set(new);
+        }
+        error.set(refused);
+    });
+    Effect::new(move |before: Option<Option<(i64, f64)>>| {
+        let latest = latest.get();
+        if before.is_none_or(|before| before == latest) || span.get_untracked().fixed.is_some() {
+            return latest;
+        }
+        if let Some((at, value)) = latest {
+            let grown = drawing.get_untracked().and_then(|drawing| {
+                let mut drawing = Drawing::clone(&drawing);
+                drawing.append(at, value).then(|| Arc::new(drawing))
+            });
+            match grown {
+                Some(grown) => drawing.set(Some(grown)),
+                None => gap.update(|gap| *gap += 1),
+            }
+        }
+        latest
+    });
+    let any = Memo::new(move |_| drawing.read().is_some());
+    let name = Signal::derive(move || chosen.read().label(i18n.get_locale()));
+    let unit = Signal::derive(move || chosen.read().unit.clone());
+    view! {
+        <ErrorNotice error=error/>
+        {move || match any.get() {
+            true => {
+                let last = StoredValue::new(drawing.get_untracked());
+                let drawing = Signal::derive(move || {
+                    let now = drawing.get().or_else(|| last.get_value());
+                    now.unwrap_or_else(|| unreachable!("there is something to draw"))
+                });
+                chart(drawing, name, unit, wish)
+            }
+            false => view! { <p class="mut pad">{t!(i18n, telemetry.none)}</p> }.into_any(),
+        }}
+    }
+}
+
+fn drawn((from, to, result): Answer) -> (Option<Arc<Drawing>>, Option<AppError>) {
+    match result {
+        Ok(series) => {
+            let series = series.into_iter().find(|one| !one.points.is_empty());
+            let drawing = series.map(|series| Arc::new(Drawing { series, from, to }));
+            (drawing, None)
+        }
+        Err(Failure(error)) => (None, Some(error)),
+    }
 }

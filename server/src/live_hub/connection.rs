@@ -148,7 +148,7 @@ impl Connection<'_> {
         let mut overview = false;
         for subscription in self.subscriptions.values() {
             match &subscription.subject {
-                Subject::Device { id } => {
+                Subject::Device { device: id } => {
                     watched.insert(*id);
                 }
                 Subject::Devices { ids } => watched.extend(ids),
@@ -203,7 +203,7 @@ impl Connection<'_> {
                 .subscriptions
                 .get(id)
                 .is_some_and(|s| match &s.subject {
-                    Subject::Device { id } => post.recheck.contains(id),
+                    Subject::Device { device: id } => post.recheck.contains(id),
                     Subject::Devices { ids } => ids.iter().any(|id| post.recheck.contains(id)),
                     Subject::Overview => false,
                 });
@@ -267,7 +267,7 @@ impl Connection<'_> {
             (_, LiveEvent::State { revision, .. } | LiveEvent::Presence { revision, .. }) => {
                 known.is_some_and(|known| *revision > known)
             }
-            (Subject::Device { id }, _) => *id == device,
+            (Subject::Device { device: id }, _) => *id == device,
             (Subject::Devices { .. }, LiveEvent::Device { .. }) => known.is_some(),
             (Subject::Devices { .. }, _) => false,
         };
@@ -312,7 +312,7 @@ async fn read(
             let known = devices.iter().map(|now| (now.id, now.revision)).collect();
             Ok((Snapshot::Devices { devices }, known))
         }
-        Subject::Device { id } => {
+        Subject::Device { device: id } => {
             let viewer = actor.require_viewer(services, *id).await?;
             let now = devices::now(services, actor, &[*id]).await?.pop();
             let now = now.ok_or(AppError::NotFound)?;
