@@ -10,6 +10,7 @@ pub mod preferences;
 pub mod register_page;
 pub mod roles;
 pub mod server_fns;
+pub mod sessions;
 pub mod setup_page;
 pub mod sign_in_page;
 pub mod user_row;

@@ -52,6 +52,23 @@ pub struct Me {
     pub role: SiteRole,
 }
 
+/// A browser in which a person is signed in.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SessionInfo {
+    /// Names it; the cookie's value cannot be found from it.
+    pub id: String,
+    /// When they signed in.
+    pub created_at: TimestampMs,
+    /// When it was last used, to within five minutes.
+    pub last_seen_at: TimestampMs,
+    /// The browser's own `User-Agent`, shortened.
+    pub user_agent: Option<String>,
+    /// The address from which it was last used.
+    pub address: Option<String>,
+    /// Whether it is the one that asks.
+    pub current: bool,
+}
+
 /// One row of the list of people.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct UserSummary {

@@ -15,7 +15,9 @@ use domain::{Email, UserId, account::Me, role::SiteRole};
 
 pub use people::{list_users, set_active, set_role};
 pub use registration::{invite, list_invitations, register, withdraw_invitation};
-pub use session::{actor_of_session, end_other_sessions, sign_in, sign_out};
+pub use session::{
+    actor_of_session, end_other_sessions, end_session, list_sessions, sign_in, sign_out,
+};
 pub use setup::{make_setup_code, needs_setup, set_up};
 
 /// A fresh browser session.

@@ -72,6 +72,72 @@ async fn sessions_begin_slide_and_end() {
 }
 
 #[tokio::test]
+async fn a_person_sees_and_ends_their_own_sessions_only() {
+    for database in each_engine().await {
+        let site = Site::on(database);
+        let admin = site.set_up().await;
+        let services = &site.services;
+        let from = |agent: &str| Client {
+            user_agent: Some(agent.to_owned()),
+            ..Client::default()
+        };
+        let sign_in = async |agent: &str| {
+            let client = from(agent);
+            let signed_in = accounts::sign_in(services, "admin@example.org", PASSWORD, &client)
+                .await
+                .unwrap();
+            site.clock.advance_ms(1_000);
+            signed_in
+        };
+        let (old, phone, here) = (
+            sign_in("old").await,
+            sign_in("phone").await,
+            sign_in("here").await,
+        );
+        let actor_of = async |token: &str| {
+            accounts::actor_of_session(services, token, &Client::default())
+                .await
+                .unwrap()
+        };
+        let me = actor_of(&here.token).await.unwrap();
+        let list = accounts::list_sessions(services, &me, &here.token)
+            .await
+            .unwrap();
+        let agents: Vec<_> = list
+            .iter()
+            .filter_map(|session| session.user_agent.as_deref())
+            .collect();
+        assert_eq!(agents, ["here", "phone", "old"]);
+        assert_eq!(
+            list.iter()
+                .map(|session| session.current)
+                .collect::<Vec<_>>()[..3],
+            [true, false, false]
+        );
+        assert!(list.iter().all(|session| !session.id.contains(&here.token)));
+
+        let of_phone = &list[1].id;
+        let other = site.person(&admin, "b@example.org", SiteRole::Member).await;
+        assert_eq!(
+            accounts::end_session(services, &other, of_phone).await,
+            Err(AppError::NotFound),
+            "another person's"
+        );
+        accounts::end_session(services, &me, of_phone)
+            .await
+            .unwrap();
+        assert!(actor_of(&phone.token).await.is_none());
+        assert!(actor_of(&old.token).await.is_some());
+        for gone in [of_phone.as_str(), "", "not hexadecimal"] {
+            assert_eq!(
+                accounts::end_session(services, &me, gone).await,
+                Err(AppError::NotFound)
+            );
+        }
+    }
+}
+
+#[tokio::test]
 async fn wrong_passwords_are_limited_to_five_a_minute() {
     for database in each_engine().await {
         let site = Site::on(database);

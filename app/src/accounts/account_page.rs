@@ -3,7 +3,11 @@
 use leptos::prelude::*;
 use leptos_i18n::{t, t_string};
 
-use super::{account_server_fns::RenameMe, roles::role_name};
+use super::{
+    account_server_fns::{ChangePassword, RenameMe},
+    roles::role_name,
+    sessions::Sessions,
+};
 use crate::{
     form::FormState,
     frame::switches::{LanguageSwitch, ThemeSwitch},
@@ -12,12 +16,13 @@ use crate::{
     session::use_me,
 };
 
-/// Name, appearance, signing out.
+/// Name, appearance, password, sessions, signing out.
 #[component]
 pub fn AccountPage() -> impl IntoView {
     let i18n = use_i18n();
     let me = use_me();
     let role = me.role;
+    let change = ServerAction::<ChangePassword>::new();
     view! {
         <PageTitle text=Signal::derive(move || t_string!(i18n, frame.my_account).to_owned())/>
         <div class="head">
@@ -34,6 +39,8 @@ pub fn AccountPage() -> impl IntoView {
                     <div class="row"><LanguageSwitch/><ThemeSwitch/></div>
                 </div>
             </section>
+            <Password change email=me.email.to_string()/>
+            <Sessions change/>
             <form method="post" action="/do/sign_out">
                 <button class="btn" type="submit">
                     <Draw icon=Icon::LogOut/>
@@ -87,4 +94,85 @@ fn Profile(name: String) -> impl IntoView {
         </section>
     }
     .into_any()
+}
+
+#[component]
+fn Password(change: ServerAction<ChangePassword>, email: String) -> impl IntoView {
+    let i18n = use_i18n();
+    let form = FormState::of_action("change_password", change);
+    let plainly_done = form.done();
+    let done = Memo::new(move |_| match &*change.value().read() {
+        Some(result) => result.is_ok(),
+        None => plainly_done,
+    });
+    #[cfg(feature = "hydrate")]
+    Effect::new(move || {
+        change.version().track();
+        if done.get() {
+            empty(&["current", "password"]);
+        }
+    });
+    view! {
+        <section class="card">
+            <header><h2>{t!(i18n, accounts.change_password)}</h2></header>
+            <div class="pad">
+                <p class="sub">{t!(i18n, accounts.change_password_what)}</p>
+                <ErrorNotice error=form.other_error(&["current", "password"])/>
+                <ActionForm action=change>
+                    <div class="form">
+                        // Password managers learn from it whose password it is.
+                        <input
+                            type="text"
+                            name="username"
+                            autocomplete="username"
+                            value=email
+                            hidden
+                            readonly
+                        />
+                        <Field
+                            name="current"
+                            kind="password"
+                            autocomplete="current-password"
+                            form
+                            label=Signal::derive(move || t_string!(i18n, accounts.current_password).to_owned())
+                        />
+                        <Field
+                            name="password"
+                            kind="password"
+                            autocomplete="new-password"
+                            minlength=10
+                            form
+                            label=Signal::derive(move || t_string!(i18n, accounts.new_password).to_owned())
+                            hint=Signal::derive(move || t_string!(i18n, accounts.password_hint).to_owned())
+                        />
+                        <div class="row">
+                            <SubmitButton
+                                busy=form.pending
+                                label=Signal::derive(move || t_string!(i18n, accounts.change_password).to_owned())
+                                busy_label=Signal::derive(move || t_string!(i18n, accounts.saving).to_owned())
+                            />
+                            <span role="status" class="is-well">
+                                {move || done.get().then(|| t_string!(i18n, accounts.password_changed))}
+                            </span>
+                        </div>
+                    </div>
+                </ActionForm>
+            </div>
+        </section>
+    }
+    .into_any()
+}
+
+/// Empties fields that hold what need not be seen again.
+#[cfg(feature = "hydrate")]
+fn empty(fields: &[&str]) {
+    use wasm_bindgen::JsCast;
+    for field in fields {
+        let input = document()
+            .get_element_by_id(field)
+            .and_then(|element| element.dyn_into::<web_sys::HtmlInputElement>().ok());
+        if let Some(input) = input {
+            input.set_value("");
+        }
+    }
 }

@@ -5,18 +5,66 @@
     reason = "arguments become fields of a struct; the sentence stands on the function"
 )]
 
+use domain::account::SessionInfo;
 use leptos::prelude::*;
 
 use crate::Failure;
 
+#[cfg(feature = "ssr")]
+use {
+    super::admission::token,
+    crate::{form::answer, request},
+    service::accounts::{self, profile},
+};
+
 /// Changes one's own name.
 #[server(prefix = "/do", endpoint = "rename_me")]
 pub async fn rename_me(name: String) -> Result<(), Failure> {
-    use crate::{form::answer, request};
     let result = async {
         let actor = request::actor()?;
-        service::accounts::profile::rename(&request::services()?, &actor, &name).await
+        profile::rename(&request::services()?, &actor, &name).await
     }
     .await;
     answer(result, "rename_me", &[("name", &name)], None)
+}
+
+/// Changes one's own password; every other session ends.
+#[server(prefix = "/do", endpoint = "change_password")]
+pub async fn change_password(current: String, password: String) -> Result<(), Failure> {
+    let result = async {
+        let (services, actor) = (request::services()?, request::actor()?);
+        let client = request::client();
+        profile::change_password(&services, &actor, &client, &token()?, &current, &password).await
+    }
+    .await;
+    answer(result, "change_password", &[], None)
+}
+
+/// Where one is signed in.
+#[server(prefix = "/do", endpoint = "list_sessions")]
+pub async fn list_sessions() -> Result<Vec<SessionInfo>, Failure> {
+    let (services, actor) = (request::services()?, request::actor()?);
+    Ok(accounts::list_sessions(&services, &actor, &token()?).await?)
+}
+
+/// Signs out in another browser.
+#[server(prefix = "/do", endpoint = "end_session")]
+pub async fn end_session(id: String) -> Result<(), Failure> {
+    let result = async {
+        let actor = request::actor()?;
+        accounts::end_session(&request::services()?, &actor, &id).await
+    }
+    .await;
+    answer(result, "end_session", &[], None)
+}
+
+/// Signs out everywhere but here.
+#[server(prefix = "/do", endpoint = "end_other_sessions")]
+pub async fn end_other_sessions() -> Result<(), Failure> {
+    let result = async {
+        let actor = request::actor()?;
+        accounts::end_other_sessions(&request::services()?, &actor, &token()?).await
+    }
+    .await;
+    answer(result.map(|_| ()), "end_other_sessions", &[], None)
 }

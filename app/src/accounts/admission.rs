@@ -35,9 +35,16 @@ pub(super) async fn admit(signed_in: SignedIn) -> Result<(), AppError> {
 
 /// Takes the session from the browser; gives its value, where there was one.
 pub(super) fn dismiss() -> Option<String> {
-    let token = use_context::<Parts>().and_then(|parts| cookie(&parts.headers, SESSION_COOKIE));
+    let token = token().ok();
     give("", 0);
     token
+}
+
+/// The session that asks.
+pub(super) fn token() -> Result<String, AppError> {
+    use_context::<Parts>()
+        .and_then(|parts| cookie(&parts.headers, SESSION_COOKIE))
+        .ok_or(AppError::SignedOut)
 }
 
 fn give(token: &str, max_age_s: u32) {

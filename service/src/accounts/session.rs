@@ -1,9 +1,9 @@
 //! Browser sessions: opaque, on the server, ended by signing out.
 
-use domain::AppError;
+use domain::{AppError, TimestampMs, account::SessionInfo};
 use sea_orm::{
     ActiveModelTrait, ActiveValue::Set, ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter,
-    TransactionTrait,
+    QueryOrder, TransactionTrait,
 };
 
 use super::{Client, SignedIn, active_user, limit, me, password, token::secret_text};
@@ -118,6 +118,51 @@ pub async fn end_other_sessions(
         .await
         .map_err(internal)?;
     Ok(ended.rows_affected)
+}
+
+/// The actor's sessions, the one last used first; `token` tells which of them asks.
+pub async fn list_sessions(
+    services: &Services,
+    actor: &Actor,
+    token: &str,
+) -> Result<Vec<SessionInfo>, AppError> {
+    use entity::session::{Column, Entity};
+    let own = secret_text::hash(token);
+    let rows = Entity::find()
+        .filter(Column::UserId.eq(actor.user.id.0))
+        .filter(Column::ExpiresMs.gt(services.now().0))
+        .order_by_desc(Column::LastSeenMs)
+        .order_by_desc(Column::CreatedMs)
+        .all(&services.db.read)
+        .await
+        .map_err(internal)?;
+    Ok(rows
+        .into_iter()
+        .map(|row| SessionInfo {
+            current: row.token_hash == own,
+            id: hex::encode(row.token_hash),
+            created_at: TimestampMs(row.created_ms),
+            last_seen_at: TimestampMs(row.last_seen_ms),
+            user_agent: row.user_agent,
+            address: row.address,
+        })
+        .collect())
+}
+
+/// Ends one of the actor's sessions; one that has ended already, or is another person's, is not found.
+pub async fn end_session(services: &Services, actor: &Actor, id: &str) -> Result<(), AppError> {
+    use entity::session::{Column, Entity};
+    let hash = hex::decode(id).map_err(|_| AppError::NotFound)?;
+    let ended = Entity::delete_many()
+        .filter(Column::UserId.eq(actor.user.id.0))
+        .filter(Column::TokenHash.eq(hash))
+        .exec(&services.db.write)
+        .await
+        .map_err(internal)?;
+    match ended.rows_affected {
+        0 => Err(AppError::NotFound),
+        _ => Ok(()),
+    }
 }
 
 /// Who a session belongs to; `None` where it is unknown or has ended.

@@ -1,0 +1,195 @@
+//! Where one is signed in, and signing out there.
+
+use domain::account::SessionInfo;
+use leptos::prelude::*;
+use leptos_i18n::{t, t_string};
+
+use super::account_server_fns::{ChangePassword, EndOtherSessions, EndSession, list_sessions};
+use crate::{
+    form::FormState,
+    i18n::use_i18n,
+    parts::{Draw, ErrorNotice, Icon, Time},
+};
+
+/// The list; read again when `change` has ended the others.
+#[component]
+pub fn Sessions(
+    /// Changes the password.
+    change: ServerAction<ChangePassword>,
+) -> impl IntoView {
+    let i18n = use_i18n();
+    let end = ServerAction::<EndSession>::new();
+    let end_others = ServerAction::<EndOtherSessions>::new();
+    let form = FormState::of_action("end_session", end);
+    let others_form = FormState::of_action("end_other_sessions", end_others);
+    let sessions = Resource::new_blocking(
+        move || {
+            (
+                end.version().get(),
+                end_others.version().get(),
+                change.version().get(),
+            )
+        },
+        |_| list_sessions(),
+    );
+    view! {
+        <section class="card">
+            <header><h2>{t!(i18n, accounts.sessions)}</h2></header>
+            <ErrorNotice error=form.error/>
+            <ErrorNotice error=others_form.error/>
+            <Transition>
+                {move || Suspend::new(async move {
+                    match sessions.await {
+                        Ok(sessions) => view! { <List sessions end end_others/> }.into_any(),
+                        Err(failure) => {
+                            view! { <ErrorNotice error=Signal::stored(Some(failure.0))/> }.into_any()
+                        }
+                    }
+                })}
+            </Transition>
+        </section>
+    }
+    .into_any()
+}
+
+#[component]
+fn List(
+    sessions: Vec<SessionInfo>,
+    end: ServerAction<EndSession>,
+    end_others: ServerAction<EndOtherSessions>,
+) -> impl IntoView {
+    let i18n = use_i18n();
+    let others = sessions.iter().filter(|session| !session.current).count();
+    view! {
+        <ul class="list sessions">
+            {sessions
+                .into_iter()
+                .map(|session| view! { <Line session end/> })
+                .collect_view()}
+        </ul>
+        {(others > 1)
+            .then(|| {
+                view! {
+                    <ActionForm action=end_others attr:class="pad">
+                        <button class="btn danger" type="submit">
+                            <Draw icon=Icon::LogOut/>
+                            {t!(i18n, accounts.end_others)}
+                        </button>
+                    </ActionForm>
+                }
+            })}
+    }
+    .into_any()
+}
+
+#[component]
+fn Line(session: SessionInfo, end: ServerAction<EndSession>) -> impl IntoView {
+    let i18n = use_i18n();
+    let agent = session.user_agent.unwrap_or_default();
+    let browser = browser(&agent);
+    let what = move || match &browser {
+        Some((program, Some(system))) => format!("{program} · {system}"),
+        Some((program, None)) => (*program).to_owned(),
+        None => t_string!(i18n, accounts.some_browser).to_owned(),
+    };
+    let icon = match agent.contains("Mobile") {
+        true => Icon::Smartphone,
+        false => Icon::Monitor,
+    };
+    view! {
+        <li>
+            <div class="session">
+                <Draw icon/>
+                <div>
+                    <b title=agent>{what}</b>
+                    {session
+                        .current
+                        .then(|| view! { <span class="tag">{t!(i18n, accounts.this_browser)}</span> })}
+                    <p class="xs mut">
+                        {session.address.map(|address| format!("{address} · "))}
+                        {t!(i18n, accounts.last_used)} " "
+                        <Time at=Signal::stored(Some(session.last_seen_at))/> " · "
+                        {t!(i18n, accounts.signed_in_at)} " "
+                        <Time at=Signal::stored(Some(session.created_at))/>
+                    </p>
+                </div>
+            </div>
+            {(!session.current)
+                .then(|| {
+                    view! {
+                        <ActionForm action=end>
+                            <input type="hidden" name="id" value=session.id/>
+                            <button class="btn sm danger" type="submit">
+                                {t!(i18n, accounts.end_session)}
+                            </button>
+                        </ActionForm>
+                    }
+                })}
+        </li>
+    }
+    .into_any()
+}
+
+/// Program and system as a person knows them; browsers also name those that they resemble, so the order
+/// matters.
+fn browser(agent: &str) -> Option<(&'static str, Option<&'static str>)> {
+    const PROGRAMS: [(&str, &str); 9] = [
+        ("Edg", "Edge"),
+        ("OPR/", "Opera"),
+        ("SamsungBrowser", "Samsung Internet"),
+        ("Whale/", "Whale"),
+        ("Firefox/", "Firefox"),
+        ("FxiOS", "Firefox"),
+        ("Chrome/", "Chrome"),
+        ("CriOS", "Chrome"),
+        ("Safari/", "Safari"),
+    ];
+    const SYSTEMS: [(&str, &str); 7] = [
+        ("iPhone", "iPhone"),
+        ("iPad", "iPad"),
+        ("Android", "Android"),
+        ("Windows", "Windows"),
+        ("Mac OS X", "macOS"),
+        ("CrOS", "ChromeOS"),
+        ("Linux", "Linux"),
+    ];
+    let known = |names: &[(&str, &'static str)]| {
+        let found = names.iter().find(|(mark, _)| agent.contains(mark));
+        found.map(|(_, name)| *name)
+    };
+    Some((known(&PROGRAMS)?, known(&SYSTEMS)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::browser;
+
+    #[test]
+    fn a_browser_is_called_by_its_own_name() {
+        for (agent, program, system) in [
+            (
+                "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/142.0.0.0 Safari/537.36 Edg/142.0.0.0",
+                "Edge",
+                "Windows",
+            ),
+            (
+                "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/142.0.0.0 Safari/537.36",
+                "Chrome",
+                "Linux",
+            ),
+            (
+                "Mozilla/5.0 (iPhone; CPU iPhone OS 18_5 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/18.5 Mobile/15E148 Safari/604.1",
+                "Safari",
+                "iPhone",
+            ),
+            (
+                "Mozilla/5.0 (Macintosh; Intel Mac OS X 10.15; rv:145.0) Gecko/20100101 Firefox/145.0",
+                "Firefox",
+                "macOS",
+            ),
+        ] {
+            assert_eq!(browser(agent), Some((program, Some(system))), "{agent}");
+        }
+        assert_eq!(browser("curl/8.5"), None);
+    }
+}
