@@ -112,6 +112,23 @@ impl FormState {
     }
 }
 
+/// Empties these fields of the page by their names, once what they held is done; what is secret does not
+/// stay, and the next one can be typed.
+pub(crate) fn empty_fields(fields: &[&str]) {
+    #[cfg(feature = "hydrate")]
+    for field in fields {
+        use wasm_bindgen::JsCast;
+        let input = document()
+            .get_element_by_id(field)
+            .and_then(|element| element.dyn_into::<web_sys::HtmlInputElement>().ok());
+        if let Some(input) = input {
+            input.set_value("");
+        }
+    }
+    #[cfg(not(feature = "hydrate"))]
+    let _ = fields;
+}
+
 fn flash_of(form: &str) -> Option<Flash> {
     use_session().with_value(|session| session.flash.clone().filter(|flash| flash.form == form))
 }

@@ -384,7 +384,7 @@ async fn a_new_password_ends_the_other_sessions() {
         };
         assert_eq!(
             invalid(&change("wrong", "another long one").await.unwrap_err()),
-            "wrong_password"
+            "wrong_current_password"
         );
         assert_eq!(
             invalid(&change(PASSWORD, "short").await.unwrap_err()),

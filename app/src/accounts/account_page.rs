@@ -9,7 +9,7 @@ use super::{
     sessions::Sessions,
 };
 use crate::{
-    form::FormState,
+    form::{FormState, empty_fields},
     frame::switches::{LanguageSwitch, ThemeSwitch},
     i18n::use_i18n,
     parts::{Draw, ErrorNotice, Field, Icon, PageTitle, SubmitButton},
@@ -105,11 +105,10 @@ fn Password(change: ServerAction<ChangePassword>, email: String) -> impl IntoVie
         Some(result) => result.is_ok(),
         None => plainly_done,
     });
-    #[cfg(feature = "hydrate")]
     Effect::new(move || {
         change.version().track();
         if done.get() {
-            empty(&["current", "password"]);
+            empty_fields(&["current", "password"]);
         }
     });
     view! {
@@ -161,18 +160,4 @@ fn Password(change: ServerAction<ChangePassword>, email: String) -> impl IntoVie
         </section>
     }
     .into_any()
-}
-
-/// Empties fields that hold what need not be seen again.
-#[cfg(feature = "hydrate")]
-fn empty(fields: &[&str]) {
-    use wasm_bindgen::JsCast;
-    for field in fields {
-        let input = document()
-            .get_element_by_id(field)
-            .and_then(|element| element.dyn_into::<web_sys::HtmlInputElement>().ok());
-        if let Some(input) = input {
-            input.set_value("");
-        }
-    }
 }

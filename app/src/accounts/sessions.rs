@@ -71,10 +71,12 @@ fn List(
             .then(|| {
                 view! {
                     <ActionForm action=end_others attr:class="pad">
-                        <button class="btn danger" type="submit">
-                            <Draw icon=Icon::LogOut/>
-                            {t!(i18n, accounts.end_others)}
-                        </button>
+                        <div class="row">
+                            <button class="btn danger" type="submit">
+                                <Draw icon=Icon::LogOut/>
+                                {t!(i18n, accounts.end_others)}
+                            </button>
+                        </div>
                     </ActionForm>
                 }
             })}

@@ -1,16 +1,16 @@
 //! The latest commands of a device with every step they have taken.
 
 use domain::{
-    DeviceId,
+    DeviceId, TimestampMs,
     command::{Command, CommandState},
 };
 use leptos::prelude::*;
-use leptos_i18n::{t, t_string, td_string};
+use leptos_i18n::{t, td_string};
 
 use crate::{
     devices::server_fns::CancelCommand,
     i18n::{Locale, use_i18n},
-    parts::{Mark, StatusMark, Time},
+    parts::{Mark, Time, status_mark::Shape},
 };
 
 fn word(locale: Locale, state: CommandState) -> &'static str {
@@ -52,7 +52,7 @@ pub fn CommandHistory(
     let i18n = use_i18n();
     view! {
         <section class="card commands">
-            <h2>{t!(i18n, commands.title)}</h2>
+            <header><h2>{t!(i18n, commands.title)}</h2></header>
             {if commands.is_empty() {
                 view! { <p class="mut pad">{t!(i18n, commands.none)}</p> }.into_any()
             } else {
@@ -79,63 +79,56 @@ fn Line(
 ) -> impl IntoView {
     let i18n = use_i18n();
     let locale = i18n.get_locale_untracked();
-    let what = match &command.component {
-        Some(component) => format!("{} {component}", command.name),
-        None => command.name.clone(),
-    };
-    let arguments = match command.arguments.as_object() {
-        Some(object) if !object.is_empty() => command.arguments.to_string(),
-        _ => String::new(),
-    };
+    let component = command.component.as_ref().map(ToString::to_string);
+    let arguments = arguments(&command.arguments);
     let state = command.state;
     let progress = command
         .progress
         .filter(|_| state == CommandState::Executing)
         .map(|progress| format!("{progress} %"));
-    let steps = [
-        (CommandState::Queued, Some(command.queued_at)),
-        (CommandState::Delivered, command.delivered_at),
-        (CommandState::Accepted, command.accepted_at),
-        (CommandState::Executing, command.executing_at),
-        (state, command.finished_at),
-    ];
     let start = command.queued_at;
-    let steps = steps
+    let steps = steps(&command)
         .into_iter()
-        .filter_map(|(step, at)| Some((step, at?)))
         .map(|(step, at)| {
-            let after = match at.since(start) {
-                0 => String::new(),
-                ms if ms < 10_000 => format!(" +{ms} ms"),
-                ms => format!(" +{} s", ms / 1_000),
+            let class = match (at, step == state) {
+                (None, _) => "",
+                (Some(_), true) if !ended(state) => "s2",
+                (Some(_), true) if state != CommandState::Completed => "s3",
+                _ => "s1",
+            };
+            let after = match at.map(|at| at.since(start)) {
+                None | Some(0) => String::new(),
+                Some(ms) if ms < 10_000 => format!("+{ms} ms"),
+                Some(ms) => format!("+{} s", ms / 1_000),
             };
             view! {
-                <li>
+                <li class=class>
+                    <i></i>
                     {word(locale, step)}
+                    " "
                     <span class="num mut">{after}</span>
                 </li>
             }
         })
         .collect_view();
-    let by = t_string!(i18n, commands.by, name = command.created_by).to_string();
+    let by = td_string!(locale, commands.by, name = command.created_by).to_string();
     let waits = may_cancel && state == CommandState::Queued;
     let command_id = command.id;
     view! {
         <li>
-            <div class="row">
-                <StatusMark
-                    mark=Signal::stored(mark(state))
-                    word=Signal::stored(word(locale, state).to_owned())
-                />
-                <b>{what}</b>
-                <code class="ell">{arguments}</code>
+            <div class="what">
+                <Shape mark=Signal::stored(mark(state))/>
+                <b>{command.name}</b>
+                {component.map(|component| view! { <span class="mono">{component}</span> })}
+                {arguments.map(|arguments| view! { <span class="tag">{arguments}</span> })}
+                <span class="mut">{by}</span>
                 <span class="num">{progress}</span>
-                <span class="mut push nw">
+                <span class="mut push xs nw">
                     <Time at=Signal::stored(Some(start))/>
                 </span>
             </div>
             <ol class="steps">{steps}</ol>
-            <p class="mut xs">{by} {command.reason.map(|reason| format!(" · {reason}"))}</p>
+            {command.reason.map(|reason| view! { <p class="mut xs">{reason}</p> })}
             {waits
                 .then(|| {
                     view! {
@@ -150,4 +143,46 @@ fn Line(
                 })}
         </li>
     }
+}
+
+/// What it was told, where that is something.
+fn arguments(arguments: &serde_json::Value) -> Option<String> {
+    let object = arguments.as_object().filter(|object| !object.is_empty())?;
+    // `{"status": "ON"}` is all that most commands say.
+    let only = object.get("status").filter(|_| object.len() == 1);
+    Some(match only.and_then(serde_json::Value::as_str) {
+        Some(status) => status.to_owned(),
+        None => arguments.to_string(),
+    })
+}
+
+fn ended(state: CommandState) -> bool {
+    !matches!(
+        state,
+        CommandState::Queued
+            | CommandState::Delivered
+            | CommandState::Accepted
+            | CommandState::Executing
+    )
+}
+
+/// The steps that it has taken and when, and those that are still before it.
+fn steps(command: &Command) -> Vec<(CommandState, Option<TimestampMs>)> {
+    let way = [
+        (CommandState::Queued, Some(command.queued_at)),
+        (CommandState::Delivered, command.delivered_at),
+        (CommandState::Accepted, command.accepted_at),
+        (CommandState::Executing, command.executing_at),
+    ];
+    let end = match ended(command.state) {
+        true => (command.state, command.finished_at),
+        false => (CommandState::Completed, None),
+    };
+    let last = way.iter().rposition(|(_, at)| at.is_some()).unwrap_or(0);
+    way.into_iter()
+        .enumerate()
+        .filter(|(index, (_, at))| at.is_some() || (!ended(command.state) && *index > last))
+        .map(|(_, step)| step)
+        .chain([end])
+        .collect()
 }

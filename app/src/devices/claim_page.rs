@@ -21,8 +21,10 @@ pub fn ClaimPage() -> impl IntoView {
     view! {
         <PageTitle text=Signal::derive(move || t_string!(i18n, devices.claim).to_owned())/>
         <h1>{t!(i18n, devices.claim)}</h1>
+        <div class="settings">
         <section class="card">
-            <p>{t!(i18n, devices.claim_hint)}</p>
+            <div class="pad">
+            <p class="sub">{t!(i18n, devices.claim_hint)}</p>
             <ActionForm action=claim attr:class="form">
                 <ErrorNotice error=form.other_error(&["code", "cpu_serial"])/>
                 <Field
@@ -38,13 +40,15 @@ pub fn ClaimPage() -> impl IntoView {
                     autocomplete="off"
                     maxlength=64
                 />
-                <SubmitButton
+                <div class="row"><SubmitButton
                     label=Signal::derive(move || t_string!(i18n, devices.claim_button).to_owned())
                     busy_label=Signal::derive(move || t_string!(i18n, frame.working).to_owned())
                     busy=form.pending
-                />
+                /></div>
             </ActionForm>
+            </div>
         </section>
+        </div>
     }
 }
 

@@ -19,12 +19,12 @@ pub fn Events(
     let i18n = use_i18n();
     view! {
         <section class="card">
-            <h2>{t!(i18n, devices.events)}</h2>
+            <header><h2>{t!(i18n, devices.events)}</h2></header>
             {if events.is_empty() {
                 view! { <p class="mut pad">{t!(i18n, devices.no_events)}</p> }.into_any()
             } else {
                 view! {
-                    <ol class="list">
+                    <ol class="list events">
                         {events
                             .into_iter()
                             .map(|event| view! { <EventLine event/> })
@@ -37,11 +37,14 @@ pub fn Events(
     }
 }
 
-/// One event on one line.
+/// One event: what, when, and its particulars below.
 #[component]
 pub fn EventLine(
     /// What happened.
     event: DeviceEvent,
+    /// To what, where the page is not about it: the address and the name.
+    #[prop(optional)]
+    device: Option<(String, String)>,
 ) -> impl IntoView {
     let i18n = use_i18n();
     let locale = i18n.get_locale_untracked();
@@ -54,17 +57,21 @@ pub fn EventLine(
     let particulars = words::particulars(locale, &event);
     let count = event.count;
     view! {
-        <li class="row">
+        <li>
             <Shape mark=Signal::stored(mark)/>
-            <b>{words}</b>
-            <span class="mut ell">{particulars}</span>
-            {(count > 1)
-                .then(|| {
-                    view! { <span class="tag">{t_string!(i18n, devices.times, n = count).to_string()}</span> }
-                })}
-            <span class="mut push nw">
-                <Time at=Signal::stored(Some(event.at))/>
-            </span>
+            <div>
+                {device.map(|(href, name)| view! { <a class="strong" href=href>{name}</a> })}
+                <b>{words}</b>
+                {(count > 1)
+                    .then(|| {
+                        view! { <span class="tag">{t_string!(i18n, devices.times, n = count).to_string()}</span> }
+                    })}
+                <span class="push xs">
+                    <Time at=Signal::stored(Some(event.at))/>
+                </span>
+                {(!particulars.is_empty())
+                    .then(|| view! { <span class="about-it">{particulars}</span> })}
+            </div>
         </li>
     }
 }

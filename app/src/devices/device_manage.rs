@@ -42,8 +42,9 @@ pub fn About(
     let moment = |at| view! { <Time at=Signal::stored(at)/> };
     let refusals = detail.refusals;
     view! {
-        <section class="card">
-            <h2>{t!(i18n, devices.about)}</h2>
+        <section class="card about">
+            <header><h2>{t!(i18n, devices.about)}</h2></header>
+            <div class="pad">
             <dl class="facts">
                 <dt>{t!(i18n, devices.serial)}</dt>
                 <dd class="mono">{summary.cpu_serial}</dd>
@@ -102,10 +103,13 @@ pub fn About(
                     required=false
                     maxlength=80
                 />
-                <button class="btn" type="submit">
-                    {t!(i18n, frame.save)}
-                </button>
+                <div class="row">
+                    <button class="btn" type="submit">
+                        {t!(i18n, frame.save)}
+                    </button>
+                </div>
             </ActionForm>
+            </div>
         </section>
     }
 }
@@ -131,7 +135,7 @@ pub fn Manage(
     }
     view! {
         <section class="card manage">
-            <h2>{t!(i18n, devices.settings)}</h2>
+            <header><h2>{t!(i18n, devices.settings)}</h2></header>
             {may_unlink
                 .then(|| {
                     view! {

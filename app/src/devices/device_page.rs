@@ -110,14 +110,16 @@ fn Page(
                         <h2>{t!(i18n, devices.state)}</h2>
                         {move || view! { <StateTiles id detail=detail.get() set/> }}
                         <History id detail=detail.into()/>
+                        <div class="beside-each-other">
                         {move || {
                             let may_cancel = detail.read().may_command;
                             view! { <CommandHistory id commands=commands.get() may_cancel cancel/> }
                         }}
+                            {move || view! { <Events events=events.get()/> }}
+                        </div>
                     </div>
                     <div>
                         {move || view! { <About detail=detail.get() name/> }}
-                        {move || view! { <Events events=events.get()/> }}
                         {move || view! { <Manage id detail=detail.get()/> }}
                     </div>
                 </div>

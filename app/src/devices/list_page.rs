@@ -6,7 +6,7 @@ use domain::{
     live::Subject,
 };
 use leptos::prelude::*;
-use leptos_i18n::{t, t_string};
+use leptos_i18n::{t, t_string, td_string};
 use leptos_router::hooks::use_query_map;
 
 use super::{query, server_fns::list_devices, words};
@@ -86,6 +86,7 @@ fn List(
     admin: bool,
 ) -> impl IntoView {
     let i18n = use_i18n();
+    let locale = i18n.get_locale_untracked();
     let filtered =
         !query.search.is_empty() || !query.presence.is_empty() || !query.lifecycle.is_empty();
     let (search, sort) = (query.search.clone(), query.sort);
@@ -111,16 +112,16 @@ fn List(
                     placeholder=move || t_string!(i18n, devices.find)
                 />
             </span>
-            <select class="in" name="sort" aria-label=move || t_string!(i18n, devices.status)>
+            <select class="in" name="sort" aria-label=move || t_string!(i18n, devices.sort)>
                 {DeviceSort::ALL
                     .iter()
                     .map(|choice| {
                         let words = match choice {
-                            DeviceSort::Severity => t_string!(i18n, devices.sort_severity),
-                            DeviceSort::Name => t_string!(i18n, devices.sort_name),
-                            DeviceSort::LastReport => t_string!(i18n, devices.sort_last_report),
-                            DeviceSort::Version => t_string!(i18n, devices.sort_version),
-                            DeviceSort::Created => t_string!(i18n, devices.sort_created),
+                            DeviceSort::Severity => td_string!(locale, devices.sort_severity),
+                            DeviceSort::Name => td_string!(locale, devices.sort_name),
+                            DeviceSort::LastReport => td_string!(locale, devices.sort_last_report),
+                            DeviceSort::Version => td_string!(locale, devices.sort_version),
+                            DeviceSort::Created => td_string!(locale, devices.sort_created),
                         };
                         view! {
                             <option value=choice.as_str() selected=*choice == sort>
@@ -172,6 +173,7 @@ fn List(
 #[component]
 fn Chips(query: DeviceQuery, counts: PresenceCounts) -> impl IntoView {
     let i18n = use_i18n();
+    let locale = i18n.get_locale_untracked();
     let presence = |presence| DeviceQuery {
         presence: vec![presence],
         lifecycle: Vec::new(),
@@ -192,25 +194,25 @@ fn Chips(query: DeviceQuery, counts: PresenceCounts) -> impl IntoView {
     };
     let total = counts.online + counts.timeout + counts.offline + counts.unclaimed;
     let chips = [
-        (all, t_string!(i18n, devices.all), total),
+        (all, td_string!(locale, devices.all), total),
         (
             presence(Presence::Online),
-            t_string!(i18n, devices.online),
+            td_string!(locale, devices.online),
             counts.online,
         ),
         (
             presence(Presence::Timeout),
-            t_string!(i18n, devices.timeout),
+            td_string!(locale, devices.timeout),
             counts.timeout,
         ),
         (
             presence(Presence::Offline),
-            t_string!(i18n, devices.offline),
+            td_string!(locale, devices.offline),
             counts.offline,
         ),
         (
             lifecycle(Lifecycle::Unclaimed),
-            t_string!(i18n, devices.unclaimed),
+            td_string!(locale, devices.unclaimed),
             counts.unclaimed,
         ),
     ];

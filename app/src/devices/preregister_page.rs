@@ -9,7 +9,7 @@ use super::{
     server_fns::{PreregisterDevice, RenewCode, list_waiting},
 };
 use crate::{
-    form::FormState,
+    form::{FormState, empty_fields},
     i18n::use_i18n,
     parts::{ErrorNotice, Field, ForbiddenPage, PageTitle, SubmitButton, Time},
     session::use_me,
@@ -44,6 +44,11 @@ fn Preregister() -> impl IntoView {
             .or_else(|| by_script(register.value().get()))
             .or_else(|| plain.get_value())
     });
+    Effect::new(move || {
+        if matches!(&*register.value().read(), Some(Ok(_))) {
+            empty_fields(&["cpu_serial", "name"]);
+        }
+    });
     let waiting = Resource::new_blocking(
         move || (register.version().get(), renew.version().get()),
         |_| list_waiting(),
@@ -53,8 +58,9 @@ fn Preregister() -> impl IntoView {
         <PageTitle text=Signal::derive(move || t_string!(i18n, devices.preregister).to_owned())/>
         <h1>{t!(i18n, devices.preregister)}</h1>
         {move || label.get().map(|label| view! { <ShownLabel label/> })}
+        <div class="settings broad">
         <section class="card">
-            <ActionForm action=register attr:class="form">
+            <ActionForm action=register attr:class="form pad">
                 <ErrorNotice error=form.other_error(
                     &["cpu_serial", "name", "hardware_version", "hardware_variant", "components"],
                 )/>
@@ -87,15 +93,15 @@ fn Preregister() -> impl IntoView {
                     form
                     required=false
                 />
-                <SubmitButton
+                <div class="row"><SubmitButton
                     label=words(t_string!(i18n, devices.register))
                     busy_label=Signal::derive(move || t_string!(i18n, frame.working).to_owned())
                     busy=form.pending
-                />
+                /></div>
             </ActionForm>
         </section>
         <section class="card">
-            <h2>{t!(i18n, devices.waiting)}</h2>
+            <header><h2>{t!(i18n, devices.waiting)}</h2></header>
             <ErrorNotice error=renew_form.error/>
             <Transition>
                 {move || Suspend::new(async move {
@@ -110,10 +116,10 @@ fn Preregister() -> impl IntoView {
                                         .into_iter()
                                         .map(|device| {
                                             view! {
-                                                <li class="row">
-                                                    <a href=format!("/devices/{}", device.id)>{device.name}</a>
-                                                    <span class="mono mut">{device.cpu_serial}</span>
-                                                    <span class="mut push">
+                                                <li class="line">
+                                                    <a class="strong ell" href=format!("/devices/{}", device.id)>{device.name}</a>
+                                                    <span class="mono mut ell">{device.cpu_serial}</span>
+                                                    <span class="mut push xs nw">
                                                         <Time at=Signal::stored(Some(device.presence.since))/>
                                                     </span>
                                                     <ActionForm action=renew>
@@ -141,5 +147,6 @@ fn Preregister() -> impl IntoView {
                 })}
             </Transition>
         </section>
+        </div>
     }
 }

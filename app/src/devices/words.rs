@@ -67,7 +67,12 @@ pub(crate) fn particulars(locale: Locale, event: &domain::event::DeviceEvent) ->
     let text = |key: &str| event.detail.get(key).and_then(|value| value.as_str());
     match event.kind {
         EventKind::Presence => {
-            let presence = text("presence").unwrap_or_default();
+            let presence = match text("presence").and_then(Presence::parse) {
+                Some(Presence::Online) => td_string!(locale, devices.online),
+                Some(Presence::Timeout) => td_string!(locale, devices.timeout),
+                Some(Presence::Offline) => td_string!(locale, devices.offline),
+                None => "",
+            };
             let because = text("cause")
                 .and_then(PresenceCause::parse)
                 .map(|known| cause(locale, known))

@@ -45,7 +45,7 @@ fn Page(overview: Overview) -> impl IntoView {
         <Counts counts=overview.counts/>
         <div class="columns">
             <section class="card">
-                <h2>{t!(i18n, overview.attention)}</h2>
+                <header><h2>{t!(i18n, overview.attention)}</h2></header>
                 {if overview.worst.is_empty() {
                     view! { <p class="mut pad">{t!(i18n, overview.all_well)}</p> }.into_any()
                 } else {
@@ -59,18 +59,18 @@ fn Page(overview: Overview) -> impl IntoView {
                                     let word = words::status(locale, &device).to_owned();
                                     let why = words::cause(locale, device.presence.cause).to_owned();
                                     view! {
-                                        <li class="row">
-                                            <a class="strong" href=format!("/devices/{}", device.id)>
+                                        <li class="line">
+                                            <a class="strong ell" href=format!("/devices/{}", device.id)>
                                                 {device.name}
                                             </a>
-                                            <span class="push">
+                                            <span>
                                                 <StatusMark
                                                     mark=Signal::stored(mark)
                                                     word=Signal::stored(word)
                                                     why=Signal::stored(why)
                                                 />
                                             </span>
-                                            <span class="mut nw">
+                                            <span class="mut xs nw">
                                                 <Time at=Signal::stored(Some(device.presence.since))/>
                                             </span>
                                         </li>
@@ -83,24 +83,18 @@ fn Page(overview: Overview) -> impl IntoView {
                 }}
             </section>
             <section class="card">
-                <h2>{t!(i18n, overview.latest)}</h2>
+                <header><h2>{t!(i18n, overview.latest)}</h2></header>
                 {if overview.events.is_empty() {
                     view! { <p class="mut pad">{t!(i18n, overview.nothing)}</p> }.into_any()
                 } else {
                     view! {
-                        <ol class="list">
+                        <ol class="list events">
                             {overview
                                 .events
                                 .into_iter()
                                 .map(|(id, name, event)| {
-                                    view! {
-                                        <li>
-                                            <a href=format!("/devices/{id}")>{name}</a>
-                                            <ol class="list">
-                                                <EventLine event/>
-                                            </ol>
-                                        </li>
-                                    }
+                                    let device = (format!("/devices/{id}"), name);
+                                    view! { <EventLine event device/> }
                                 })
                                 .collect_view()}
                         </ol>

@@ -5,7 +5,7 @@ use std::fmt::Write;
 use leptos::prelude::*;
 
 /// Line and area of the points in a box of `width` × `height`; values run from bottom to top.
-fn paths(points: &[f64], width: f64, height: f64) -> Option<(String, String, f64)> {
+fn paths(points: &[f64], width: f64, height: f64) -> Option<(String, String, [f64; 2])> {
     let finite = || points.iter().copied().filter(|value| value.is_finite());
     let low = finite().reduce(f64::min)?;
     let high = finite().reduce(f64::max)?;
@@ -13,7 +13,7 @@ fn paths(points: &[f64], width: f64, height: f64) -> Option<(String, String, f64
     #[allow(clippy::cast_precision_loss)]
     let step = width / (points.len().max(2) - 1) as f64;
     let mut line = String::new();
-    let (mut x, mut y) = (0.0, height / 2.0);
+    let (mut first, mut x, mut y) = (0.0, 0.0, height / 2.0);
     #[allow(clippy::cast_precision_loss)]
     for (at, value) in points
         .iter()
@@ -26,11 +26,17 @@ fn paths(points: &[f64], width: f64, height: f64) -> Option<(String, String, f64
         } else {
             height / 2.0
         };
-        let letter = if line.is_empty() { 'M' } else { 'L' };
+        let letter = match line.is_empty() {
+            true => {
+                first = x;
+                'M'
+            }
+            false => 'L',
+        };
         let _ = write!(line, "{letter}{x:.1} {y:.1}");
     }
-    let area = format!("{line}L{x:.1} {height}L0 {height}Z");
-    Some((line, area, y))
+    let area = format!("{line}L{x:.1} {height}L{first:.1} {height}Z");
+    Some((line, area, [x, y]))
 }
 
 /// Draws the points, oldest first; draws nothing where there are fewer than two.
@@ -67,7 +73,7 @@ pub fn Sparkline(
                     >
                         <path class="a" d=area></path>
                         <path class="l" d=line></path>
-                        <circle class="cap" cx=width cy=format!("{last:.1}") r="2"></circle>
+                        <circle class="cap" cx=format!("{:.1}", last[0]) cy=format!("{:.1}", last[1]) r="2"></circle>
                     </svg>
                 }
             })
@@ -82,7 +88,10 @@ mod tests {
     fn the_line_spans_the_box_and_skips_holes() {
         let (line, _, last) = paths(&[0.0, f64::NAN, 10.0], 10.0, 24.0).expect("points");
         assert_eq!(line, "M0.0 22.0L10.0 2.0");
-        assert!((last - 2.0).abs() < f64::EPSILON);
+        assert!((last[1] - 2.0).abs() < f64::EPSILON);
+        let (_, area, last) = paths(&[f64::NAN, 0.0, 10.0, f64::NAN], 30.0, 24.0).expect("points");
+        assert_eq!(area, "M10.0 22.0L20.0 2.0L20.0 24L10.0 24Z");
+        assert!((last[0] - 20.0).abs() < f64::EPSILON);
         assert!(paths(&[f64::NAN], 10.0, 24.0).is_none());
     }
 }

@@ -79,7 +79,7 @@ pub async fn change_password(
     session::check_password(services, email, current, client)
         .await
         .map_err(|error| match error {
-            AppError::Invalid { message, .. } => AppError::invalid("current", &message),
+            AppError::Invalid { .. } => AppError::invalid("current", "wrong_current_password"),
             other => other,
         })?;
     let row = entity::user::ActiveModel {
