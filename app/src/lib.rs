@@ -23,6 +23,7 @@ pub mod form;
 pub mod frame;
 pub mod live;
 pub mod overview;
+mod pages;
 pub mod parts;
 pub mod preferences;
 #[cfg(feature = "ssr")]

@@ -3,21 +3,15 @@
 use leptos::prelude::*;
 use leptos_meta::{Title, provide_meta_context};
 use leptos_router::{
-    SsrMode,
+    Lazy, SsrMode,
     components::{ParentRoute, Route, Router, Routes},
     path,
 };
 
 use crate::{
-    accounts::{account_page::AccountPage, register_page::RegisterPage, setup_page::SetupPage},
-    accounts::{sign_in_page::SignInPage, users_page::UsersPage},
-    devices::{
-        claim_page::ClaimPage, device_page::DevicePage, list_page::DeviceListPage,
-        preregister_page::PreregisterPage,
-    },
     frame::{household::Household, live_mark::provide_live_slot, porch::Porch},
     i18n::I18nContextProvider,
-    overview::overview_page::OverviewPage,
+    pages,
     parts::{NotFoundPage, clock::provide_clock, toast::provide_toasts},
     preferences::LANGUAGE_COOKIE,
     session::provide_session,
@@ -42,18 +36,18 @@ pub fn App() -> impl IntoView {
             <Router>
                 <Routes fallback=NotFoundPage>
                     <ParentRoute path=path!("") view=Porch ssr=SsrMode::Async>
-                        <Route path=path!("sign-in") view=SignInPage ssr=SsrMode::Async/>
-                        <Route path=path!("setup") view=SetupPage ssr=SsrMode::Async/>
-                        <Route path=path!("register") view=RegisterPage ssr=SsrMode::Async/>
+                        <Route path=path!("sign-in") view={Lazy::<pages::SignIn>::new()} ssr=SsrMode::Async/>
+                        <Route path=path!("setup") view={Lazy::<pages::Setup>::new()} ssr=SsrMode::Async/>
+                        <Route path=path!("register") view={Lazy::<pages::Register>::new()} ssr=SsrMode::Async/>
                     </ParentRoute>
                     <ParentRoute path=path!("") view=Household ssr=SsrMode::Async>
-                        <Route path=path!("") view=OverviewPage ssr=SsrMode::Async/>
-                        <Route path=path!("devices") view=DeviceListPage ssr=SsrMode::Async/>
-                        <Route path=path!("devices/new") view=PreregisterPage ssr=SsrMode::Async/>
-                        <Route path=path!("devices/:id") view=DevicePage ssr=SsrMode::Async/>
-                        <Route path=path!("claim") view=ClaimPage ssr=SsrMode::Async/>
-                        <Route path=path!("users") view=UsersPage ssr=SsrMode::Async/>
-                        <Route path=path!("account") view=AccountPage ssr=SsrMode::Async/>
+                        <Route path=path!("") view={Lazy::<pages::Overview>::new()} ssr=SsrMode::Async/>
+                        <Route path=path!("devices") view={Lazy::<pages::DeviceList>::new()} ssr=SsrMode::Async/>
+                        <Route path=path!("devices/new") view={Lazy::<pages::Preregister>::new()} ssr=SsrMode::Async/>
+                        <Route path=path!("devices/:id") view={Lazy::<pages::Device>::new()} ssr=SsrMode::Async/>
+                        <Route path=path!("claim") view={Lazy::<pages::Claim>::new()} ssr=SsrMode::Async/>
+                        <Route path=path!("users") view={Lazy::<pages::Users>::new()} ssr=SsrMode::Async/>
+                        <Route path=path!("account") view={Lazy::<pages::Account>::new()} ssr=SsrMode::Async/>
                     </ParentRoute>
                 </Routes>
             </Router>

@@ -53,6 +53,8 @@ pub const RECEIVE_MAXIMUM: u16 = 2_048;
 const SESSION_S: u32 = 24 * 3_600;
 /// How long the broker may take to answer.
 const PATIENCE: Duration = Duration::from_secs(10);
+/// How long a farewell may take.
+const FAREWELL: Duration = Duration::from_millis(500);
 const KEEP_ALIVE_S: u16 = 30;
 
 /// Where the broker is, and as whom to connect.
@@ -77,7 +79,8 @@ impl std::fmt::Debug for ExternalConfig {
 /// The site's connections to an external broker.
 pub struct ExternalBroker {
     config: ExternalConfig,
-    /// Publishes; the first of the connections.
+    /// Publishes, and hears who is there: a session that begins anew with each connection, because what
+    /// is retained comes with the subscription.
     client: AsyncClient,
     loops: Mutex<Vec<(AsyncClient, EventLoop)>>,
     sessions: Mutex<HashMap<DeviceId, u64>>,
@@ -94,8 +97,12 @@ impl std::fmt::Debug for ExternalBroker {
 impl ExternalBroker {
     /// Prepares the connections; they are made by [`Broker::run`].
     pub fn new(config: ExternalConfig) -> Result<Arc<Self>, BrokerError> {
-        let mut loops = Vec::new();
-        for number in 0..config.connections.max(1) {
+        let mut speaking = options(&config, &config.client_id)?;
+        speaking.set_session_mode(SessionMode::Clean);
+        speaking.set_ack_mode(AckMode::Manual);
+        let (client, events) = build(speaking)?;
+        let mut loops = vec![(client.clone(), events)];
+        for number in 1..=config.connections.max(1) {
             let mut options = options(&config, &format!("{}-{number}", config.client_id))?;
             options.set_session_mode(SessionMode::Persistent);
             options.set_session_expiry_interval(Some(SESSION_S));
@@ -104,9 +111,8 @@ impl ExternalBroker {
             options.set_receive_maximum(Some(RECEIVE_MAXIMUM));
             loops.push(build(options)?);
         }
-        let first = loops.first().map(|(client, _)| client.clone());
         Ok(Arc::new(Self {
-            client: first.ok_or_else(|| BrokerError("no connection".to_owned()))?,
+            client,
             config,
             loops: Mutex::new(loops),
             sessions: Mutex::default(),
@@ -180,7 +186,7 @@ impl Broker for ExternalBroker {
                 services: services.clone(),
                 pipeline: pipeline.clone(),
                 client,
-                hears_presence: number == 0,
+                filters: if number == 0 { &[PRESENCE] } else { &SHARED },
                 stop: stop.clone(),
             };
             tasks.spawn(connection.run(events));
@@ -238,7 +244,8 @@ impl DeviceLink for ExternalBroker {
                 }
             }
             client.disconnect().await.map_err(|error| failed(&error))?;
-            while events.poll().await.is_ok() {}
+            // The farewell is on its way when the loop has nothing more to say.
+            let _ = timeout(FAREWELL, async { while events.poll().await.is_ok() {} }).await;
             Ok(())
         };
         match timeout(PATIENCE, taken_over).await {
@@ -280,19 +287,20 @@ fn build(options: MqttOptions) -> Result<(AsyncClient, EventLoop), BrokerError> 
         .map_err(|error| BrokerError(error.to_string()))
 }
 
-/// What is shared among all connections of all programs, and what each hears.
+/// What is shared among the connections of all programs. A session that the broker has kept has these
+/// already: where they change, the client ids must change too.
 const SHARED: [&str; 3] = [
     "$share/ingest/telemetry/#",
     "$share/ingest/system/+/identity",
     "$share/ingest/results/#",
 ];
+/// What each program hears.
 const PRESENCE: &str = "presence/+";
 
-async fn subscribe(client: &AsyncClient, hears_presence: bool) -> Result<(), String> {
-    let filters = SHARED.into_iter().chain(hears_presence.then_some(PRESENCE));
+async fn subscribe(client: &AsyncClient, filters: &[&'static str]) -> Result<(), String> {
     for filter in filters {
         let notice = client
-            .subscribe_tracked(filter, QoS::AtLeastOnce)
+            .subscribe_tracked(*filter, QoS::AtLeastOnce)
             .await
             .map_err(|error| error.to_string())?;
         notice

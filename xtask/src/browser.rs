@@ -8,8 +8,8 @@ use anyhow::{Context, Result, anyhow};
 const NAME: &str = "madang";
 
 /// Splits `wasm` into the part every page needs and the parts loaded when first needed, and writes both
-/// with their JavaScript into `pkg`.
-pub(crate) fn bind(wasm: &Path, pkg: &Path) -> Result<()> {
+/// with their JavaScript into `pkg`; `names` keeps the names of functions, for the stack of a panic.
+pub(crate) fn bind(wasm: &Path, pkg: &Path, names: bool) -> Result<()> {
     let bytes = fs::read(wasm).with_context(|| wasm.display().to_string())?;
     let main = wasm.with_file_name("frontend_main.wasm");
     let mut options = wasm_split_cli_support::Options::new(&bytes);
@@ -32,6 +32,8 @@ pub(crate) fn bind(wasm: &Path, pkg: &Path) -> Result<()> {
         .typescript(false)
         .keep_lld_exports(true)
         .demangle(false)
+        .remove_name_section(!names)
+        .remove_producers_section(!names)
         .generate(pkg)
         .map_err(|error| anyhow!("binding: {error}"))
 }

@@ -71,7 +71,7 @@ pub(crate) fn interface(release: bool) -> Result<()> {
     copy_folder(&place::root().join("public"), &site)?;
     let pkg = site.join("pkg");
     fs::create_dir_all(&pkg)?;
-    browser::bind(&wasm, &pkg)?;
+    browser::bind(&wasm, &pkg, !release)?;
     fs::write(pkg.join("madang.css"), stylesheet()?)?;
     if release {
         browser::compress(&site)?;

@@ -28,8 +28,8 @@ pub(super) struct Connection {
     pub services: Services,
     pub pipeline: Pipeline,
     pub client: AsyncClient,
-    /// Whether this one hears who comes and goes; it is told to one connection of a program.
-    pub hears_presence: bool,
+    /// What it subscribes to when its session is new.
+    pub filters: &'static [&'static str],
     pub stop: CancellationToken,
 }
 
@@ -53,13 +53,16 @@ impl Connection {
                 event = events.poll() => event,
             };
             match event {
-                Ok(Event::Incoming(Incoming::ConnAck(_))) => {
+                Ok(Event::Incoming(Incoming::ConnAck(answer))) => {
                     pause = *PAUSE.start();
                     connected.fetch_add(1, Ordering::Relaxed);
                     tracing::info!(broker = ?self.broker, "connected to the broker");
-                    let (client, hears_presence) = (self.client.clone(), self.hears_presence);
+                    if answer.session_present {
+                        continue;
+                    }
+                    let (client, filters) = (self.client.clone(), self.filters);
                     tokio::spawn(async move {
-                        if let Err(error) = subscribe(&client, hears_presence).await {
+                        if let Err(error) = subscribe(&client, filters).await {
                             tracing::error!(error, "the broker refused a subscription");
                         }
                     });
