@@ -97,6 +97,8 @@ fn main() -> ExitCode {
         )
         .with_writer(std::io::stderr)
         .init();
+    // Simulating a site takes a connection for each of its devices.
+    let _ = rlimit::increase_nofile_limit(u64::MAX);
     let _ = rustls::crypto::ring::default_provider().install_default();
     let arguments = Arguments::parse();
     let ran = tokio::runtime::Builder::new_multi_thread()

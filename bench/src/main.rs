@@ -25,6 +25,9 @@ use clap::{Parser, Subcommand};
 
 use crate::figures::Figures;
 
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 #[derive(Debug, Parser)]
 #[command(
     name = "madang-bench",
@@ -64,6 +67,7 @@ fn main() -> ExitCode {
 
 fn run() -> Result<()> {
     let cli = Cli::parse();
+    rlimit::increase_nofile_limit(u64::MAX)?;
     let _ = rustls::crypto::ring::default_provider().install_default();
     let figures = Figures { json: cli.json };
     tokio::runtime::Builder::new_multi_thread()

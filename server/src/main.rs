@@ -11,6 +11,11 @@ use server::{Config, config, demo};
 use tokio_util::sync::CancellationToken;
 use tracing_subscriber::EnvFilter;
 
+/// Reports and pages are many small values for a short time, and a hashed password is 19 MiB once: this
+/// allocator is faster at the first than the system's and gives the second back.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// Runs a site: its devices, its rooms and its people.
 #[derive(Debug, Parser)]
 #[command(name = "madang", version)]
@@ -52,6 +57,10 @@ fn main() -> ExitCode {
         .with_writer(std::io::stderr)
         .with_ansi(std::io::stderr().is_terminal())
         .init();
+    // A connection is a file: the usual soft limit of 1,024 is a small site.
+    if let Err(error) = rlimit::increase_nofile_limit(u64::MAX) {
+        tracing::warn!(%error, "the limit of open files stays as it is");
+    }
     match execute(cli) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
