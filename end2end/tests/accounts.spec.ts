@@ -95,6 +95,45 @@ test('the language and the theme that were chosen stay', async ({ page, madang }
   await looked(page, 'account-dark');
 });
 
+test('one signs out elsewhere, and a new password does so everywhere', async ({ page, madang, browser }) => {
+  await setUp(page, madang);
+  const { locale, javaScriptEnabled } = test.info().project.use;
+  const context = await browser.newContext({ baseURL: madang.ready.http, locale, javaScriptEnabled });
+  const elsewhere = await context.newPage();
+  await signIn(elsewhere, administrator);
+  await expect(elsewhere).not.toHaveURL(/sign-in/);
+
+  await page.goto('/account');
+  const sessions = page.locator('.sessions li');
+  await expect(sessions).toHaveCount(2);
+  await sessions.locator('form button').click();
+  await expect(sessions).toHaveCount(1);
+  await elsewhere.goto('/account');
+  await expect(elsewhere, 'signed out from afar').toHaveURL(/sign-in/);
+  await submitSignIn(elsewhere, administrator);
+  await expect(elsewhere).not.toHaveURL(/sign-in/);
+
+  const password = 'quite another password 3';
+  const form = page.locator('form[action="/do/change_password"]');
+  const change = async (current: string) => {
+    await form.locator('[name=current]').fill(current);
+    await form.locator('[name=password]').fill(password);
+    await form.locator('button[type=submit]').click();
+  };
+  await change('not the password');
+  await expect(form.locator('[name=current]')).toHaveAttribute('aria-invalid', 'true');
+  await looked(page, 'password-refused');
+  await change(administrator.password);
+  await expect(form.locator('[role=status]')).not.toBeEmpty();
+  await expect(form.locator('[name=password]'), 'no secret stays in the page').toHaveValue('');
+  await looked(page, 'password-changed');
+  await elsewhere.goto('/account');
+  await expect(elsewhere).toHaveURL(/sign-in/);
+  await submitSignIn(elsewhere, { ...administrator, password });
+  await expect(elsewhere).not.toHaveURL(/sign-in/);
+  await context.close();
+});
+
 test('wrong passwords are limited to five a minute', async ({ page, madang, context }) => {
   await setUp(page, madang);
   await context.clearCookies();

@@ -92,6 +92,55 @@ test('this machine is enrolled, claimed, seen and switched', async ({ page, mada
   await becomes(page, words.online, 30_000);
 });
 
+test('the history of a value is read, seen closer and whole again', async ({ page, madang }) => {
+  test.slow();
+  const scripted = test.info().project.use.javaScriptEnabled !== false;
+  const closer = /from=\d+&to=\d+/;
+  await setUp(page, madang);
+  await enrolAndClaim(page, madang);
+  madang.agent('machine', 'run', '--simulate', 'led', '--report-interval', '1');
+  await open(page);
+  const line = page.locator('#history .chart .mean');
+  await expect(async () => {
+    await page.reload();
+    await expect(line).toHaveAttribute('d', /L/, { timeout: 500 });
+  }).toPass();
+
+  if (scripted) {
+    const cursor = page.locator('#history .cursor');
+    await cursor.focus();
+    await expect(cursor, 'the last value is read').toHaveAttribute('aria-valuetext', /:\d\d · .*%/);
+    const drawn = (await line.getAttribute('d'))!;
+    await expect(line, 'what is reported is appended').not.toHaveAttribute('d', drawn);
+    await looked(page, 'history-read');
+
+    await cursor.press('+');
+    await expect(page).toHaveURL(closer);
+    await expect(cursor, 'the focus stays').toBeFocused();
+    await cursor.press('0');
+    await expect(page).not.toHaveURL(closer);
+
+    const { width } = (await cursor.boundingBox())!;
+    await cursor.hover({ position: { x: width * 0.5, y: 20 } });
+    await page.mouse.down();
+    await cursor.hover({ position: { x: width * 0.9, y: 20 } });
+    await page.mouse.up();
+    await expect(page, 'a stroke is seen closer').toHaveURL(closer);
+    await cursor.dblclick({ position: { x: width * 0.5, y: 20 } });
+    await expect(page).not.toHaveURL(closer);
+  }
+
+  // Links do the same, with and without a script.
+  await page.locator('#history .steps-of-time a').nth(2).click();
+  await expect(page).toHaveURL(closer);
+  await looked(page, 'history-closer');
+  await page.locator('#history .steps-of-time a:not([href*="from="])').click();
+  await expect(page).not.toHaveURL(closer);
+  await page.locator('#history .seg a').nth(2).click();
+  await expect(page).toHaveURL(/range=24h/);
+  await expect(page.locator('#history .seg [aria-current]')).toHaveCount(1);
+});
+
 test('a serial number is registered once, and the form says why not twice', async ({ page, madang }) => {
   await setUp(page, madang);
   await preregister(page);

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use leptos::prelude::*;
-use leptos_i18n::t_string;
+use leptos_i18n::{t, t_string};
 
 use super::{
     axis::{self, Measure, Zone},
@@ -32,16 +32,18 @@ pub(super) fn chart(
     Effect::new(move || zone.set(Zone::Own));
     let scale = Memo::new(move |_| Scale::of(&drawing.read()));
     let measure = Memo::new(move |_| {
-        let (low, high) = scale.get().map_or((0.0, 1.0), |it| (it.low, it.high));
-        Measure::of(low, high, &unit.read())
+        let scale = scale.get();
+        Measure::of(scale.low, scale.high, &unit.read())
     });
     let paths = Memo::new(move |_| {
-        let (drawing, scale) = (drawing.get(), scale.get()?);
+        let (drawing, scale) = (drawing.read(), scale.get());
         let (timely, late) = lines(&scale, &drawing);
-        Some((band(&scale, &drawing), timely, late))
+        (band(&scale, &drawing), timely, late)
     });
     let label = move || {
-        let (low, high) = drawing.read().extremes().unwrap_or_default();
+        let Some((low, high)) = drawing.read().extremes() else {
+            return format!("{}: {}", name.get(), t_string!(i18n, telemetry.none));
+        };
         let measure = measure.read();
         t_string!(
             i18n,
@@ -52,10 +54,12 @@ pub(super) fn chart(
         )
         .to_string()
     };
+    let empty = Memo::new(move |_| drawing.read().series.points.is_empty());
     let values = Memo::new(move |_| {
-        let Some(scale) = scale.get() else {
+        if empty.get() {
             return Vec::new();
-        };
+        }
+        let scale = scale.get();
         let values = measure.read().values(scale.low, scale.high);
         values
             .into_iter()
@@ -67,7 +71,7 @@ pub(super) fn chart(
         let marks = axis::times(locale.get(), zone.get(), drawing.from, drawing.to);
         marks
             .into_iter()
-            .filter_map(|(at, text)| Some((scale?.x(at), text)))
+            .map(|(at, text)| (scale.x(at), text))
             .collect::<Vec<_>>()
     });
     let cursor_of = move || Cursor {
@@ -88,7 +92,8 @@ pub(super) fn chart(
                     values.get().into_iter().map(mark).collect_view()
                 }}
             </div>
-            <div class="paper">
+            <div class="paper" class:lattice=move || empty.get()>
+                {move || empty.get().then(|| view! { <p class="none">{t!(i18n, telemetry.none)}</p> })}
                 <svg viewBox=format!("0 0 {SIDE} {SIDE}") preserveAspectRatio="none" role="img" aria-label=label>
                     <g class="rule">
                         {move || {
@@ -100,9 +105,9 @@ pub(super) fn chart(
                             times.get().into_iter().map(line).collect_view()
                         }}
                     </g>
-                    <path class="band" d=move || paths.get().map(|it| it.0)></path>
-                    <path class="mean" d=move || paths.get().map(|it| it.1)></path>
-                    <path class="late" d=move || paths.get().map(|it| it.2)></path>
+                    <path class="band" d=move || paths.get().0></path>
+                    <path class="mean" d=move || paths.get().1></path>
+                    <path class="late" d=move || paths.get().2></path>
                 </svg>
                 {move || {
                     // What answers to pointer and keys is loaded when the page is there.

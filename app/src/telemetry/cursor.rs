@@ -36,7 +36,7 @@ pub(super) enum Wish {
 #[derive(Clone)]
 pub(super) struct Cursor {
     pub(super) drawing: Signal<Arc<Drawing>>,
-    pub(super) scale: Memo<Option<Scale>>,
+    pub(super) scale: Memo<Scale>,
     pub(super) measure: Memo<Measure>,
     pub(super) locale: Signal<Locale>,
     pub(super) zone: Zone,
@@ -101,11 +101,11 @@ pub(super) fn cursor(it: Cursor) -> AnyView {
     });
     // Where the crosshair stands: on a point, or where the pointer is in a hole.
     let here = Memo::new(move |_| found.get().map(|(_, point)| point.at.0).or(at.get()));
-    let x = move |at: i64| scale.get().map(|scale| scale.x(at).clamp(0.0, SIDE));
+    let x = move |at: i64| scale.get().x(at).clamp(0.0, SIDE);
     let under = move |event: &ev::PointerEvent| {
         let wide = f64::from(layer.get_untracked()?.client_width().max(1));
-        let scale = scale.get_untracked()?;
-        Some(scale.moment(f64::from(event.offset_x()) / wide))
+        let part = f64::from(event.offset_x()) / wide;
+        Some(scale.get_untracked().moment(part))
     };
     let step = move |by: isize| {
         let points = drawing.read_untracked().series.points.clone();
@@ -175,11 +175,10 @@ pub(super) fn cursor(it: Cursor) -> AnyView {
     let up = move |event: ev::PointerEvent| {
         let stroke = anchor.get_untracked().zip(under(&event));
         anchor.set(None);
-        let (Some((a, b)), Some(scale), Some(layer)) =
-            (stroke, scale.get_untracked(), layer.get_untracked())
-        else {
+        let (Some((a, b)), Some(layer)) = (stroke, layer.get_untracked()) else {
             return;
         };
+        let scale = scale.get_untracked();
         let wide = f64::from(layer.client_width()) * (scale.x(a) - scale.x(b)).abs() / SIDE;
         if wide >= STROKE_PX {
             at.set(None);
@@ -187,7 +186,7 @@ pub(super) fn cursor(it: Cursor) -> AnyView {
         }
     };
     let stroke = move || {
-        let (a, b) = anchor.get().and_then(x).zip(at.get().and_then(x))?;
+        let (a, b) = anchor.get().map(x).zip(at.get().map(x))?;
         let style = format!(
             "left:{:.2}%;width:{:.2}%",
             a.min(b) * 100.0 / SIDE,
@@ -196,11 +195,12 @@ pub(super) fn cursor(it: Cursor) -> AnyView {
         Some(view! { <div class="stroke" style=style></div> })
     };
     let mark = move || {
-        let (at, x) = here.get().and_then(|at| Some((at, x(at)?)))?;
+        let (at, x) = here.get().map(|at| (at, x(at)))?;
         let left = format!("left:{:.2}%", x * 100.0 / SIDE);
         let point = found.get().map(|(_, point)| point);
-        let dot = point.zip(scale.get()).map(|(point, scale)| {
-            let style = format!("{left};top:{:.2}%", scale.y(point.mean) * 100.0 / SIDE);
+        let dot = point.map(|point| {
+            let y = scale.get().y(point.mean) * 100.0 / SIDE;
+            let style = format!("{left};top:{y:.2}%");
             view! { <i class="dot" style=style></i> }
         });
         let side = if x > SIDE * 0.6 {

@@ -320,61 +320,73 @@ fn Shown(
     wish: Callback<Wish>,
 ) -> impl IntoView {
     let i18n = use_i18n();
-    let (drawing, error) = drawn(first);
+    let blank = move |from, to| {
+        let chosen = chosen.get_untracked();
+        let series = Series {
+            component: chosen.component,
+            value: chosen.value,
+            bucket_ms: 0,
+            points: Vec::new(),
+        };
+        Arc::new(Drawing { series, from, to })
+    };
+    let (from, to) = (first.0, first.1);
+    let (drawing, error) = match drawn(first, blank) {
+        Ok(drawing) => (drawing, None),
+        Err(error) => (blank(from, to), Some(error)),
+    };
     let error = RwSignal::new(error);
     let drawing = RwSignal::new(drawing);
-    Effect::new(move |_| {
-        let Some((new, refused)) = answer.get().map(drawn) else {
-            return;
-        };
-        if *drawing.read_untracked() != new && refused.is_none() {
-            drawing.set(new);
-        }
-        error.set(refused);
-    });
+    Effect::new(
+        move |_| match answer.get().map(|answer| drawn(answer, blank)) {
+            Some(Ok(new)) => {
+                if *drawing.read_untracked() != new {
+                    drawing.set(new);
+                }
+                error.set(None);
+            }
+            // The chart that is there is better than none.
+            Some(Err(refused)) => error.set(Some(refused)),
+            None => {}
+        },
+    );
     Effect::new(move |before: Option<Option<(i64, f64)>>| {
         let latest = latest.get();
         if before.is_none_or(|before| before == latest) || span.get_untracked().fixed.is_some() {
             return latest;
         }
         if let Some((at, value)) = latest {
-            let grown = drawing.get_untracked().and_then(|drawing| {
-                let mut drawing = Drawing::clone(&drawing);
-                drawing.append(at, value).then(|| Arc::new(drawing))
-            });
-            match grown {
-                Some(grown) => drawing.set(Some(grown)),
-                None => gap.update(|gap| *gap += 1),
+            let mut grown = Drawing::clone(&drawing.read_untracked());
+            let chosen = chosen.get_untracked();
+            if (&grown.series.component, &grown.series.value) != (&chosen.component, &chosen.value)
+            {
+                // Another value was chosen just now; its history is on the way.
+                return latest;
+            }
+            match grown.append(at, value) {
+                true => drawing.set(Arc::new(grown)),
+                false => gap.update(|gap| *gap += 1),
             }
         }
         latest
     });
-    let any = Memo::new(move |_| drawing.read().is_some());
     let name = Signal::derive(move || chosen.read().label(i18n.get_locale()));
     let unit = Signal::derive(move || chosen.read().unit.clone());
     view! {
         <ErrorNotice error=error/>
-        {move || match any.get() {
-            true => {
-                let last = StoredValue::new(drawing.get_untracked());
-                let drawing = Signal::derive(move || {
-                    let now = drawing.get().or_else(|| last.get_value());
-                    now.unwrap_or_else(|| unreachable!("there is something to draw"))
-                });
-                chart(drawing, name, unit, wish)
-            }
-            false => view! { <p class="mut pad">{t!(i18n, telemetry.none)}</p> }.into_any(),
-        }}
+        {chart(drawing.into(), name, unit, wish)}
     }
 }
 
-fn drawn((from, to, result): Answer) -> (Option<Arc<Drawing>>, Option<AppError>) {
-    match result {
-        Ok(series) => {
-            let series = series.into_iter().find(|one| !one.points.is_empty());
-            let drawing = series.map(|series| Arc::new(Drawing { series, from, to }));
-            (drawing, None)
-        }
-        Err(Failure(error)) => (None, Some(error)),
-    }
+/// What to draw of an answer; a blank paper where nothing was recorded.
+fn drawn(
+    (from, to, result): Answer,
+    blank: impl Fn(i64, i64) -> Arc<Drawing>,
+) -> Result<Arc<Drawing>, AppError> {
+    let series = result.map_err(|Failure(error)| error)?;
+    let series = series.into_iter().find(|one| !one.points.is_empty());
+    Ok(series.map_or_else(
+        || blank(from, to),
+        |series| Arc::new(Drawing { series, from, to }),
+    ))
 }

@@ -125,18 +125,19 @@ pub(super) struct Scale {
 }
 
 impl Scale {
-    pub(super) fn of(drawing: &Drawing) -> Option<Self> {
-        let (low, high) = drawing.extremes()?;
+    /// Around the readings; from 0 to 1 where there are none.
+    pub(super) fn of(drawing: &Drawing) -> Self {
+        let (low, high) = drawing.extremes().unwrap_or((0.0, 1.0));
         let room = match high > low {
             true => (high - low) * 0.08,
             false => (high.abs() * 0.05).max(0.5),
         };
-        Some(Self {
+        Self {
             from: drawing.from,
             to: drawing.to.max(drawing.from + 1),
             low: low - room,
             high: high + room,
-        })
+        }
     }
 
     #[allow(clippy::cast_precision_loss)]
@@ -235,7 +236,7 @@ mod tests {
     #[test]
     fn a_hole_is_not_bridged() {
         let drawing = drawing(&[0, 1, 2, 20, 21]);
-        let scale = Scale::of(&drawing).expect("a scale");
+        let scale = Scale::of(&drawing);
         assert_eq!(lines(&scale, &drawing).0.matches('M').count(), 2);
         assert_eq!(band(&scale, &drawing).matches('Z').count(), 2);
         assert_eq!(drawing.nearest(11 * MINUTE), None);
@@ -246,7 +247,7 @@ mod tests {
     fn what_came_late_is_a_line_of_its_own() {
         let mut drawing = drawing(&[0, 1, 2, 3]);
         drawing.series.points[2].late = true;
-        let scale = Scale::of(&drawing).expect("a scale");
+        let scale = Scale::of(&drawing);
         let (timely, late) = lines(&scale, &drawing);
         assert_eq!(timely.matches(['M', 'L']).count(), 2);
         assert_eq!(late.matches(['M', 'L']).count(), 3);
@@ -255,7 +256,7 @@ mod tests {
     #[test]
     fn everything_is_on_the_paper() {
         let drawing = drawing(&[0, 1]);
-        let scale = Scale::of(&drawing).expect("a scale");
+        let scale = Scale::of(&drawing);
         assert!((scale.x(30 * MINUTE) - SIDE).abs() < f64::EPSILON);
         assert!(scale.y(3.0) > 0.0 && scale.y(1.0) < SIDE);
         assert_eq!(scale.moment(0.5), 15 * MINUTE);
@@ -274,6 +275,16 @@ mod tests {
         assert!(drawing.append(31 * MINUTE, 0.0), "it is known already");
         assert_eq!(drawing.series.points.len(), 3);
         assert!(!drawing.append(60 * MINUTE, 1.0), "something is missing");
+    }
+
+    #[test]
+    fn a_span_without_readings_is_an_empty_paper() {
+        let mut empty = drawing(&[]);
+        let scale = Scale::of(&empty);
+        assert_eq!(lines(&scale, &empty), (String::new(), String::new()));
+        assert_eq!(scale.moment(1.0), 30 * MINUTE);
+        assert_eq!(empty.nearest(MINUTE), None);
+        assert!(!empty.append(MINUTE, 1.0), "the history is read");
     }
 
     #[test]
