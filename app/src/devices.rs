@@ -7,6 +7,7 @@ pub mod device_page;
 pub mod device_state;
 pub mod label;
 pub mod list_page;
+pub(crate) mod list_rows;
 pub mod preregister_page;
 mod query;
 pub mod server_fns;

@@ -2,6 +2,7 @@
 
 pub mod admission;
 mod claim;
+mod counted;
 mod credentials;
 mod detail;
 pub mod directory;
@@ -19,6 +20,7 @@ use domain::{DeviceId, device::DeviceKind};
 use protocol::enroll::Credentials;
 
 pub use claim::claim;
+pub use counted::Counted;
 pub use credentials::{credentials, renew_certificate};
 pub use detail::{detail, events, latest_events};
 pub use identify::{identified, reset_acknowledged, tell_what_is_retained};

@@ -1,5 +1,7 @@
 //! The live bus: tells every process what changed. It may lose; the store is the truth.
 
+use std::sync::atomic::{AtomicU64, Ordering};
+
 use async_trait::async_trait;
 use domain::live::LiveEvent;
 use tokio::sync::broadcast;
@@ -15,31 +17,51 @@ pub trait LiveBus: Send + Sync + 'static {
 
     /// Hears everything that is published from now on.
     fn subscribe(&self) -> broadcast::Receiver<std::sync::Arc<LiveEvent>>;
+
+    /// Grows whenever this process has heard that a device itself changed: that it came, went, or is
+    /// another's now. What was counted or found before may be wrong then.
+    fn device_changes(&self) -> u64;
 }
 
 /// The bus of a single process.
 #[derive(Debug)]
-pub struct InProcessBus(broadcast::Sender<std::sync::Arc<LiveEvent>>);
+pub struct InProcessBus {
+    readers: broadcast::Sender<std::sync::Arc<LiveEvent>>,
+    device_changes: AtomicU64,
+}
 
 impl InProcessBus {
     /// A bus whose readers may lag `capacity` events before they miss some.
     pub fn new(capacity: usize) -> Self {
-        Self(broadcast::channel(capacity).0)
+        Self {
+            readers: broadcast::channel(capacity).0,
+            device_changes: AtomicU64::new(0),
+        }
     }
 }
 
 #[async_trait]
 impl LiveBus for InProcessBus {
     async fn publish(&self, events: Vec<LiveEvent>) {
-        if self.0.receiver_count() > 0 {
+        let changed = |event: &LiveEvent| {
+            matches!(event, LiveEvent::Device { .. } | LiveEvent::Presence { .. })
+        };
+        if events.iter().any(changed) {
+            self.device_changes.fetch_add(1, Ordering::Release);
+        }
+        if self.readers.receiver_count() > 0 {
             for event in events {
                 // An error says that nobody listens any more.
-                let _ = self.0.send(std::sync::Arc::new(event));
+                let _ = self.readers.send(std::sync::Arc::new(event));
             }
         }
     }
 
     fn subscribe(&self) -> broadcast::Receiver<std::sync::Arc<LiveEvent>> {
-        self.0.subscribe()
+        self.readers.subscribe()
+    }
+
+    fn device_changes(&self) -> u64 {
+        self.device_changes.load(Ordering::Acquire)
     }
 }

@@ -32,6 +32,7 @@ struct Inner {
     parts: Parts,
     dispatch: crate::commands::Dispatch,
     sparklines: crate::devices::Sparklines,
+    counted: crate::devices::Counted,
 }
 
 /// The parts of [`Services`].
@@ -75,6 +76,7 @@ impl Services {
             parts,
             dispatch: crate::commands::Dispatch::default(),
             sparklines: crate::devices::Sparklines::default(),
+            counted: crate::devices::Counted::default(),
         }))
     }
 
@@ -86,6 +88,11 @@ impl Services {
     /// The last hours that lists show.
     pub(crate) fn sparklines(&self) -> &crate::devices::Sparklines {
         &self.0.sparklines
+    }
+
+    /// How many devices lists have.
+    pub(crate) fn counted(&self) -> &crate::devices::Counted {
+        &self.0.counted
     }
 
     /// What time it is.

@@ -8,10 +8,10 @@ use domain::{
 use leptos::prelude::*;
 use leptos_i18n::{t, t_string};
 
-use super::{list_page::show, server_fns::SetComponent};
+use super::server_fns::SetComponent;
 use crate::{
     i18n::{Locale, use_i18n},
-    parts::{Icon, Tile, Time},
+    parts::{Icon, Tile, Time, number::value_text},
 };
 
 /// A tile for each value of each component.
@@ -149,7 +149,7 @@ fn readable(value: &Scalar, unit: &str) -> (String, String) {
             return (format!("{:.0}", seconds / 60.0), "min".to_owned());
         }
     }
-    (show(value), unit.to_owned())
+    (value_text(value), unit.to_owned())
 }
 
 fn icon(name: &str) -> Icon {

@@ -1,7 +1,7 @@
 //! The list of devices: filters, order and page are in the address, and every one of them is a link.
 
 use domain::{
-    Page, Scalar,
+    Page,
     device::{DeviceQuery, DeviceSort, DeviceSummary, Lifecycle, Presence, PresenceCounts},
     live::Subject,
 };
@@ -9,13 +9,12 @@ use leptos::prelude::*;
 use leptos_i18n::{t, t_string, td_string};
 use leptos_router::hooks::use_query_map;
 
-use super::{query, server_fns::list_devices, words};
+use super::{list_rows, query, server_fns::list_devices};
 use crate::{
     i18n::use_i18n,
     live::watch,
     parts::{
-        Draw, Empty, ErrorNotice, Icon, PageTitle, Pagination, Sparkline, StatusMark, Time,
-        number::grouped,
+        Draw, Empty, ErrorNotice, Icon, PageTitle, Pagination, clock::use_now, number::grouped,
     },
     session::use_me,
 };
@@ -86,10 +85,16 @@ fn List(
     admin: bool,
 ) -> impl IntoView {
     let i18n = use_i18n();
-    let locale = i18n.get_locale_untracked();
     let filtered =
         !query.search.is_empty() || !query.presence.is_empty() || !query.lifecycle.is_empty();
     let (search, sort) = (query.search.clone(), query.sort);
+    let now = use_now().0;
+    let locale = i18n.get_locale_untracked();
+    let empty = page.items.is_empty();
+    let items = page.items;
+    let rows = move || list_rows::rows(i18n.get_locale(), now.get_untracked(), &items);
+    #[cfg(feature = "hydrate")]
+    Effect::new(move || list_rows::tell_times(i18n.get_locale(), now.get()));
     let href = {
         let query = query.clone();
         Callback::new(move |page| {
@@ -135,7 +140,7 @@ fn List(
                 {t!(i18n, frame.search_button)}
             </button>
         </form>
-        {if page.items.is_empty() {
+        {if empty {
             view! { <Nothing filtered admin/> }.into_any()
         } else {
             view! {
@@ -152,13 +157,7 @@ fn List(
                                     <th scope="col">{t!(i18n, devices.owner)}</th>
                                 </tr>
                             </thead>
-                            <tbody>
-                                {page
-                                    .items
-                                    .into_iter()
-                                    .map(|device| view! { <Row device/> })
-                                    .collect_view()}
-                            </tbody>
+                            <tbody inner_html=rows></tbody>
                         </table>
                     </div>
                     <Pagination total=page.total page=page.page page_size=page.page_size href/>
@@ -267,66 +266,5 @@ fn Nothing(filtered: bool, admin: bool) -> impl IntoView {
                 }}
             </p>
         </section>
-    }
-}
-
-/// One device. Its words are made once: a page that waits for nothing is a page that is quick.
-#[component]
-fn Row(device: DeviceSummary) -> impl IntoView {
-    let locale = use_i18n().get_locale_untracked();
-    let mark = words::mark(&device);
-    let word = words::status(locale, &device).to_owned();
-    let why = words::cause(locale, device.presence.cause).to_owned();
-    let value = device.headline.as_ref().map(|headline| {
-        let text = show(&headline.value);
-        format!("{text} {}", headline.unit)
-    });
-    let line: Vec<f64> = device
-        .headline
-        .iter()
-        .flat_map(|headline| &headline.last_hour)
-        .map(|mean| mean.map_or(f64::NAN, f64::from))
-        .collect();
-    let owner = device.owner.map(|owner| owner.to_string());
-    view! {
-        <tr>
-            <td>
-                <a class="strong" href=format!("/devices/{}", device.id)>
-                    {device.name}
-                </a>
-                <small class="mut mono">{device.cpu_serial}</small>
-            </td>
-            <td>
-                <StatusMark
-                    mark=Signal::stored(mark)
-                    word=Signal::stored(word)
-                    why=Signal::stored(why)
-                />
-            </td>
-            <td class="r num">
-                <span class="row">
-                    <Sparkline points=Signal::stored(line)/>
-                    <b class="push">{value}</b>
-                </span>
-            </td>
-            <td class="mut">
-                <Time at=Signal::stored(device.last_report_at)/>
-            </td>
-            <td class="mut wideonly">{device.agent_version}</td>
-            <td class="mut wideonly">{owner}</td>
-        </tr>
-    }
-}
-
-/// A value as a person reads it.
-pub(crate) fn show(value: &Scalar) -> String {
-    match value {
-        Scalar::Bool(truth) => truth.to_string(),
-        Scalar::Number(number) => {
-            let text = format!("{number:.1}");
-            text.strip_suffix(".0")
-                .map_or(text.clone(), ToOwned::to_owned)
-        }
-        Scalar::Text(text) => text.clone(),
     }
 }

@@ -1,5 +1,7 @@
 //! Numbers as people read them.
 
+use domain::Scalar;
+
 /// An integer with a comma at every third digit, as both languages write it.
 pub fn grouped(number: u64) -> String {
     let digits = number.to_string();
@@ -11,6 +13,19 @@ pub fn grouped(number: u64) -> String {
         text.push(digit);
     }
     text
+}
+
+/// A value as a person reads it: numbers with one digit after the point where it is not zero.
+pub fn value_text(value: &Scalar) -> String {
+    match value {
+        Scalar::Bool(truth) => truth.to_string(),
+        Scalar::Number(number) => {
+            let text = format!("{number:.1}");
+            text.strip_suffix(".0")
+                .map_or(text.clone(), ToOwned::to_owned)
+        }
+        Scalar::Text(text) => text.clone(),
+    }
 }
 
 #[cfg(test)]

@@ -39,6 +39,18 @@ fn paths(points: &[f64], width: f64, height: f64) -> Option<(String, String, [f6
     Some((line, area, [x, y]))
 }
 
+/// The same as markup, for the many rows of a list.
+pub(crate) fn markup(html: &mut String, points: &[f64], tone: &str, width: u32, height: u32) {
+    let (wide, tall) = (f64::from(width), f64::from(height));
+    let drawn = (points.len() > 1).then(|| paths(points, wide, tall));
+    if let Some((line, area, [x, y])) = drawn.flatten() {
+        let _ = write!(
+            html,
+            r#"<svg class="spark {tone}" width="{width}" height="{height}" viewBox="0 0 {width} {height}" preserveAspectRatio="none" aria-hidden="true"><path class="a" d="{area}"></path><path class="l" d="{line}"></path><circle class="cap" cx="{x:.1}" cy="{y:.1}" r="2"></circle></svg>"#
+        );
+    }
+}
+
 /// Draws the points, oldest first; draws nothing where there are fewer than two.
 #[component]
 pub fn Sparkline(

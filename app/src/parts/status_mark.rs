@@ -26,7 +26,8 @@ pub enum Mark {
 }
 
 impl Mark {
-    fn colour(self) -> &'static str {
+    /// The classes of its colour.
+    pub(crate) fn colour(self) -> &'static str {
         match self {
             Self::Online | Self::Done => "st is-well",
             Self::Timeout | Self::Warning => "st is-warn",
@@ -36,7 +37,8 @@ impl Mark {
         }
     }
 
-    fn drawing(self) -> &'static str {
+    /// What stands in its `svg` of 12 by 12.
+    pub(crate) fn drawing(self) -> &'static str {
         match self {
             Self::Online => r#"<circle cx="6" cy="6" r="4.25" fill="currentColor"/>"#,
             Self::Timeout => {

@@ -2,11 +2,11 @@
 
 use domain::{AppError, TimestampMs, account::SessionInfo};
 use sea_orm::{
-    ActiveModelTrait, ActiveValue::Set, ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter,
-    QueryOrder, TransactionTrait,
+    ActiveModelTrait, ActiveValue::Set, ColumnTrait, ConnectionTrait, EntityTrait, JoinType,
+    QueryFilter, QueryOrder, QuerySelect, TransactionTrait,
 };
 
-use super::{Client, SignedIn, active_user, limit, me, password, token::secret_text};
+use super::{Client, SignedIn, limit, me, password, token::secret_text};
 use crate::{Actor, Services, internal};
 
 /// A session ends this long after it was last used, in milliseconds: 30 days.
@@ -172,15 +172,21 @@ pub async fn actor_of_session(
     client: &Client,
 ) -> Result<Option<Actor>, AppError> {
     let now = services.now().0;
-    let session = entity::session::Entity::find_by_id(secret_text::hash(token).to_vec())
+    let found = entity::session::Entity::find_by_id(secret_text::hash(token).to_vec())
         .filter(entity::session::Column::ExpiresMs.gt(now))
+        .filter(entity::user::Column::DisabledMs.is_null())
+        .join(
+            JoinType::InnerJoin,
+            entity::session::Entity::belongs_to(entity::user::Entity)
+                .from(entity::session::Column::UserId)
+                .to(entity::user::Column::Id)
+                .into(),
+        )
+        .select_also(entity::user::Entity)
         .one(&services.db.read)
         .await
         .map_err(internal)?;
-    let Some(session) = session else {
-        return Ok(None);
-    };
-    let Some(user) = active_user(services, session.user_id).await? else {
+    let Some((session, Some(user))) = found else {
         return Ok(None);
     };
     if now - session.last_seen_ms > TOUCH_MS {

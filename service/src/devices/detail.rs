@@ -20,7 +20,7 @@ const MOST_EVENTS: u32 = 200;
 pub async fn detail(services: &Services, viewer: &ViewerOf) -> Result<DeviceDetail, AppError> {
     let id = viewer.device().id;
     let db = &services.db.read;
-    let row = row_of(services, id).await?;
+    let row = row_of(services, viewer.actor(), id).await?;
     let cached = states(services, std::slice::from_ref(&row))
         .await?
         .remove(&viewer.device().uuid)
@@ -34,7 +34,7 @@ pub async fn detail(services: &Services, viewer: &ViewerOf) -> Result<DeviceDeta
         .one(db)
         .await
         .map_err(internal)?;
-    let summary = summaries(services, viewer.actor(), vec![row])
+    let summary = summaries(services, vec![row])
         .await?
         .pop()
         .ok_or(AppError::NotFound)?;

@@ -10,15 +10,16 @@ use domain::{
     },
     live::DeviceNow,
 };
-use entity::{device, device_access, device_live};
+use entity::{device, device_access, device_live, user};
 use protocol::Scalar;
 use sea_orm::{
-    ColumnTrait, Condition, EntityTrait, FromQueryResult, JoinType, Order, PaginatorTrait,
-    QueryFilter, QueryOrder, QuerySelect, QueryTrait, Select,
+    ColumnTrait, Condition, EntityTrait, ExprTrait as _, FromQueryResult, JoinType, Order,
+    PaginatorTrait, QueryFilter, QueryOrder, QuerySelect, QueryTrait, Select,
+    sea_query::{Expr, IntoCondition as _},
 };
 use uuid::Uuid;
 
-use super::search;
+use super::{counted::Answer, search};
 use crate::{Actor, Services, internal};
 
 /// Which values a list row leads with, and their units; the first that a device has.
@@ -49,7 +50,8 @@ pub(super) struct Row {
     pub presence: String,
     pub presence_cause: String,
     pub presence_since_ms: i64,
-    pub owner_id: Option<Uuid>,
+    pub owner_email: Option<String>,
+    pub nickname: Option<String>,
     pub agent_version: Option<String>,
     pub revision: Option<i64>,
     pub last_received_ms: Option<i64>,
@@ -62,21 +64,33 @@ pub async fn list(
     actor: &Actor,
     query: &DeviceQuery,
 ) -> Result<Page<DeviceSummary>, AppError> {
-    let page = query.page.max(1);
+    let page = Ord::max(query.page, 1);
     let page_size = query.page_size.clamp(10, 200);
     let filter = filter(actor, query);
     let db = &services.db.read;
-    let total = device::Entity::find().filter(filter.clone()).count(db);
-    let rows = sorted(selected().filter(filter), query)
+    let rows = sorted(selected(actor).filter(filter.clone()), query)
         .offset(u64::from(page - 1) * u64::from(page_size))
         .limit(u64::from(page_size))
-        .into_model::<Row>()
-        .all(db);
-    let (total, rows) = futures::future::try_join(total, rows)
-        .await
-        .map_err(internal)?;
+        .into_model::<Row>();
+    let question = format!(
+        "{} {:?} {:?} {:?} {}",
+        scope(actor),
+        query.lifecycle,
+        query.presence,
+        query.kind,
+        query.search
+    );
+    let total = services.counted().answer(services, question, async || {
+        let counted = device::Entity::find().filter(filter).count(db).await;
+        counted.map(Answer::Total).map_err(internal)
+    });
+    let rows = async { rows.all(db).await.map_err(internal) };
+    let (total, rows) = futures::future::try_join(total, rows).await?;
+    let Answer::Total(total) = total else {
+        return Err(internal("another question was answered"));
+    };
     Ok(Page {
-        items: summaries(services, actor, rows).await?,
+        items: summaries(services, rows).await?,
         total,
         page,
         page_size,
@@ -85,6 +99,26 @@ pub async fn list(
 
 /// How many of the actor's devices there are of each status.
 pub async fn counts(services: &Services, actor: &Actor) -> Result<PresenceCounts, AppError> {
+    let question = format!("{} by status", scope(actor));
+    let counted = services.counted().answer(services, question, async || {
+        count(services, actor).await.map(Answer::ByStatus)
+    });
+    match counted.await? {
+        Answer::ByStatus(counts) => Ok(counts),
+        Answer::Total(_) => Err(internal("another question was answered")),
+    }
+}
+
+/// Whose devices are counted: all who may see all of them ask the same.
+fn scope(actor: &Actor) -> String {
+    match actor.user.role.sees_all_devices() {
+        // A search finds nicknames too, and those are a person's own.
+        true => format!("all, by {}", actor.user.id),
+        false => format!("those of {}", actor.user.id),
+    }
+}
+
+async fn count(services: &Services, actor: &Actor) -> Result<PresenceCounts, AppError> {
     let groups: Vec<(String, String, i64)> = device::Entity::find()
         .select_only()
         .column(device::Column::Lifecycle)
@@ -136,7 +170,7 @@ pub async fn now(
     actor: &Actor,
     ids: &[DeviceId],
 ) -> Result<Vec<DeviceNow>, AppError> {
-    let rows = selected()
+    let rows = selected(actor)
         .filter(device::Column::Uuid.is_in(ids.iter().map(|id| id.0)))
         .filter(visible_to(actor))
         .into_model::<Row>()
@@ -153,7 +187,7 @@ pub async fn now(
                 .and_then(|revision| u64::try_from(revision).ok());
             Ok(DeviceNow {
                 id,
-                revision: cached.revision.min(stored.unwrap_or(0)),
+                revision: Ord::min(cached.revision, stored.unwrap_or(0)),
                 presence: presence_of(&row)?,
                 state: cached.state,
             })
@@ -161,9 +195,9 @@ pub async fn now(
         .collect()
 }
 
-/// The one row of a device.
-pub(super) async fn row_of(services: &Services, id: i64) -> Result<Row, AppError> {
-    selected()
+/// The one row of a device, as this person sees it.
+pub(super) async fn row_of(services: &Services, actor: &Actor, id: i64) -> Result<Row, AppError> {
+    selected(actor)
         .filter(device::Column::Id.eq(id))
         .into_model::<Row>()
         .one(&services.db.read)
@@ -175,21 +209,13 @@ pub(super) async fn row_of(services: &Services, id: i64) -> Result<Row, AppError
 /// Completes rows to what the list shows.
 pub(super) async fn summaries(
     services: &Services,
-    actor: &Actor,
     rows: Vec<Row>,
 ) -> Result<Vec<DeviceSummary>, AppError> {
-    let ids: Vec<i64> = rows.iter().map(|row| row.id).collect();
-    let owners = owners(services, &rows).await?;
-    let nicknames = nicknames(services, actor, &ids).await?;
     let states = states(services, &rows).await?;
     let headlines = headlines(services, &rows, &states).await?;
     rows.into_iter()
         .zip(headlines)
-        .map(|(row, headline)| {
-            let nickname = nicknames.get(&row.id).cloned();
-            let owner = row.owner_id.and_then(|id| owners.get(&id));
-            summary(row, headline, nickname, owner.map(String::as_str))
-        })
+        .map(|(row, headline)| summary(row, headline))
         .collect()
 }
 
@@ -224,7 +250,11 @@ pub(super) async fn states(
     Ok(states)
 }
 
-fn selected() -> Select<device::Entity> {
+fn selected(actor: &Actor) -> Select<device::Entity> {
+    let own = device::Entity::belongs_to(device_access::Entity)
+        .from(device::Column::Id)
+        .to(device_access::Column::DeviceId);
+    let person = actor.user.id.0;
     device::Entity::find()
         .select_only()
         .columns([
@@ -239,7 +269,6 @@ fn selected() -> Select<device::Entity> {
             device::Column::Presence,
             device::Column::PresenceCause,
             device::Column::PresenceSinceMs,
-            device::Column::OwnerId,
             device::Column::AgentVersion,
         ])
         .columns([
@@ -247,6 +276,24 @@ fn selected() -> Select<device::Entity> {
             device_live::Column::LastReceivedMs,
             device_live::Column::RefusedRecently,
         ])
+        .column_as(user::Column::Email, "owner_email")
+        .column(device_access::Column::Nickname)
+        .join(
+            JoinType::LeftJoin,
+            device::Entity::belongs_to(user::Entity)
+                .from(device::Column::OwnerId)
+                .to(user::Column::Id)
+                .into(),
+        )
+        .join(
+            JoinType::LeftJoin,
+            own.on_condition(move |_, access| {
+                Expr::col((access, device_access::Column::UserId))
+                    .eq(person)
+                    .into_condition()
+            })
+            .into(),
+        )
         .join(
             JoinType::LeftJoin,
             device::Entity::belongs_to(device_live::Entity)
@@ -317,47 +364,6 @@ fn visible_to(actor: &Actor) -> Condition {
     Condition::all().add(device::Column::Id.in_subquery(theirs))
 }
 
-async fn owners(services: &Services, rows: &[Row]) -> Result<HashMap<Uuid, String>, AppError> {
-    use entity::user::{Column, Entity};
-    let mut ids: Vec<Uuid> = rows.iter().filter_map(|row| row.owner_id).collect();
-    ids.sort_unstable();
-    ids.dedup();
-    if ids.is_empty() {
-        return Ok(HashMap::new());
-    }
-    let rows: Vec<(Uuid, String)> = Entity::find()
-        .select_only()
-        .columns([Column::Id, Column::Email])
-        .filter(Column::Id.is_in(ids))
-        .into_tuple()
-        .all(&services.db.read)
-        .await
-        .map_err(internal)?;
-    Ok(rows.into_iter().collect())
-}
-
-async fn nicknames(
-    services: &Services,
-    actor: &Actor,
-    ids: &[i64],
-) -> Result<HashMap<i64, String>, AppError> {
-    use device_access::{Column, Entity};
-    let rows: Vec<(i64, Option<String>)> = Entity::find()
-        .select_only()
-        .columns([Column::DeviceId, Column::Nickname])
-        .filter(Column::UserId.eq(actor.user.id.0))
-        .filter(Column::DeviceId.is_in(ids.iter().copied()))
-        .filter(Column::Nickname.is_not_null())
-        .into_tuple()
-        .all(&services.db.read)
-        .await
-        .map_err(internal)?;
-    Ok(rows
-        .into_iter()
-        .filter_map(|(id, name)| Some((id, name?)))
-        .collect())
-}
-
 async fn headlines(
     services: &Services,
     rows: &[Row],
@@ -415,17 +421,12 @@ fn presence_of(row: &Row) -> Result<PresenceInfo, AppError> {
     })
 }
 
-fn summary(
-    row: Row,
-    headline: Option<Headline>,
-    nickname: Option<String>,
-    owner: Option<&str>,
-) -> Result<DeviceSummary, AppError> {
+fn summary(row: Row, headline: Option<Headline>) -> Result<DeviceSummary, AppError> {
     let unknown = |what: &str, value: &str| internal(format!("the {what} `{value}` is unknown"));
     let presence = presence_of(&row)?;
     Ok(DeviceSummary {
         id: DeviceId(row.uuid),
-        name: nickname.unwrap_or(row.name),
+        name: row.nickname.unwrap_or(row.name),
         kind: DeviceKind::parse(&row.kind).ok_or_else(|| unknown("kind", &row.kind))?,
         lifecycle: Lifecycle::parse(&row.lifecycle)
             .ok_or_else(|| unknown("lifecycle", &row.lifecycle))?,
@@ -433,7 +434,7 @@ fn summary(
         cpu_serial: row.cpu_serial,
         hardware_version: row.hardware_version,
         hardware_variant: row.hardware_variant,
-        owner: owner.and_then(|email| email.parse().ok()),
+        owner: row.owner_email.and_then(|email| email.parse().ok()),
         agent_version: row.agent_version,
         last_report_at: row.last_received_ms.map(TimestampMs),
         headline,
