@@ -94,8 +94,10 @@ impl Connection {
                     Some(delivery) => {
                         let taking = self.clone();
                         under_way.push_back(tokio::spawn(async move {
-                            let taken = taking.take(&delivery.publish).await;
-                            taken.then_some(delivery)
+                            // What is not answered at the end comes again at the next start.
+                            let stop = taking.stop.clone();
+                            let taken = stop.run_until_cancelled(taking.take(&delivery.publish));
+                            taken.await.unwrap_or(false).then_some(delivery)
                         }));
                     }
                     None => open = false,
