@@ -68,10 +68,16 @@ pub async fn list(
     let page_size = query.page_size.clamp(10, 200);
     let filter = filter(actor, query);
     let db = &services.db.read;
-    let rows = sorted(selected(actor).filter(filter.clone()), query)
+    // The page's ids first, from the narrow rows that are filtered and sorted; the wide ones for them alone.
+    let ids = sorted(ids(query).filter(filter.clone()), query)
         .offset(u64::from(page - 1) * u64::from(page_size))
         .limit(u64::from(page_size))
-        .into_model::<Row>();
+        .into_query();
+    let rows = sorted(
+        selected(actor).filter(device::Column::Id.in_subquery(ids)),
+        query,
+    )
+    .into_model::<Row>();
     let question = format!(
         "{} {:?} {:?} {:?} {}",
         scope(actor),
@@ -301,6 +307,23 @@ fn selected(actor: &Actor) -> Select<device::Entity> {
                 .to(device_live::Column::DeviceId)
                 .into(),
         )
+}
+
+/// The ids of devices, with what they are sorted by.
+fn ids(query: &DeviceQuery) -> Select<device::Entity> {
+    let ids = device::Entity::find()
+        .select_only()
+        .column(device::Column::Id);
+    match query.sort {
+        DeviceSort::LastReport => ids.join(
+            JoinType::LeftJoin,
+            device::Entity::belongs_to(device_live::Entity)
+                .from(device::Column::Id)
+                .to(device_live::Column::DeviceId)
+                .into(),
+        ),
+        _ => ids,
+    }
 }
 
 fn sorted(select: Select<device::Entity>, query: &DeviceQuery) -> Select<device::Entity> {

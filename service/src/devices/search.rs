@@ -61,7 +61,10 @@ pub(super) fn condition(search: &str, user: Uuid) -> Condition {
                 .into_query();
             all = all.add(entity::device::Column::Id.in_subquery(devices));
         }
-        all = all.add(contains(word, user));
+        // A word of two letters is its only gram.
+        if word.chars().nth(2).is_some() {
+            all = all.add(contains(word, user));
+        }
     }
     all
 }
