@@ -152,6 +152,32 @@ pub enum ServerFrame {
     Pong,
 }
 
+/// The head of a [`ServerFrame`]: enough for a reader that asks again for what has changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+pub struct FrameHead {
+    /// The subscription; none in an answer to [`ClientFrame::Ping`].
+    pub id: Option<u32>,
+    /// Which frame it is.
+    #[serde(rename = "type")]
+    pub kind: FrameKind,
+}
+
+/// Which [`ServerFrame`] it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FrameKind {
+    /// [`ServerFrame::Snapshot`].
+    Snapshot,
+    /// [`ServerFrame::Change`].
+    Change,
+    /// [`ServerFrame::Counts`].
+    Counts,
+    /// [`ServerFrame::Refused`].
+    Refused,
+    /// [`ServerFrame::Pong`].
+    Pong,
+}
+
 /// A subject as it stands.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "subject", rename_all = "snake_case")]
@@ -210,6 +236,44 @@ mod tests {
             let text = serde_json::to_string(&frame).expect("JSON");
             let read: ClientFrame = serde_json::from_str(&text).expect("the frame");
             assert_eq!(read, frame, "{text}");
+        }
+    }
+
+    #[test]
+    fn every_frame_has_a_head() {
+        let device = DeviceId::random();
+        let counts = PresenceCounts::default();
+        let overview = Box::new(Snapshot::Overview { counts });
+        let now = TimestampMs(1);
+        for (frame, id, kind) in [
+            (
+                ServerFrame::Snapshot {
+                    id: 7,
+                    now,
+                    snapshot: overview,
+                },
+                Some(7),
+                FrameKind::Snapshot,
+            ),
+            (
+                ServerFrame::Change {
+                    id: 8,
+                    event: LiveEvent::Device { device },
+                },
+                Some(8),
+                FrameKind::Change,
+            ),
+            (
+                ServerFrame::Counts { id: 9, counts },
+                Some(9),
+                FrameKind::Counts,
+            ),
+            (ServerFrame::Refused { id: 3 }, Some(3), FrameKind::Refused),
+            (ServerFrame::Pong, None, FrameKind::Pong),
+        ] {
+            let text = serde_json::to_string(&frame).expect("JSON");
+            let head: FrameHead = serde_json::from_str(&text).expect("the head");
+            assert_eq!(head, FrameHead { id, kind }, "{text}");
         }
     }
 }

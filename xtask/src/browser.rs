@@ -35,7 +35,34 @@ pub(crate) fn bind(wasm: &Path, pkg: &Path, names: bool) -> Result<()> {
         .remove_name_section(!names)
         .remove_producers_section(!names)
         .generate(pkg)
-        .map_err(|error| anyhow!("binding: {error}"))
+        .map_err(|error| anyhow!("binding: {error}"))?;
+    if !names {
+        for part in split.split_modules {
+            let bytes = fs::read(&part).with_context(|| part.display().to_string())?;
+            fs::write(&part, without_names(&bytes)?)?;
+        }
+    }
+    Ok(())
+}
+
+/// The same module without the sections that only people read.
+fn without_names(wasm: &[u8]) -> Result<Vec<u8>> {
+    let mut module = wasm_encoder::Module::new();
+    for payload in wasmparser::Parser::new(0).parse_all(wasm) {
+        let payload = payload?;
+        if let wasmparser::Payload::CustomSection(section) = &payload
+            && matches!(section.name(), "name" | "producers")
+        {
+            continue;
+        }
+        if let Some((id, range)) = payload.as_section() {
+            module.section(&wasm_encoder::RawSection {
+                id,
+                data: &wasm[range],
+            });
+        }
+    }
+    Ok(module.finish())
 }
 
 /// Writes a `.br` and a `.gz` beside every file that gets smaller by it.
@@ -63,4 +90,27 @@ pub(crate) fn compress(folder: &Path) -> Result<()> {
         fs::write(named("gz"), gzip.finish()?)?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_go_and_code_stays() {
+        let custom = |name: &'static str| wasm_encoder::CustomSection {
+            name: name.into(),
+            data: b"\0"[..].into(),
+        };
+        let mut types = wasm_encoder::TypeSection::new();
+        types.ty().function([], []);
+        let mut plain = wasm_encoder::Module::new();
+        plain.section(&types).section(&custom("target_features"));
+        let mut named = plain.clone();
+        named.section(&custom("name")).section(&custom("producers"));
+        assert_eq!(
+            without_names(&named.finish()).expect("a module"),
+            plain.finish()
+        );
+    }
 }

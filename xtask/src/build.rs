@@ -27,6 +27,14 @@ pub(crate) fn everything(release: bool) -> Result<()> {
     Ok(())
 }
 
+/// Builds what browsers load; says where it is.
+pub(crate) fn interface_alone(release: bool) -> Result<()> {
+    ensure_wasm_target()?;
+    interface(release)?;
+    step::say(&format!("\nBuilt {}", place::site(release).display()));
+    Ok(())
+}
+
 /// The programs that run on a server and on devices.
 pub(crate) fn programs(release: bool) -> Result<()> {
     let mut command = cargo(&["build", "--bins"]);

@@ -33,6 +33,9 @@ enum Task {
         /// Optimised, with compressed files.
         #[arg(long)]
         release: bool,
+        /// Only what browsers load.
+        #[arg(long)]
+        interface_only: bool,
     },
     /// Builds and starts Madang with a demo site.
     Run(run::Options),
@@ -46,7 +49,11 @@ enum Task {
 
 fn main() -> ExitCode {
     let done = match Cli::parse().task {
-        Task::Build { release } => build::everything(release),
+        Task::Build {
+            release,
+            interface_only: true,
+        } => build::interface_alone(release),
+        Task::Build { release, .. } => build::everything(release),
         Task::Run(options) => run::run(&options),
         Task::Test(options) => test::run(&options),
         Task::Bench(options) => bench::run(&options),

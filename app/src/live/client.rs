@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use domain::{
     TimestampMs,
-    live::{ClientFrame, ServerFrame, Subject},
+    live::{ClientFrame, FrameHead, FrameKind, Subject},
 };
 use futures::{SinkExt, StreamExt, channel::mpsc, select};
 use gloo_net::websocket::{Message, futures::WebSocket};
@@ -113,21 +113,23 @@ async fn serve(
         select! {
             message = incoming.next() => {
                 let Some(Ok(Message::Text(text))) = message else { return heard };
-                let Ok(frame) = serde_json::from_str::<ServerFrame>(&text) else { continue };
+                let Ok(frame) = serde_json::from_str::<FrameHead>(&text) else { continue };
                 heard = true;
                 last = js_sys::Date::now();
-                match frame {
-                    ServerFrame::Snapshot { id: of, .. } if of == id => {
+                if frame.id != Some(id) {
+                    continue;
+                }
+                match frame.kind {
+                    FrameKind::Snapshot => {
                         status.set(LiveStatus::Live);
                         // The page was rendered just now; a later snapshot closes a gap.
                         if !std::mem::take(&mut fresh) {
                             settle(settling, version);
                         }
                     }
-                    ServerFrame::Change { id: of, .. } | ServerFrame::Counts { id: of, .. }
-                        if of == id => settle(settling, version),
-                    ServerFrame::Refused { id: of } if of == id => status.set(LiveStatus::Off),
-                    _ => {}
+                    FrameKind::Change | FrameKind::Counts => settle(settling, version),
+                    FrameKind::Refused => status.set(LiveStatus::Off),
+                    FrameKind::Pong => {}
                 }
             }
             wake = inbox.next() => match wake {
