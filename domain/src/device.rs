@@ -253,3 +253,10 @@ pub struct PresenceCounts {
     /// Revoked.
     pub revoked: u64,
 }
+
+impl PresenceCounts {
+    /// All of them.
+    pub fn all(&self) -> u64 {
+        self.online + self.timeout + self.offline + self.unclaimed + self.revoked
+    }
+}

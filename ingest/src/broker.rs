@@ -27,6 +27,9 @@ pub trait Broker: DeviceLink {
         stop: CancellationToken,
     ) -> Result<(), BrokerError>;
 
+    /// Whether devices can reach the site through it now.
+    fn is_up(&self) -> bool;
+
     /// How many devices and apps are connected, as far as this process knows.
     fn connections(&self) -> usize;
 }

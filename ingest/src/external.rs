@@ -16,7 +16,7 @@ use std::{
     collections::HashMap,
     sync::{
         Arc,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
     time::Duration,
 };
@@ -86,6 +86,7 @@ pub struct ExternalBroker {
     sessions: Mutex<HashMap<DeviceId, u64>>,
     revoked: Mutex<HashMap<DeviceId, u64>>,
     next_session: AtomicU64,
+    up: AtomicBool,
 }
 
 impl std::fmt::Debug for ExternalBroker {
@@ -118,6 +119,7 @@ impl ExternalBroker {
             sessions: Mutex::default(),
             revoked: Mutex::default(),
             next_session: AtomicU64::new(0),
+            up: AtomicBool::new(false),
         }))
     }
 
@@ -195,6 +197,10 @@ impl Broker for ExternalBroker {
             ended.map_err(|error| BrokerError(error.to_string()))?;
         }
         Ok(())
+    }
+
+    fn is_up(&self) -> bool {
+        self.up.load(Ordering::Relaxed)
     }
 
     fn connections(&self) -> usize {

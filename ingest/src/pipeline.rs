@@ -1,6 +1,12 @@
 //! The stages in their order, and what is answered at the end.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
 
 use domain::{AppError, event::RefusalReason};
 use protocol::{CommandResult, Topic, identity::Identity};
@@ -41,6 +47,7 @@ pub struct Pipeline {
     services: Services,
     committer: Committer,
     directory: Directory,
+    refused: Arc<AtomicU64>,
 }
 
 impl Pipeline {
@@ -50,7 +57,13 @@ impl Pipeline {
             services,
             committer,
             directory,
+            refused: Arc::default(),
         }
+    }
+
+    /// How many messages, subscriptions and connections were refused since the start.
+    pub fn refused(&self) -> u64 {
+        self.refused.load(Ordering::Relaxed)
     }
 
     /// What is known of the devices.
@@ -183,6 +196,7 @@ impl Pipeline {
 
     /// As [`Pipeline::refuse`], for a topic that may be outside the contract.
     pub async fn refuse_on(&self, device: domain::DeviceId, topic: &str, reason: RefusalReason) {
+        self.refused.fetch_add(1, Ordering::Relaxed);
         let topic: String = topic.chars().take(200).collect();
         match self.directory.get(&self.services, device).await {
             Ok(Some(known)) => {

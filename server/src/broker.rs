@@ -198,6 +198,10 @@ impl Broker for EmbeddedBroker {
         served
     }
 
+    fn is_up(&self) -> bool {
+        self.started.get().is_some()
+    }
+
     fn connections(&self) -> usize {
         self.sessions.len()
     }

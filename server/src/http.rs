@@ -4,17 +4,23 @@ mod guard;
 mod pages;
 mod who;
 
-use std::{net::TcpListener, time::Duration};
+use std::{
+    net::{SocketAddr, TcpListener},
+    sync::Arc,
+    time::Duration,
+};
 
 use axum::{
-    Router,
+    Extension, Router,
     extract::{DefaultBodyLimit, State, ws::WebSocketUpgrade},
-    http::StatusCode,
+    http::{HeaderMap, StatusCode},
     middleware,
     response::Response,
     routing::get,
 };
 use axum_server::{Handle, tls_rustls::RustlsConfig};
+use futures::FutureExt as _;
+use service::accounts::Client;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tower_http::{
@@ -52,14 +58,16 @@ pub(crate) fn serve(
         .map_err(|e| broken(&e))?;
     tls.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
     let tls = RustlsConfig::from_config(std::sync::Arc::new(tls));
-    let service = router(state).into_make_service_with_connect_info::<std::net::SocketAddr>();
+    let router = router(state);
+    let over_tls = router.clone().layer(Extension(who::OverTls));
+    let service = router.into_make_service_with_connect_info::<SocketAddr>();
+    let over_tls = over_tls.into_make_service_with_connect_info::<SocketAddr>();
 
     let handle = Handle::new();
     let plain = axum_server::from_tcp(plain)?.handle(handle.clone());
     let secure = axum_server::from_tcp_rustls(secure, tls)?.handle(handle.clone());
-    let both = service.clone();
     tasks.spawn(async move { plain.serve(service).await.map_err(|e| e.to_string()) });
-    tasks.spawn(async move { secure.serve(both).await.map_err(|e| e.to_string()) });
+    tasks.spawn(async move { secure.serve(over_tls).await.map_err(|e| e.to_string()) });
     let stop = stop.clone();
     tasks.spawn(async move {
         stop.cancelled().await;
@@ -90,6 +98,7 @@ fn router(state: AppState) -> Router {
         .merge(live)
         .merge(pages::files(&state))
         .layer(middleware::from_fn(guard::headers))
+        .layer(middleware::from_fn(guard::request_id))
         .layer(CatchPanicLayer::new())
         .layer(PropagateRequestIdLayer::x_request_id())
         .layer(TraceLayer::new_for_http())
@@ -104,9 +113,22 @@ const MAX_LIVE_BYTES: usize = 16 * 1024;
 async fn live(
     State(state): State<AppState>,
     Signed(actor): Signed,
+    Extension(client): Extension<Client>,
+    headers: HeaderMap,
     upgrade: WebSocketUpgrade,
 ) -> Response {
     upgrade
         .max_message_size(MAX_LIVE_BYTES)
-        .on_upgrade(async move |socket| state.hub.serve(socket, actor).await)
+        .on_upgrade(async move |socket| {
+            let asked = Arc::new((state.services.clone(), headers, client));
+            let still = move || {
+                let asked = asked.clone();
+                async move {
+                    let (services, headers, client) = &*asked;
+                    who::actor(services, headers, client).await.ok().flatten()
+                }
+                .boxed()
+            };
+            state.hub.serve(socket, actor, still).await;
+        })
 }

@@ -11,6 +11,7 @@ mod registry;
 use std::sync::Arc;
 
 use axum::extract::ws::WebSocket;
+use futures::future::BoxFuture;
 use service::{Actor, Services};
 use tokio::sync::broadcast::error::RecvError;
 use tokio_util::sync::CancellationToken;
@@ -42,9 +43,20 @@ impl LiveHub {
         }
     }
 
-    /// Serves one browser until either side ends it.
-    pub async fn serve(&self, socket: WebSocket, actor: Actor) {
-        connection::serve(&self.services, &self.registry, &self.stop, socket, actor).await;
+    /// How many browser tabs are connected.
+    pub fn connections(&self) -> usize {
+        self.registry.len()
+    }
+
+    /// Serves one browser until either side ends it, or `still` no longer says that it is the same actor's.
+    pub async fn serve(
+        &self,
+        socket: WebSocket,
+        actor: Actor,
+        still: impl Fn() -> BoxFuture<'static, Option<Actor>> + Send,
+    ) {
+        let (services, registry) = (&self.services, &self.registry);
+        connection::serve(services, registry, &self.stop, socket, actor, still).await;
     }
 }
 

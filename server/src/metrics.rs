@@ -26,6 +26,11 @@ pub(crate) fn text(state: &AppState) -> String {
         read(&counters.duplicates),
     );
     registry.register(
+        "messages_refused",
+        "Messages, subscriptions and connections of devices that were refused",
+        ConstCounter::new(state.pipeline.refused()),
+    );
+    registry.register(
         "messages_failed",
         "Messages that could not be stored and were left to their senders",
         read(&counters.failed),
@@ -50,6 +55,11 @@ pub(crate) fn text(state: &AppState) -> String {
         "mqtt_connections",
         "Devices and apps connected to the embedded broker",
         gauge(state.broker.connections()),
+    );
+    registry.register(
+        "live_connections",
+        "Browser tabs that are told of changes",
+        gauge(state.hub.connections()),
     );
     let mut text = String::new();
     if encode(&mut text, &registry).is_err() {

@@ -36,6 +36,8 @@ pub struct Client {
     pub address: Option<String>,
     /// The `User-Agent`, shortened to 200 characters.
     pub user_agent: Option<String>,
+    /// Whether it came over TLS, here or at a trusted proxy.
+    pub secure: bool,
 }
 
 impl Client {

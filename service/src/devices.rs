@@ -2,11 +2,11 @@
 
 pub mod admission;
 mod claim;
-mod counted;
 mod credentials;
 mod detail;
 pub mod directory;
 mod enrol;
+mod found;
 mod identify;
 mod list;
 mod naming;
@@ -20,9 +20,9 @@ use domain::{DeviceId, device::DeviceKind};
 use protocol::enroll::Credentials;
 
 pub use claim::claim;
-pub use counted::Counted;
 pub use credentials::{credentials, renew_certificate};
 pub use detail::{detail, events, latest_events};
+pub use found::Found;
 pub use identify::{identified, reset_acknowledged, tell_what_is_retained};
 pub use list::{counts, list, now, visible};
 pub use naming::{rename, set_nickname};

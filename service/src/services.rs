@@ -32,7 +32,7 @@ struct Inner {
     parts: Parts,
     dispatch: crate::commands::Dispatch,
     sparklines: crate::devices::Sparklines,
-    counted: crate::devices::Counted,
+    found: crate::devices::Found,
 }
 
 /// The parts of [`Services`].
@@ -76,7 +76,7 @@ impl Services {
             parts,
             dispatch: crate::commands::Dispatch::default(),
             sparklines: crate::devices::Sparklines::default(),
-            counted: crate::devices::Counted::default(),
+            found: crate::devices::Found::default(),
         }))
     }
 
@@ -90,9 +90,9 @@ impl Services {
         &self.0.sparklines
     }
 
-    /// How many devices lists have.
-    pub(crate) fn counted(&self) -> &crate::devices::Counted {
-        &self.0.counted
+    /// What searches for devices have found.
+    pub(crate) fn found(&self) -> &crate::devices::Found {
+        &self.0.found
     }
 
     /// What time it is.

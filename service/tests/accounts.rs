@@ -78,6 +78,7 @@ async fn a_person_sees_and_ends_their_own_sessions_only() {
         let admin = site.set_up().await;
         let services = &site.services;
         let from = |agent: &str| Client {
+            secure: true,
             user_agent: Some(agent.to_owned()),
             ..Client::default()
         };

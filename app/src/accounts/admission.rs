@@ -1,10 +1,6 @@
 //! The session cookie: given when someone signs in, taken when they sign out.
 
-use axum::http::{
-    HeaderValue,
-    header::{ORIGIN, SET_COOKIE},
-    request::Parts,
-};
+use axum::http::{HeaderValue, header::SET_COOKIE, request::Parts};
 use domain::AppError;
 use leptos::prelude::use_context;
 use service::{
@@ -18,7 +14,8 @@ use crate::{
     session::{SESSION_COOKIE, cookie},
 };
 
-const LIFETIME_S: u32 = 30 * 24 * 3600;
+/// As long as browsers keep a cookie (RFC 6265bis); the server ends a session that is not used.
+const LIFETIME_S: u32 = 400 * 24 * 3600;
 
 /// Gives the browser its session, and the language and theme that the person chose elsewhere.
 pub(super) async fn admit(signed_in: SignedIn) -> Result<(), AppError> {
@@ -49,10 +46,7 @@ pub(super) fn token() -> Result<String, AppError> {
 
 fn give(token: &str, max_age_s: u32) {
     // Over TLS the cookie never travels in the clear; plain HTTP is served on loopback alone.
-    let secure = use_context::<Parts>().is_some_and(|parts| {
-        let origin = parts.headers.get(ORIGIN);
-        origin.is_some_and(|origin| origin.as_bytes().starts_with(b"https://"))
-    });
+    let secure = request::client().secure;
     let guard = if secure { "; Secure" } else { "" };
     let text = format!(
         "{SESSION_COOKIE}={token}; Path=/; Max-Age={max_age_s}; HttpOnly; SameSite=Lax{guard}"

@@ -56,6 +56,7 @@ impl Connection {
                 Ok(Event::Incoming(Incoming::ConnAck(answer))) => {
                     pause = *PAUSE.start();
                     connected.fetch_add(1, Ordering::Relaxed);
+                    self.broker.up.store(true, Ordering::Relaxed);
                     tracing::info!(broker = ?self.broker, "connected to the broker");
                     if answer.session_present {
                         continue;
@@ -75,6 +76,7 @@ impl Connection {
                 }
                 Ok(_) => {}
                 Err(error) => {
+                    self.broker.up.store(false, Ordering::Relaxed);
                     tracing::warn!(%error, broker = ?self.broker, "the broker is away");
                     let _ = tokio::time::timeout(pause, self.stop.cancelled()).await;
                     pause = (pause * 2).min(*PAUSE.end());

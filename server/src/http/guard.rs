@@ -7,8 +7,22 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use domain::AppError;
+use tower_http::request_id::RequestId;
 
 use crate::rest::problem::Refusal;
+
+/// What goes wrong in a request is shown and logged under the id that its answer carries.
+pub(super) async fn request_id(request: Request, next: Next) -> Response {
+    let id = request
+        .extensions()
+        .get::<RequestId>()
+        .and_then(|id| id.header_value().to_str().ok())
+        .map(ToOwned::to_owned);
+    match id {
+        Some(id) => service::error::within_request(id, next.run(request)).await,
+        None => next.run(request).await,
+    }
+}
 
 /// Sets the headers that protect a page from others.
 pub(super) async fn headers(request: Request, next: Next) -> Response {

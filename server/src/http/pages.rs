@@ -6,7 +6,7 @@ use axum::{
     extract::{Request, State},
     http::{HeaderName, HeaderValue, header, request::Parts},
     middleware,
-    response::Response,
+    response::{IntoResponse as _, Response},
     routing::any,
 };
 use leptos::{
@@ -37,6 +37,7 @@ pub(super) fn router(state: &AppState) -> Router<AppState> {
             },
             move || shell(options.clone()),
         )
+        .layer(middleware::from_fn(front_door))
 }
 
 /// The interface's files. Their names carry no hash, so browsers ask whether they changed.
@@ -75,6 +76,22 @@ fn unknown_address(state: &AppState) -> Router {
         ))
 }
 
+/// Programs that ask for JSON at the front door are told what this is and where its interface is described.
+async fn front_door(request: Request, next: middleware::Next) -> Response {
+    let accept = request.headers().get(header::ACCEPT);
+    let accept = accept.and_then(|accept| accept.to_str().ok()).unwrap_or("");
+    if request.uri().path() == "/" && accept.starts_with("application/json") {
+        let about = serde_json::json!({
+            "name": "Madang",
+            "version": env!("CARGO_PKG_VERSION"),
+            "openapi": "/api/openapi.json",
+            "documentation": "/api/docs",
+        });
+        return axum::Json(about).into_response();
+    }
+    next.run(request).await
+}
+
 async fn server_function(State(state): State<AppState>, request: Request) -> Response {
     let services = state.services.clone();
     let response = leptos_axum::handle_server_fns_with_context(
@@ -84,7 +101,7 @@ async fn server_function(State(state): State<AppState>, request: Request) -> Res
         },
         request,
     );
-    axum::response::IntoResponse::into_response(response.await)
+    response.await.into_response()
 }
 
 /// What the request's way in has found out.

@@ -4,9 +4,9 @@ use std::net::{IpAddr, SocketAddr};
 
 use axum::{
     extract::{ConnectInfo, FromRequestParts, Request, State},
-    http::{HeaderMap, header, request::Parts},
+    http::{HeaderMap, HeaderName, header, request::Parts},
     middleware::Next,
-    response::Response,
+    response::{IntoResponse as _, Response},
 };
 use domain::{AppError, DeviceId};
 use service::{
@@ -15,6 +15,10 @@ use service::{
 };
 
 use crate::{config::Http, rest::problem::Refusal, state::AppState};
+
+/// Marks a request that came over TLS.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct OverTls;
 
 /// A person who is signed in; a request without one is refused.
 #[derive(Debug)]
@@ -43,7 +47,7 @@ impl FromRequestParts<AppState> for SignedDevice {
     }
 }
 
-/// Puts [`Client`] and, where somebody is signed in, [`Actor`] into the request.
+/// Puts [`Client`] and, after refusing what comes over the network without TLS, where somebody is signed in, [`Actor`] into the request.
 pub(super) async fn identify(
     State(state): State<AppState>,
     mut request: Request,
@@ -53,7 +57,23 @@ pub(super) async fn identify(
         .extensions()
         .get::<ConnectInfo<SocketAddr>>()
         .map(|info| info.0.ip());
+    let over_tls = request.extensions().get::<OverTls>().is_some();
+    let proxied = peer.is_some_and(|peer| state.http.trusted_proxies.contains(&peer));
+    let secure = match proxied {
+        true => {
+            text(
+                request.headers(),
+                HeaderName::from_static("x-forwarded-proto"),
+            ) == Some("https")
+        }
+        false => over_tls,
+    };
+    if !over_tls && !proxied && !peer.is_some_and(|peer| peer.is_loopback()) {
+        tracing::warn!(target: "security", ?peer, "a request without TLS was refused");
+        return Refusal(AppError::Forbidden).into_response();
+    }
     let client = Client {
+        secure,
         address: address(request.headers(), peer, &state.http),
         user_agent: text(request.headers(), header::USER_AGENT)
             .map(|agent| agent.chars().take(200).collect()),
@@ -64,7 +84,7 @@ pub(super) async fn identify(
         }
         Ok(None) => {}
         Err(error @ (AppError::Internal { .. } | AppError::Unavailable)) => {
-            return axum::response::IntoResponse::into_response(Refusal(error));
+            return Refusal(error).into_response();
         }
         // A token that has ended is no token: what needs one says so.
         Err(_) => {}
@@ -73,7 +93,8 @@ pub(super) async fn identify(
     next.run(request).await
 }
 
-async fn actor(
+/// Who sends these headers; `None` where they name nobody.
+pub(super) async fn actor(
     services: &Services,
     headers: &HeaderMap,
     client: &Client,

@@ -11,7 +11,7 @@ use domain::{
     AppError, DeviceId,
     live::{ClientFrame, LiveEvent, ServerFrame, Snapshot, Subject},
 };
-use futures::{SinkExt, StreamExt, stream::SplitSink};
+use futures::{SinkExt, StreamExt, future::BoxFuture, stream::SplitSink};
 use service::{Actor, Services, commands, devices};
 use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
 use tokio_util::sync::CancellationToken;
@@ -21,7 +21,8 @@ use super::{
     registry::Registry,
 };
 
-const HEARTBEAT: Duration = Duration::from_secs(20);
+/// How often the browser is asked for a sign of life, and its session whether it has not ended.
+const HEARTBEAT: Duration = Duration::from_secs(10);
 /// A browser that said nothing for this long is gone.
 const SILENCE: Duration = Duration::from_secs(50);
 /// A browser that does not take a message for this long is gone.
@@ -62,6 +63,7 @@ pub(super) async fn serve(
     stop: &CancellationToken,
     socket: WebSocket,
     actor: Actor,
+    still: impl Fn() -> BoxFuture<'static, Option<Actor>> + Send,
 ) {
     let (reader, mailbox) = registry.join(actor.user.id);
     let (out, mut frames) = socket.split();
@@ -91,7 +93,9 @@ pub(super) async fn serve(
             }
             () = mailbox.filled.notified() => connection.deliver().await,
             _ = heartbeat.tick() => {
-                if heard.elapsed() > SILENCE {
+                // Signed out, locked out, or of another role: the browser finds out by connecting again.
+                let same = still().await.is_some_and(|now| now.user == connection.actor.user);
+                if heard.elapsed() > SILENCE || !same {
                     Err(Gone)
                 } else {
                     connection.send(Message::Ping(axum::body::Bytes::new())).await

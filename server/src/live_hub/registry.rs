@@ -45,6 +45,10 @@ impl Registry {
         (id, mailbox)
     }
 
+    pub(super) fn len(&self) -> usize {
+        self.index.read().readers.len()
+    }
+
     pub(super) fn leave(&self, reader: u64, watched: &HashSet<DeviceId>) {
         self.watch(reader, watched, &HashSet::new(), false);
         self.index.write().readers.remove(&reader);

@@ -2,7 +2,7 @@
 
 use axum::{
     Json,
-    extract::{Path, Query, State},
+    extract::State,
     http::{HeaderMap, StatusCode},
     response::{IntoResponse, Response},
 };
@@ -12,7 +12,7 @@ use service::commands::{self, Commander};
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::{router::OpenApiRouter, routes};
 
-use super::problem::{Body, Refusal};
+use super::problem::{Body, Path, Query, Refusal};
 use crate::{http::Signed, state::AppState};
 
 /// How long a command waits for its device unless told otherwise, in milliseconds.

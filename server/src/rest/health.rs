@@ -20,6 +20,8 @@ struct Health {
     status: &'static str,
     /// The database.
     database: &'static str,
+    /// The way to the devices.
+    broker: &'static str,
     /// The version of the program.
     version: &'static str,
 }
@@ -28,17 +30,23 @@ struct Health {
 #[utoipa::path(get, path = "/healthz", tag = "health",
     responses((status = 200, body = Health), (status = 503, body = Health)))]
 async fn healthz(State(state): State<AppState>) -> (StatusCode, Json<Health>) {
-    let well = state.services.db.ping().await.is_ok();
-    let (status, code) = match well {
+    let database = state.services.db.ping().await.is_ok();
+    let broker = state.broker.is_up();
+    let (status, code) = match database && broker {
         true => ("ok", StatusCode::OK),
         false => ("degraded", StatusCode::SERVICE_UNAVAILABLE),
     };
     let health = Health {
         status,
-        database: if well { "ok" } else { "down" },
+        database: word(database),
+        broker: word(broker),
         version: env!("CARGO_PKG_VERSION"),
     };
     (code, Json(health))
+}
+
+fn word(well: bool) -> &'static str {
+    if well { "ok" } else { "down" }
 }
 
 /// Whether the server takes requests.

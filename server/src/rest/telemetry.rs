@@ -2,7 +2,7 @@
 
 use axum::{
     Json,
-    extract::{Path, Query, State},
+    extract::State,
     response::{IntoResponse, Response},
 };
 use domain::{AppError, DeviceId, TimestampMs, telemetry::SeriesQuery};
@@ -11,7 +11,7 @@ use service::telemetry;
 use utoipa::IntoParams;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
-use super::problem::Refusal;
+use super::problem::{Path, Query, Refusal};
 use crate::{http::Signed, state::AppState};
 
 const HOUR_MS: i64 = 3_600_000;

@@ -7,7 +7,7 @@ use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
 use uuid::Uuid;
 
-use super::problem::{Body, Refusal};
+use super::problem::{Body, Path, Refusal};
 use crate::{http::Signed, state::AppState};
 
 pub(crate) fn router() -> OpenApiRouter<AppState> {
@@ -121,7 +121,7 @@ async fn create_key(
 async fn revoke_key(
     State(state): State<AppState>,
     Signed(actor): Signed,
-    axum::extract::Path(id): axum::extract::Path<Uuid>,
+    Path(id): Path<Uuid>,
 ) -> Result<StatusCode, Refusal> {
     api_key::revoke(&state.services, &actor, id).await?;
     Ok(StatusCode::NO_CONTENT)

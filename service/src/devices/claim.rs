@@ -31,6 +31,7 @@ pub async fn claim(
     code: &str,
 ) -> Result<DeviceId, AppError> {
     let client = Client {
+        secure: true,
         address: actor.address.clone(),
         user_agent: None,
     };

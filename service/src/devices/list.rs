@@ -1,6 +1,6 @@
 //! The device list: filtered, sorted and paged in the database, a page's details read in one go each.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, sync::Arc};
 
 use domain::{
     AppError, DeviceId, Page, TimestampMs,
@@ -14,12 +14,12 @@ use entity::{device, device_access, device_live, user};
 use protocol::Scalar;
 use sea_orm::{
     ColumnTrait, Condition, EntityTrait, ExprTrait as _, FromQueryResult, JoinType, Order,
-    PaginatorTrait, QueryFilter, QueryOrder, QuerySelect, QueryTrait, Select,
+    PaginatorTrait, QueryFilter, QueryOrder, QuerySelect, QueryTrait, RelationDef, Select,
     sea_query::{Expr, IntoCondition as _},
 };
 use uuid::Uuid;
 
-use super::{counted::Answer, search};
+use super::{found::Answer, search};
 use crate::{Actor, Services, internal};
 
 /// Which values a list row leads with, and their units; the first that a device has.
@@ -66,35 +66,17 @@ pub async fn list(
 ) -> Result<Page<DeviceSummary>, AppError> {
     let page = Ord::max(query.page, 1);
     let page_size = query.page_size.clamp(10, 200);
-    let filter = filter(actor, query);
-    let db = &services.db.read;
-    // The page's ids first, from the narrow rows that are filtered and sorted; the wide ones for them alone.
-    let ids = sorted(ids(query).filter(filter.clone()), query)
-        .offset(u64::from(page - 1) * u64::from(page_size))
-        .limit(u64::from(page_size))
-        .into_query();
+    let total = total(services, actor, query);
+    let ids = ids(services, actor, query, page, page_size);
+    let (total, ids) = futures::future::try_join(total, ids).await?;
     let rows = sorted(
-        selected(actor).filter(device::Column::Id.in_subquery(ids)),
+        selected(actor).filter(device::Column::Id.is_in(ids.iter().copied())),
         query,
     )
-    .into_model::<Row>();
-    let question = format!(
-        "{} {:?} {:?} {:?} {}",
-        scope(actor),
-        query.lifecycle,
-        query.presence,
-        query.kind,
-        query.search
-    );
-    let total = services.counted().answer(services, question, async || {
-        let counted = device::Entity::find().filter(filter).count(db).await;
-        counted.map(Answer::Total).map_err(internal)
-    });
-    let rows = async { rows.all(db).await.map_err(internal) };
-    let (total, rows) = futures::future::try_join(total, rows).await?;
-    let Answer::Total(total) = total else {
-        return Err(internal("another question was answered"));
-    };
+    .into_model::<Row>()
+    .all(&services.db.read)
+    .await
+    .map_err(internal)?;
     Ok(Page {
         items: summaries(services, rows).await?,
         total,
@@ -103,15 +85,86 @@ pub async fn list(
     })
 }
 
+/// How many devices the query finds.
+async fn total(services: &Services, actor: &Actor, query: &DeviceQuery) -> Result<u64, AppError> {
+    let counted = services
+        .found()
+        .answer(services, question(actor, query), async || {
+            let counted = device::Entity::find()
+                .filter(filter(actor, query))
+                .count(&services.db.read);
+            counted.await.map(Answer::Total).map_err(internal)
+        });
+    match counted.await? {
+        Answer::Total(total) => Ok(total),
+        _ => Err(internal("another question was answered")),
+    }
+}
+
+/// The ids of one page in their order.
+async fn ids(
+    services: &Services,
+    actor: &Actor,
+    query: &DeviceQuery,
+    page: u32,
+    page_size: u32,
+) -> Result<Arc<Vec<i64>>, AppError> {
+    let found = async || {
+        let ids = device::Entity::find()
+            .select_only()
+            .column(device::Column::Id);
+        let ids = match query.sort {
+            DeviceSort::LastReport => ids.join(JoinType::LeftJoin, to_live()),
+            _ => ids,
+        };
+        let ids: Vec<i64> = sorted(ids.filter(filter(actor, query)), query)
+            .offset(u64::from(page - 1) * u64::from(page_size))
+            .limit(u64::from(page_size))
+            .into_tuple()
+            .all(&services.db.read)
+            .await
+            .map_err(internal)?;
+        Ok(Answer::Ids(Arc::new(ids)))
+    };
+    let answer = match query.sort {
+        // This order changes with every report.
+        DeviceSort::LastReport => found().await?,
+        sort => {
+            let of_page = format!(
+                "{} {sort:?} {} {page} {page_size}",
+                question(actor, query),
+                query.reverse
+            );
+            services.found().answer(services, of_page, found).await?
+        }
+    };
+    match answer {
+        Answer::Ids(ids) => Ok(ids),
+        _ => Err(internal("another question was answered")),
+    }
+}
+
+/// What distinguishes one search from another, for this person.
+fn question(actor: &Actor, query: &DeviceQuery) -> String {
+    format!(
+        "{} {:?} {:?} {:?} {}",
+        scope(actor),
+        query.lifecycle,
+        query.presence,
+        query.kind,
+        query.search
+    )
+}
+
 /// How many of the actor's devices there are of each status.
 pub async fn counts(services: &Services, actor: &Actor) -> Result<PresenceCounts, AppError> {
     let question = format!("{} by status", scope(actor));
-    let counted = services.counted().answer(services, question, async || {
+    let counted = services.found().answer(services, question, async || {
         count(services, actor).await.map(Answer::ByStatus)
     });
     match counted.await? {
         Answer::ByStatus(counts) => Ok(counts),
-        Answer::Total(_) => Err(internal("another question was answered")),
+        _ => Err(internal("another question was answered")),
     }
 }
 
@@ -251,6 +304,13 @@ pub(super) async fn states(
             found.push((*device, crate::telemetry::state_of(&live)));
         }
     }
+    // One that has never reported is known too, until it does.
+    let silent = missing
+        .values()
+        .filter(|id| !found.iter().any(|(known, _)| known == *id))
+        .map(|id| (*id, crate::state_cache::CachedState::default()))
+        .collect::<Vec<_>>();
+    found.extend(silent);
     services.cache.put(found.clone()).await?;
     states.extend(found);
     Ok(states)
@@ -300,30 +360,14 @@ fn selected(actor: &Actor) -> Select<device::Entity> {
             })
             .into(),
         )
-        .join(
-            JoinType::LeftJoin,
-            device::Entity::belongs_to(device_live::Entity)
-                .from(device::Column::Id)
-                .to(device_live::Column::DeviceId)
-                .into(),
-        )
+        .join(JoinType::LeftJoin, to_live())
 }
 
-/// The ids of devices, with what they are sorted by.
-fn ids(query: &DeviceQuery) -> Select<device::Entity> {
-    let ids = device::Entity::find()
-        .select_only()
-        .column(device::Column::Id);
-    match query.sort {
-        DeviceSort::LastReport => ids.join(
-            JoinType::LeftJoin,
-            device::Entity::belongs_to(device_live::Entity)
-                .from(device::Column::Id)
-                .to(device_live::Column::DeviceId)
-                .into(),
-        ),
-        _ => ids,
-    }
+fn to_live() -> RelationDef {
+    device::Entity::belongs_to(device_live::Entity)
+        .from(device::Column::Id)
+        .to(device_live::Column::DeviceId)
+        .into()
 }
 
 fn sorted(select: Select<device::Entity>, query: &DeviceQuery) -> Select<device::Entity> {

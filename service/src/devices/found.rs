@@ -1,8 +1,9 @@
-//! How many devices there are, kept until one of them changes: every page of a list says it, and
-//! counting ten thousand rows costs more than reading the fifty that are shown.
+//! What searches have found, kept until a device changes: every page of a list says how many there are
+//! in all, and counting and sorting ten thousand rows costs more than reading the fifty that are shown.
 
 use std::{
     collections::HashMap,
+    sync::Arc,
     time::{Duration, Instant},
 };
 
@@ -11,14 +12,14 @@ use parking_lot::Mutex;
 
 use crate::Services;
 
-/// Another process may change what this one counted, and need not say so.
+/// Another process may change what this one found, and need not say so.
 const AT_MOST: Duration = Duration::from_secs(2);
 /// Different questions that are kept.
 const MOST: usize = 4_096;
 
-/// The counts that still hold.
+/// The answers that still hold.
 #[derive(Debug, Default)]
-pub struct Counted(Mutex<Kept>);
+pub struct Found(Mutex<Kept>);
 
 #[derive(Debug, Default)]
 struct Kept {
@@ -26,20 +27,21 @@ struct Kept {
     answers: HashMap<String, (Answer, Instant)>,
 }
 
-/// An answer that was counted.
-#[derive(Debug, Clone, Copy)]
+/// What was found.
+#[derive(Debug, Clone)]
 pub(super) enum Answer {
     Total(u64),
     ByStatus(PresenceCounts),
+    Ids(Arc<Vec<i64>>),
 }
 
-impl Counted {
-    /// The answer to `question`, counted where no kept one holds.
+impl Found {
+    /// The answer to `question`, found where no kept one holds.
     pub(super) async fn answer(
         &self,
         services: &Services,
         question: String,
-        count: impl AsyncFnOnce() -> Result<Answer, AppError>,
+        find: impl AsyncFnOnce() -> Result<Answer, AppError>,
     ) -> Result<Answer, AppError> {
         let changes = services.bus.device_changes();
         {
@@ -51,14 +53,15 @@ impl Counted {
             if let Some((answer, at)) = kept.answers.get(&question)
                 && at.elapsed() < AT_MOST
             {
-                return Ok(*answer);
+                return Ok(answer.clone());
             }
         }
-        let answer = count().await?;
+        let answer = find().await?;
         let mut kept = self.0.lock();
-        // What changed while it was counted may not be in it.
+        // What changed while it was found may not be in it.
         if kept.changes == changes && services.bus.device_changes() == changes {
-            kept.answers.insert(question, (answer, Instant::now()));
+            kept.answers
+                .insert(question, (answer.clone(), Instant::now()));
         }
         Ok(answer)
     }

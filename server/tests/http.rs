@@ -1,0 +1,336 @@
+//! The HTTP interface over real connections: who is let in, what is refused, and how it is said.
+
+use domain::role::SiteRole;
+use reqwest::{Client, Method, Response, StatusCode, header};
+use serde_json::{Value, json};
+use testkit::{
+    app::{App, Person},
+    device::{Identity, computer},
+};
+
+async fn problem(answer: Response, status: u16, kind: &str) -> Value {
+    assert_eq!(answer.status().as_u16(), status, "{}", answer.url());
+    let media = answer.headers()[header::CONTENT_TYPE]
+        .to_str()
+        .expect("text")
+        .to_owned();
+    assert_eq!(media, "application/problem+json", "{}", answer.url());
+    let body: Value = answer.json().await.expect("JSON");
+    assert_eq!(body["type"], format!("urn:madang:problem:{kind}"));
+    body
+}
+
+async fn sign_in(app: &App, client: &Client, password: &str) -> Response {
+    let body = json!({ "email": "admin@example.org", "password": password });
+    client
+        .post(app.url("/auth/login"))
+        .json(&body)
+        .send()
+        .await
+        .expect("an answer")
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn errors_are_problems_that_name_what_is_wrong() {
+    let app = App::start().await;
+    let admin = app.set_up().await;
+    let stranger = app.browser(None);
+    let browser = app.browser(Some(&admin));
+    let get = async |client: &Client, path: &str| {
+        client.get(app.url(path)).send().await.expect("an answer")
+    };
+
+    problem(get(&stranger, "/api/devices").await, 401, "signed_out").await;
+    problem(get(&browser, "/api/nothing").await, 404, "not_found").await;
+    problem(
+        get(&browser, "/api/devices/not-a-uuid").await,
+        404,
+        "not_found",
+    )
+    .await;
+    let unknown = format!("/api/devices/{}", uuid::Uuid::new_v4());
+    problem(get(&browser, &unknown).await, 404, "not_found").await;
+    problem(
+        get(&browser, "/api/devices?page=minus-one").await,
+        422,
+        "invalid",
+    )
+    .await;
+    problem(
+        get(&browser, "/api/devices?sort=colour").await,
+        422,
+        "invalid",
+    )
+    .await;
+    let body = browser
+        .post(app.url("/api/devices/claim"))
+        .body("{")
+        .header("content-type", "application/json");
+    problem(body.send().await.expect("an answer"), 400, "malformed").await;
+    let refused = get(&browser, "/api/nothing").await;
+    assert!(refused.headers().contains_key("x-request-id"));
+    app.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_page_of_another_site_can_do_nothing() {
+    let app = App::start().await;
+    let admin = app.set_up().await;
+    let session = format!("{}={}", server::SESSION_COOKIE, admin.session);
+    let client = app.browser(None);
+    let rename = json!({ "name": "Mallory" });
+    for (url, own) in [
+        (app.url("/api/users/me"), app.url("")),
+        // HTTP/2 names its host elsewhere.
+        (app.https("/api/users/me"), app.https("")),
+    ] {
+        let from = |origin: &str| {
+            client
+                .put(&url)
+                .header(header::COOKIE, &session)
+                .header(header::ORIGIN, origin)
+                .json(&rename)
+        };
+        for origin in ["https://evil.example", "null"] {
+            let refused = from(origin).send().await.expect("an answer");
+            problem(refused, 403, "forbidden").await;
+        }
+        let allowed = from(&own).send().await.expect("an answer");
+        assert_eq!(allowed.status(), StatusCode::NO_CONTENT, "{url}");
+    }
+    let upgrade = client
+        .get(app.url("/live"))
+        .header(header::COOKIE, &session)
+        .header(header::ORIGIN, "https://evil.example")
+        .header(header::CONNECTION, "upgrade")
+        .header(header::UPGRADE, "websocket")
+        .header(header::SEC_WEBSOCKET_VERSION, "13")
+        .header(header::SEC_WEBSOCKET_KEY, "dGhlIHNhbXBsZSBub25jZQ==");
+    problem(upgrade.send().await.expect("an answer"), 403, "forbidden").await;
+    app.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn wrong_passwords_are_limited_to_five_a_minute() {
+    let app = App::start().await;
+    app.set_up().await;
+    let client = app.browser(None);
+    assert_eq!(
+        sign_in(&app, &client, testkit::site::PASSWORD)
+            .await
+            .status(),
+        StatusCode::OK
+    );
+    for _ in 0..5 {
+        problem(
+            sign_in(&app, &client, "not the password").await,
+            422,
+            "invalid",
+        )
+        .await;
+    }
+    let refused = sign_in(&app, &client, testkit::site::PASSWORD).await;
+    let wait: u32 = refused.headers()[header::RETRY_AFTER]
+        .to_str()
+        .expect("text")
+        .parse()
+        .expect("seconds");
+    assert!((1..=60).contains(&wait));
+    problem(refused, 429, "too_many").await;
+    app.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn each_role_may_what_the_wire_says() {
+    let app = App::start().await;
+    let admin = app.set_up().await;
+    let general = app
+        .person(&admin, "general@example.org", SiteRole::GeneralAdmin)
+        .await;
+    let developer = app
+        .person(&admin, "developer@example.org", SiteRole::Developer)
+        .await;
+    let owner = app
+        .person(&admin, "owner@example.org", SiteRole::Member)
+        .await;
+    let other = app
+        .person(&admin, "other@example.org", SiteRole::Member)
+        .await;
+    let device = Identity::enrol(
+        app.services(),
+        &admin.actor,
+        Some(&owner.actor),
+        computer("R-1"),
+    )
+    .await
+    .expect("an enrolled device");
+    let path = format!("/api/devices/{}", device.id);
+    let command = json!({ "name": "set", "component_key": "led", "arguments": { "status": "ON" } });
+    let new = json!({ "cpu_serial": "R-2", "kind": "computer", "hardware_version": "pc", "hardware_variant": "Standard", "components": [] });
+    // What each may: see it, command it, unlink it, pre-register another.
+    let expected: [(&str, Option<&Person>, [u16; 4]); 7] = [
+        ("nobody", None, [401, 401, 401, 401]),
+        ("another member", Some(&other), [404, 404, 404, 403]),
+        ("a developer", Some(&developer), [200, 202, 403, 403]),
+        ("the owner", Some(&owner), [200, 202, 204, 403]),
+        // It has no owner any more.
+        ("its former owner", Some(&owner), [404, 404, 404, 403]),
+        ("a general admin", Some(&general), [200, 409, 409, 201]),
+        ("a prime admin", Some(&admin), [200, 409, 409, 409]),
+    ];
+    for (who, person, codes) in expected {
+        let client = app.browser(person);
+        let send = async |method: Method, path: &str, body: Option<&Value>| {
+            let request = client.request(method, app.url(path));
+            let request = match body {
+                Some(body) => request.json(body),
+                None => request,
+            };
+            request.send().await.expect("an answer").status().as_u16()
+        };
+        let got = [
+            send(Method::GET, &path, None).await,
+            send(Method::POST, &format!("{path}/command"), Some(&command)).await,
+            send(Method::DELETE, &path, None).await,
+            send(Method::POST, "/api/devices/preregister", Some(&new)).await,
+        ];
+        assert_eq!(got, codes, "{who}");
+    }
+    let list: Value = app
+        .browser(Some(&other))
+        .get(app.url("/api/devices"))
+        .send()
+        .await
+        .expect("an answer")
+        .json()
+        .await
+        .expect("JSON");
+    assert_eq!(list["total"], 0, "{list}");
+    app.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_session_ends_with_signing_out_and_the_cookie_is_guarded() {
+    let app = App::start().await;
+    app.set_up().await;
+    let client = app.browser(None);
+    for (url, own, secure) in [
+        (app.url("/do/sign_in"), app.url(""), false),
+        (app.https("/do/sign_in"), app.https(""), true),
+    ] {
+        let form = [
+            ("email", "admin@example.org"),
+            ("password", testkit::site::PASSWORD),
+            ("next", "/"),
+        ];
+        let answer = client
+            .post(&url)
+            .header(header::ORIGIN, &own)
+            .form(&form)
+            .send()
+            .await
+            .expect("an answer");
+        let cookie = answer.headers()[header::SET_COOKIE]
+            .to_str()
+            .expect("text")
+            .to_owned();
+        for flag in ["HttpOnly", "SameSite=Lax", "Path=/"] {
+            assert!(cookie.contains(flag), "{cookie}");
+        }
+        assert_eq!(cookie.contains("Secure"), secure, "{cookie}");
+        let session = cookie.split(';').next().expect("a value").to_owned();
+        let me = || {
+            client
+                .get(app.url("/api/users/me"))
+                .header(header::COOKIE, &session)
+        };
+        assert_eq!(
+            me().send().await.expect("an answer").status(),
+            StatusCode::OK
+        );
+        let out = client
+            .post(app.url("/do/sign_out"))
+            .header(header::COOKIE, &session);
+        out.send().await.expect("an answer");
+        assert_eq!(
+            me().send().await.expect("an answer").status(),
+            StatusCode::UNAUTHORIZED
+        );
+    }
+    app.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_answer_is_protected_and_the_server_says_how_it_is() {
+    let app = App::start().await;
+    let client = app.browser(None);
+    for path in [
+        "/sign-in",
+        "/healthz",
+        "/api/openapi.json",
+        "/api/docs/",
+        "/favicon.svg",
+        "/nowhere",
+    ] {
+        let answer = client.get(app.url(path)).send().await.expect("an answer");
+        let headers = answer.headers();
+        assert_eq!(headers["x-content-type-options"], "nosniff", "{path}");
+        assert_eq!(headers["x-frame-options"], "DENY", "{path}");
+        assert!(headers.contains_key("referrer-policy"), "{path}");
+    }
+    let health: Value = client
+        .get(app.url("/healthz"))
+        .send()
+        .await
+        .expect("an answer")
+        .json()
+        .await
+        .expect("JSON");
+    assert_eq!(
+        (&health["status"], &health["database"], &health["broker"]),
+        (&json!("ok"), &json!("ok"), &json!("ok"))
+    );
+    let metrics = client
+        .get(app.url("/metrics"))
+        .send()
+        .await
+        .expect("an answer")
+        .text()
+        .await
+        .expect("text");
+    for name in [
+        "madang_messages_stored",
+        "madang_messages_refused",
+        "madang_live_connections",
+    ] {
+        assert!(metrics.contains(name), "{name}: {metrics}");
+    }
+    let document: Value = client
+        .get(app.url("/api/openapi.json"))
+        .send()
+        .await
+        .expect("an answer")
+        .json()
+        .await
+        .expect("JSON");
+    for path in [
+        "/auth/login",
+        "/api/devices",
+        "/api/devices/{id}/telemetry",
+        "/api/devices/credentials",
+    ] {
+        assert!(document["paths"][path].is_object(), "{path}");
+    }
+    let root = client
+        .get(app.url("/"))
+        .header(header::ACCEPT, "application/json");
+    let root: Value = root
+        .send()
+        .await
+        .expect("an answer")
+        .json()
+        .await
+        .expect("JSON");
+    assert_eq!(root["name"], "Madang");
+    app.stop().await;
+}
