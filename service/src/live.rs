@@ -19,7 +19,7 @@ pub trait LiveBus: Send + Sync + 'static {
     fn subscribe(&self) -> broadcast::Receiver<std::sync::Arc<LiveEvent>>;
 
     /// Grows whenever this process has heard that a device itself changed: that it came, went, or is
-    /// another's now. What was counted or found before may be wrong then.
+    /// another's now, or that a person sees others than before. What was counted or found before may be wrong then.
     fn device_changes(&self) -> u64;
 }
 
@@ -44,7 +44,10 @@ impl InProcessBus {
 impl LiveBus for InProcessBus {
     async fn publish(&self, events: Vec<LiveEvent>) {
         let changed = |event: &LiveEvent| {
-            matches!(event, LiveEvent::Device { .. } | LiveEvent::Presence { .. })
+            matches!(
+                event,
+                LiveEvent::Device { .. } | LiveEvent::Presence { .. } | LiveEvent::Access { .. }
+            )
         };
         if events.iter().any(changed) {
             self.device_changes.fetch_add(1, Ordering::Release);
