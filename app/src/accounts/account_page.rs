@@ -1,7 +1,7 @@
 //! The signed-in person's own account.
 
 use leptos::prelude::*;
-use leptos_i18n::{t, t_string};
+use leptos_i18n::t_string;
 
 use super::{
     account_server_fns::{ChangePassword, RenameMe},
@@ -26,16 +26,16 @@ pub fn AccountPage() -> impl IntoView {
     view! {
         <PageTitle text=Signal::derive(move || t_string!(i18n, frame.my_account).to_owned())/>
         <div class="head">
-            <h1>{t!(i18n, frame.my_account)}</h1>
+            <h1>{move || t_string!(i18n, frame.my_account)}</h1>
             <span class="meta">{me.email.to_string()}</span>
             <span class="tag">{move || role_name(i18n.get_locale(), role)}</span>
         </div>
         <div class="settings">
             <Profile name=me.name.clone()/>
             <section class="card">
-                <header><h2>{t!(i18n, accounts.appearance)}</h2></header>
+                <header><h2>{move || t_string!(i18n, accounts.appearance)}</h2></header>
                 <div class="pad">
-                    <p class="sub">{t!(i18n, accounts.appearance_hint)}</p>
+                    <p class="sub">{move || t_string!(i18n, accounts.appearance_hint)}</p>
                     <div class="row"><LanguageSwitch/><ThemeSwitch/></div>
                 </div>
             </section>
@@ -44,7 +44,7 @@ pub fn AccountPage() -> impl IntoView {
             <form method="post" action="/do/sign_out">
                 <button class="btn" type="submit">
                     <Draw icon=Icon::LogOut/>
-                    {t!(i18n, frame.sign_out)}
+                    {move || t_string!(i18n, frame.sign_out)}
                 </button>
             </form>
         </div>
@@ -64,7 +64,7 @@ fn Profile(name: String) -> impl IntoView {
     };
     view! {
         <section class="card">
-            <header><h2>{t!(i18n, accounts.profile)}</h2></header>
+            <header><h2>{move || t_string!(i18n, accounts.profile)}</h2></header>
             <div class="pad">
                 <ErrorNotice error=form.other_error(&["name"])/>
                 <ActionForm action=rename>
@@ -113,9 +113,9 @@ fn Password(change: ServerAction<ChangePassword>, email: String) -> impl IntoVie
     });
     view! {
         <section class="card">
-            <header><h2>{t!(i18n, accounts.change_password)}</h2></header>
+            <header><h2>{move || t_string!(i18n, accounts.change_password)}</h2></header>
             <div class="pad">
-                <p class="sub">{t!(i18n, accounts.change_password_what)}</p>
+                <p class="sub">{move || t_string!(i18n, accounts.change_password_what)}</p>
                 <ErrorNotice error=form.other_error(&["current", "password"])/>
                 <ActionForm action=change>
                     <div class="form">

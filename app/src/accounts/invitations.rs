@@ -2,7 +2,7 @@
 
 use domain::account::Invitation;
 use leptos::prelude::*;
-use leptos_i18n::{t, t_string};
+use leptos_i18n::t_string;
 
 use super::{
     roles::{role_name, role_options},
@@ -35,9 +35,9 @@ pub fn Invitations() -> impl IntoView {
     let own = use_me().role;
     view! {
         <section class="card" id="invite">
-            <header><h2>{t!(i18n, accounts.invite_title)}</h2></header>
+            <header><h2>{move || t_string!(i18n, accounts.invite_title)}</h2></header>
             <div class="pad form">
-                <p class="sub">{t!(i18n, accounts.invite_intro)}</p>
+                <p class="sub">{move || t_string!(i18n, accounts.invite_intro)}</p>
                 <ErrorNotice error=form.other_error(&["email"])/>
                 <ActionForm action=invite>
                     <div class="invite">
@@ -80,7 +80,7 @@ fn Link(link: String) -> impl IntoView {
     let i18n = use_i18n();
     view! {
         <div class="fld">
-            <label for="invitation-link">{t!(i18n, accounts.invite_made)}</label>
+            <label for="invitation-link">{move || t_string!(i18n, accounts.invite_made)}</label>
             <div class="secret">
                 <input class="in" id="invitation-link" readonly value=link.clone()/>
                 <CopyButton text=link/>
@@ -96,7 +96,7 @@ fn Waiting(waiting: Vec<Invitation>, withdraw: ServerAction<WithdrawInvitation>)
         return ().into_any();
     }
     view! {
-        <h3 class="pad">{t!(i18n, accounts.invites_open)}</h3>
+        <h3 class="pad">{move || t_string!(i18n, accounts.invites_open)}</h3>
         <ul class="list invites">
             {waiting
                 .into_iter()
@@ -113,13 +113,13 @@ fn Waiting(waiting: Vec<Invitation>, withdraw: ServerAction<WithdrawInvitation>)
                                 " · "
                                 {move || role_name(i18n.get_locale(), role)}
                                 <p class="xs mut">
-                                    {t!(i18n, accounts.made_by, name = by.clone())} " · "
-                                    {t!(i18n, accounts.expires)} " " <time datetime=until>{day}</time>
+                                    {move || t_string!(i18n, accounts.made_by, name = by.clone())} " · "
+                                    {move || t_string!(i18n, accounts.expires)} " " <time datetime=until>{day}</time>
                                 </p>
                             </div>
                             <ActionForm action=withdraw>
                                 <input type="hidden" name="id" value=invitation.id/>
-                                <button class="btn sm danger" type="submit">{t!(i18n, accounts.withdraw)}</button>
+                                <button class="btn sm danger" type="submit">{move || t_string!(i18n, accounts.withdraw)}</button>
                             </ActionForm>
                         </li>
                     }

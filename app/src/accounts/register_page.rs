@@ -2,7 +2,7 @@
 
 use domain::account::Registration;
 use leptos::prelude::*;
-use leptos_i18n::{t, t_string};
+use leptos_i18n::t_string;
 use leptos_router::hooks::use_query_map;
 
 use super::server_fns::read_doorway;
@@ -66,7 +66,7 @@ pub fn RegisterPage() -> impl IntoView {
         <section class="card">
             <div class="body">
                 <div class="beside">
-                    <h1>{t!(i18n, accounts.register_title)}</h1>
+                    <h1>{move || t_string!(i18n, accounts.register_title)}</h1>
                     <Suspense>
                         {move || Suspend::new(async move {
                             let open = matches!(
@@ -106,7 +106,7 @@ pub fn RegisterPage() -> impl IntoView {
                     />
                 </form>
             </div>
-            <footer><a class="lnk" href="/sign-in">{t!(i18n, accounts.have_account)}</a></footer>
+            <footer><a class="lnk" href="/sign-in">{move || t_string!(i18n, accounts.have_account)}</a></footer>
         </section>
     }
     .into_any()

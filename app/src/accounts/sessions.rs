@@ -2,7 +2,7 @@
 
 use domain::account::SessionInfo;
 use leptos::prelude::*;
-use leptos_i18n::{t, t_string};
+use leptos_i18n::t_string;
 
 use super::account_server_fns::{ChangePassword, EndOtherSessions, EndSession, list_sessions};
 use crate::{
@@ -34,7 +34,7 @@ pub fn Sessions(
     );
     view! {
         <section class="card">
-            <header><h2>{t!(i18n, accounts.sessions)}</h2></header>
+            <header><h2>{move || t_string!(i18n, accounts.sessions)}</h2></header>
             <ErrorNotice error=form.error/>
             <ErrorNotice error=others_form.error/>
             <Transition>
@@ -74,7 +74,7 @@ fn List(
                         <div class="row">
                             <button class="btn danger" type="submit">
                                 <Draw icon=Icon::LogOut/>
-                                {t!(i18n, accounts.end_others)}
+                                {move || t_string!(i18n, accounts.end_others)}
                             </button>
                         </div>
                     </ActionForm>
@@ -106,12 +106,12 @@ fn Line(session: SessionInfo, end: ServerAction<EndSession>) -> impl IntoView {
                     <b title=agent>{what}</b>
                     {session
                         .current
-                        .then(|| view! { <span class="tag">{t!(i18n, accounts.this_browser)}</span> })}
+                        .then(|| view! { <span class="tag">{move || t_string!(i18n, accounts.this_browser)}</span> })}
                     <p class="xs mut">
                         {session.address.map(|address| format!("{address} · "))}
-                        {t!(i18n, accounts.last_used)} " "
+                        {move || t_string!(i18n, accounts.last_used)} " "
                         <Time at=Signal::stored(Some(session.last_seen_at))/> " · "
-                        {t!(i18n, accounts.signed_in_at)} " "
+                        {move || t_string!(i18n, accounts.signed_in_at)} " "
                         <Time at=Signal::stored(Some(session.created_at))/>
                     </p>
                 </div>
@@ -122,7 +122,7 @@ fn Line(session: SessionInfo, end: ServerAction<EndSession>) -> impl IntoView {
                         <ActionForm action=end>
                             <input type="hidden" name="id" value=session.id/>
                             <button class="btn sm danger" type="submit">
-                                {t!(i18n, accounts.end_session)}
+                                {move || t_string!(i18n, accounts.end_session)}
                             </button>
                         </ActionForm>
                     }

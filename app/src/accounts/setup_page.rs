@@ -1,7 +1,7 @@
 //! The first run: the code that the server printed makes the first administrator.
 
 use leptos::prelude::*;
-use leptos_i18n::{t, t_string};
+use leptos_i18n::t_string;
 use leptos_router::components::Redirect;
 
 use super::{register_page::AccountFields, server_fns::read_doorway};
@@ -29,8 +29,8 @@ pub fn SetupPage() -> impl IntoView {
         <section class="card">
             <div class="body">
                 <div class="beside">
-                    <h1>{t!(i18n, accounts.setup_title)}</h1>
-                    <p class="intro">{t!(i18n, accounts.setup_intro)}</p>
+                    <h1>{move || t_string!(i18n, accounts.setup_title)}</h1>
+                    <p class="intro">{move || t_string!(i18n, accounts.setup_intro)}</p>
                 </div>
                 <ErrorNotice error=form.other_error(&["code", "name", "email", "password"])/>
                 <form class="form" method="post" action="/do/set_up" on:submit=move |_| busy.set(true)>

@@ -2,7 +2,7 @@
 
 use domain::account::Registration;
 use leptos::prelude::*;
-use leptos_i18n::{t, t_string};
+use leptos_i18n::t_string;
 use leptos_router::{components::Redirect, hooks::use_query_map};
 
 use super::server_fns::read_doorway;
@@ -29,8 +29,8 @@ pub fn SignInPage() -> impl IntoView {
         <section class="card">
             <div class="body">
                 <div class="beside">
-                    <h1>{t!(i18n, accounts.sign_in_title)}</h1>
-                    <p class="intro">{t!(i18n, accounts.sign_in_why)}</p>
+                    <h1>{move || t_string!(i18n, accounts.sign_in_title)}</h1>
+                    <p class="intro">{move || t_string!(i18n, accounts.sign_in_why)}</p>
                 </div>
                 <ErrorNotice error=form.other_error(&["email", "password"])/>
                 <form class="form" method="post" action="/do/sign_in" on:submit=move |_| busy.set(true)>
@@ -65,10 +65,10 @@ pub fn SignInPage() -> impl IntoView {
                             view! { <Redirect path="/setup"/> }.into_any()
                         }
                         Ok(doorway) if doorway.registration == Registration::Open => view! {
-                            <footer><a class="lnk" href="/register">{t!(i18n, accounts.register_link)}</a></footer>
+                            <footer><a class="lnk" href="/register">{move || t_string!(i18n, accounts.register_link)}</a></footer>
                         }
                         .into_any(),
-                        _ => view! { <footer>{t!(i18n, accounts.no_account)}</footer> }.into_any(),
+                        _ => view! { <footer>{move || t_string!(i18n, accounts.no_account)}</footer> }.into_any(),
                     }
                 })}
             </Suspense>

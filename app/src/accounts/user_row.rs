@@ -2,7 +2,7 @@
 
 use domain::{account::UserSummary, role::SiteRole};
 use leptos::{prelude::*, server_fn::ServerFn};
-use leptos_i18n::{t, t_string};
+use leptos_i18n::t_string;
 
 use super::{
     roles::{grantable, role_name, role_options},
@@ -73,7 +73,7 @@ pub fn UserRow(
                     <span>
                         <b>
                             {user.name.clone()}
-                            {own.then(|| view! { " " <span class="tag">{t!(i18n, accounts.you)}</span> })}
+                            {own.then(|| view! { " " <span class="tag">{move || t_string!(i18n, accounts.you)}</span> })}
                         </b>
                         <small>{user.email.to_string()}</small>
                     </span>
@@ -149,7 +149,7 @@ fn RoleForm(
                         .collect_view()
                 }}
             </select>
-            <button class="btn sm" type="submit">{t!(i18n, accounts.change_role)}</button>
+            <button class="btn sm" type="submit">{move || t_string!(i18n, accounts.change_role)}</button>
         </ActionForm>
     }
 }

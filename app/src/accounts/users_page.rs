@@ -2,7 +2,7 @@
 
 use domain::{Page, account::UserSummary};
 use leptos::prelude::*;
-use leptos_i18n::{t, t_string};
+use leptos_i18n::t_string;
 use leptos_router::{hooks::use_query_map, location::Url};
 
 use super::{
@@ -66,11 +66,11 @@ fn Users() -> impl IntoView {
     view! {
         <PageTitle text=Signal::derive(move || t_string!(i18n, frame.users).to_owned())/>
         <div class="head">
-            <h1>{t!(i18n, frame.users)}</h1>
+            <h1>{move || t_string!(i18n, frame.users)}</h1>
             <div class="acts">
                 <a class="btn pri" href="#invite">
                     <Draw icon=Icon::Plus/>
-                    {t!(i18n, accounts.invite_title)}
+                    {move || t_string!(i18n, accounts.invite_title)}
                 </a>
             </div>
         </div>
@@ -87,7 +87,7 @@ fn Users() -> impl IntoView {
                     placeholder=move || t_string!(i18n, accounts.users_find)
                 />
             </span>
-            <button class="btn" type="submit">{t!(i18n, frame.search_button)}</button>
+            <button class="btn" type="submit">{move || t_string!(i18n, frame.search_button)}</button>
         </form>
         <Transition>
             {move || Suspend::new(async move {
@@ -127,15 +127,15 @@ fn People(
             <div class="tablebox">
                 <table class="grid entries" role="table">
                     <caption class="hide">
-                        {t!(i18n, frame.users)} " " {grouped(people.total)}
+                        {move || t_string!(i18n, frame.users)} " " {grouped(people.total)}
                     </caption>
                     <thead role="rowgroup">
                         <tr role="row">
-                            <th scope="col" role="columnheader">{t!(i18n, accounts.person)}</th>
-                            <th scope="col" role="columnheader">{t!(i18n, accounts.role)}</th>
-                            <th scope="col" role="columnheader" class="r">{t!(i18n, accounts.devices)}</th>
-                            <th scope="col" role="columnheader">{t!(i18n, accounts.last_seen)}</th>
-                            <th scope="col" role="columnheader">{t!(i18n, accounts.state)}</th>
+                            <th scope="col" role="columnheader">{move || t_string!(i18n, accounts.person)}</th>
+                            <th scope="col" role="columnheader">{move || t_string!(i18n, accounts.role)}</th>
+                            <th scope="col" role="columnheader" class="r">{move || t_string!(i18n, accounts.devices)}</th>
+                            <th scope="col" role="columnheader">{move || t_string!(i18n, accounts.last_seen)}</th>
+                            <th scope="col" role="columnheader">{move || t_string!(i18n, accounts.state)}</th>
                         </tr>
                     </thead>
                     <tbody role="rowgroup">

@@ -5,7 +5,7 @@ use domain::{
     command::{Command, CommandState},
 };
 use leptos::prelude::*;
-use leptos_i18n::{t, td_string};
+use leptos_i18n::{t_string, td_string};
 
 use crate::{
     devices::server_fns::CancelCommand,
@@ -52,9 +52,9 @@ pub fn CommandHistory(
     let i18n = use_i18n();
     view! {
         <section class="card commands">
-            <header><h2>{t!(i18n, commands.title)}</h2></header>
+            <header><h2>{move || t_string!(i18n, commands.title)}</h2></header>
             {if commands.is_empty() {
-                view! { <p class="mut pad">{t!(i18n, commands.none)}</p> }.into_any()
+                view! { <p class="mut pad">{move || t_string!(i18n, commands.none)}</p> }.into_any()
             } else {
                 view! {
                     <ol class="list">
@@ -136,7 +136,7 @@ fn Line(
                             <input type="hidden" name="id" value=id.to_string()/>
                             <input type="hidden" name="command" value=command_id.to_string()/>
                             <button class="btn sm" type="submit">
-                                {t!(i18n, commands.cancel)}
+                                {move || t_string!(i18n, commands.cancel)}
                             </button>
                         </ActionForm>
                     }

@@ -1,7 +1,7 @@
 //! Claiming a device: from the QR code of its label, or by typing what stands on it.
 
 use leptos::prelude::*;
-use leptos_i18n::{t, t_string};
+use leptos_i18n::t_string;
 
 use super::server_fns::ClaimDevice;
 use crate::{
@@ -20,11 +20,11 @@ pub fn ClaimPage() -> impl IntoView {
     Effect::new(fill_from_address);
     view! {
         <PageTitle text=Signal::derive(move || t_string!(i18n, devices.claim).to_owned())/>
-        <h1>{t!(i18n, devices.claim)}</h1>
+        <h1>{move || t_string!(i18n, devices.claim)}</h1>
         <div class="settings">
         <section class="card">
             <div class="pad">
-            <p class="sub">{t!(i18n, devices.claim_hint)}</p>
+            <p class="sub">{move || t_string!(i18n, devices.claim_hint)}</p>
             <ActionForm action=claim attr:class="form">
                 <ErrorNotice error=form.other_error(&["code", "cpu_serial"])/>
                 <Field

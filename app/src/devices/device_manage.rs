@@ -5,7 +5,7 @@ use domain::{
     device::{DeviceDetail, Lifecycle},
 };
 use leptos::prelude::*;
-use leptos_i18n::{t, t_string};
+use leptos_i18n::t_string;
 
 use super::server_fns::{RevokeDevice, SetNickname, UnlinkDevice};
 use crate::{
@@ -43,33 +43,33 @@ pub fn About(
     let refusals = detail.refusals;
     view! {
         <section class="card about">
-            <header><h2>{t!(i18n, devices.about)}</h2></header>
+            <header><h2>{move || t_string!(i18n, devices.about)}</h2></header>
             <div class="pad">
             <dl class="facts">
-                <dt>{t!(i18n, devices.serial)}</dt>
+                <dt>{move || t_string!(i18n, devices.serial)}</dt>
                 <dd class="mono">{summary.cpu_serial}</dd>
-                <dt>{t!(i18n, devices.owner)}</dt>
+                <dt>{move || t_string!(i18n, devices.owner)}</dt>
                 <dd>{summary.owner.map(|owner| owner.to_string())}</dd>
-                <dt>{t!(i18n, devices.hardware)}</dt>
+                <dt>{move || t_string!(i18n, devices.hardware)}</dt>
                 <dd>{hardware}</dd>
-                <dt>{t!(i18n, devices.os)}</dt>
+                <dt>{move || t_string!(i18n, devices.os)}</dt>
                 <dd>{detail.os}</dd>
-                <dt>{t!(i18n, devices.version)}</dt>
+                <dt>{move || t_string!(i18n, devices.version)}</dt>
                 <dd>{summary.agent_version}</dd>
-                <dt>{t!(i18n, devices.last_report)}</dt>
+                <dt>{move || t_string!(i18n, devices.last_report)}</dt>
                 <dd>{moment(summary.last_report_at)}</dd>
-                <dt>{t!(i18n, devices.interval)}</dt>
+                <dt>{move || t_string!(i18n, devices.interval)}</dt>
                 <dd class="num">{interval}</dd>
-                <dt>{t!(i18n, devices.skew)}</dt>
+                <dt>{move || t_string!(i18n, devices.skew)}</dt>
                 <dd class="num">{skew}</dd>
-                <dt>{t!(i18n, devices.claimed)}</dt>
+                <dt>{move || t_string!(i18n, devices.claimed)}</dt>
                 <dd>{moment(detail.claimed_at)}</dd>
-                <dt>{t!(i18n, devices.duplicates)}</dt>
+                <dt>{move || t_string!(i18n, devices.duplicates)}</dt>
                 <dd class="num">{grouped(detail.duplicates)}</dd>
             </dl>
-            <h3>{t!(i18n, devices.refused)}</h3>
+            <h3>{move || t_string!(i18n, devices.refused)}</h3>
             {if refusals.is_empty() {
-                view! { <p class="mut">{t!(i18n, devices.not_refused)}</p> }.into_any()
+                view! { <p class="mut">{move || t_string!(i18n, devices.not_refused)}</p> }.into_any()
             } else {
                 view! {
                     <ul class="list">
@@ -105,7 +105,7 @@ pub fn About(
                 />
                 <div class="row">
                     <button class="btn" type="submit">
-                        {t!(i18n, frame.save)}
+                        {move || t_string!(i18n, frame.save)}
                     </button>
                 </div>
             </ActionForm>
@@ -135,19 +135,19 @@ pub fn Manage(
     }
     view! {
         <section class="card manage">
-            <header><h2>{t!(i18n, devices.settings)}</h2></header>
+            <header><h2>{move || t_string!(i18n, devices.settings)}</h2></header>
             {may_unlink
                 .then(|| {
                     view! {
                         <details>
-                            <summary>{t!(i18n, devices.unlink)}</summary>
-                            <p>{t!(i18n, devices.unlink_what)}</p>
+                            <summary>{move || t_string!(i18n, devices.unlink)}</summary>
+                            <p>{move || t_string!(i18n, devices.unlink_what)}</p>
                             <ErrorNotice error=unlink_form.error/>
                             <ActionForm action=unlink>
                                 <input type="hidden" name="id" value=id.to_string()/>
                                 <label class="check">
                                     <input type="checkbox" name="sure" value="yes" required/>
-                                    {t!(i18n, devices.sure)}
+                                    {move || t_string!(i18n, devices.sure)}
                                 </label>
                                 <SubmitButton
                                     label=Signal::derive(move || {
@@ -164,14 +164,14 @@ pub fn Manage(
                 .then(|| {
                     view! {
                         <details>
-                            <summary>{t!(i18n, devices.revoke)}</summary>
-                            <p>{t!(i18n, devices.revoke_what)}</p>
+                            <summary>{move || t_string!(i18n, devices.revoke)}</summary>
+                            <p>{move || t_string!(i18n, devices.revoke_what)}</p>
                             <ErrorNotice error=revoke_form.error/>
                             <ActionForm action=revoke>
                                 <input type="hidden" name="id" value=id.to_string()/>
                                 <label class="check">
                                     <input type="checkbox" name="sure" value="yes" required/>
-                                    {t!(i18n, devices.sure)}
+                                    {move || t_string!(i18n, devices.sure)}
                                 </label>
                                 <SubmitButton
                                     label=Signal::derive(move || {

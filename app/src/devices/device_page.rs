@@ -2,7 +2,7 @@
 
 use domain::{AppError, DeviceId, device::DeviceDetail, live::Subject};
 use leptos::{prelude::*, reactive::computed::ScopedFuture};
-use leptos_i18n::t;
+use leptos_i18n::t_string;
 use leptos_router::hooks::use_params_map;
 
 use super::{
@@ -107,7 +107,7 @@ fn Page(
                 {move || view! { <Head detail=detail.get()/> }}
                 <div class="columns">
                     <div>
-                        <h2>{t!(i18n, devices.state)}</h2>
+                        <h2>{move || t_string!(i18n, devices.state)}</h2>
                         {move || view! { <StateTiles id detail=detail.get() set/> }}
                         <History id detail=detail.into()/>
                         <div class="beside-each-other">

@@ -6,7 +6,7 @@ use domain::{
     device::{DeviceDetail, Presence},
 };
 use leptos::prelude::*;
-use leptos_i18n::{t, t_string};
+use leptos_i18n::t_string;
 
 use super::server_fns::SetComponent;
 use crate::{
@@ -26,7 +26,7 @@ pub fn StateTiles(
 ) -> impl IntoView {
     let i18n = use_i18n();
     if detail.state.is_empty() && detail.components.is_empty() {
-        return view! { <p class="mut">{t!(i18n, devices.no_state)}</p> }.into_any();
+        return view! { <p class="mut">{move || t_string!(i18n, devices.no_state)}</p> }.into_any();
     }
     let stale = detail.summary.presence.presence != Presence::Online;
     let may_command = detail.may_command;

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use leptos::prelude::*;
-use leptos_i18n::{t, t_string};
+use leptos_i18n::t_string;
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -107,21 +107,21 @@ pub fn ShownLabel(
                     }
                 })}
             <div class="body">
-                <h2>{t!(i18n, devices.code_once)}</h2>
-                <p class="mut no-print">{t!(i18n, devices.code_once_hint)}</p>
+                <h2>{move || t_string!(i18n, devices.code_once)}</h2>
+                <p class="mut no-print">{move || t_string!(i18n, devices.code_once_hint)}</p>
                 <div class="row">
                     <b class="mono secret">{label.code}</b>
                     <span class="no-print"><CopyButton text=Signal::stored(code)/></span>
                 </div>
                 <p class="mono mut">{label.cpu_serial}</p>
-                <h3 class="no-print">{t!(i18n, devices.claim_link)}</h3>
+                <h3 class="no-print">{move || t_string!(i18n, devices.claim_link)}</h3>
                 <div class="row no-print">
                     <a class="mono lnk ell" href=link.clone()>
                         {link.clone()}
                     </a>
                     <CopyButton text=Signal::stored(link)/>
                 </div>
-                <h3 class="no-print">{t!(i18n, devices.enroll_command)}</h3>
+                <h3 class="no-print">{move || t_string!(i18n, devices.enroll_command)}</h3>
                 <div class="row no-print">
                     <code class="ell">{command.clone()}</code>
                     <CopyButton text=Signal::stored(command)/>
@@ -129,7 +129,7 @@ pub fn ShownLabel(
                 <div class="row no-print scripted">
                     <button type="button" class="btn" on:click=|_| print()>
                         <Draw icon=Icon::Printer/>
-                        {t!(i18n, devices.print)}
+                        {move || t_string!(i18n, devices.print)}
                     </button>
                 </div>
             </div>

@@ -6,7 +6,7 @@ use domain::{
     live::Subject,
 };
 use leptos::prelude::*;
-use leptos_i18n::{t, t_string, td_string};
+use leptos_i18n::{t_string, td_string};
 use leptos_router::hooks::use_query_map;
 
 use super::{list_rows, query, server_fns::list_devices};
@@ -46,19 +46,19 @@ pub fn DeviceListPage() -> impl IntoView {
     view! {
         <PageTitle text=Signal::derive(move || t_string!(i18n, frame.devices).to_owned())/>
         <div class="head">
-            <h1>{t!(i18n, frame.devices)}</h1>
+            <h1>{move || t_string!(i18n, frame.devices)}</h1>
             <div class="acts">
                 {admin
                     .then(|| {
                         view! {
                             <a class="btn" href="/devices/new">
-                                {t!(i18n, devices.preregister)}
+                                {move || t_string!(i18n, devices.preregister)}
                             </a>
                         }
                     })}
                 <a class="btn pri" href="/claim">
                     <Draw icon=Icon::Plus/>
-                    {t!(i18n, devices.claim)}
+                    {move || t_string!(i18n, devices.claim)}
                 </a>
             </div>
         </div>
@@ -137,7 +137,7 @@ fn List(
                     .collect_view()}
             </select>
             <button class="btn" type="submit">
-                {t!(i18n, frame.search_button)}
+                {move || t_string!(i18n, frame.search_button)}
             </button>
         </form>
         {if empty {
@@ -149,12 +149,12 @@ fn List(
                         <table class="grid entries">
                             <thead>
                                 <tr>
-                                    <th scope="col">{t!(i18n, devices.name)}</th>
-                                    <th scope="col">{t!(i18n, devices.status)}</th>
-                                    <th scope="col" class="r">{t!(i18n, devices.value)}</th>
-                                    <th scope="col">{t!(i18n, devices.last_report)}</th>
-                                    <th scope="col">{t!(i18n, devices.version)}</th>
-                                    <th scope="col">{t!(i18n, devices.owner)}</th>
+                                    <th scope="col">{move || t_string!(i18n, devices.name)}</th>
+                                    <th scope="col">{move || t_string!(i18n, devices.status)}</th>
+                                    <th scope="col" class="r">{move || t_string!(i18n, devices.value)}</th>
+                                    <th scope="col">{move || t_string!(i18n, devices.last_report)}</th>
+                                    <th scope="col">{move || t_string!(i18n, devices.version)}</th>
+                                    <th scope="col">{move || t_string!(i18n, devices.owner)}</th>
                                 </tr>
                             </thead>
                             <tbody inner_html=rows></tbody>
@@ -257,12 +257,12 @@ fn Nothing(filtered: bool, admin: bool) -> impl IntoView {
             <Empty icon=Icon::Cpu title text/>
             <p class="row pad">
                 {if filtered {
-                    view! { <a class="btn" href="/devices">{t!(i18n, devices.clear)}</a> }.into_any()
+                    view! { <a class="btn" href="/devices">{move || t_string!(i18n, devices.clear)}</a> }.into_any()
                 } else if admin {
-                    view! { <a class="btn pri" href="/devices/new">{t!(i18n, devices.preregister)}</a> }
+                    view! { <a class="btn pri" href="/devices/new">{move || t_string!(i18n, devices.preregister)}</a> }
                         .into_any()
                 } else {
-                    view! { <a class="btn pri" href="/claim">{t!(i18n, devices.claim)}</a> }.into_any()
+                    view! { <a class="btn pri" href="/claim">{move || t_string!(i18n, devices.claim)}</a> }.into_any()
                 }}
             </p>
         </section>

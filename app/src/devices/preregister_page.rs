@@ -2,7 +2,7 @@
 
 use domain::device::DeviceKind;
 use leptos::prelude::*;
-use leptos_i18n::{t, t_string};
+use leptos_i18n::t_string;
 
 use super::{
     label::{Label, ShownLabel},
@@ -56,7 +56,7 @@ fn Preregister() -> impl IntoView {
     let words = move |text: &'static str| Signal::stored(text.to_owned());
     view! {
         <PageTitle text=Signal::derive(move || t_string!(i18n, devices.preregister).to_owned())/>
-        <h1>{t!(i18n, devices.preregister)}</h1>
+        <h1>{move || t_string!(i18n, devices.preregister)}</h1>
         {move || label.get().map(|label| view! { <ShownLabel label/> })}
         <div class="settings broad">
         <section class="card">
@@ -78,7 +78,7 @@ fn Preregister() -> impl IntoView {
                     maxlength=80
                 />
                 <div class="fld">
-                    <label for="kind">{t!(i18n, devices.kind)}</label>
+                    <label for="kind">{move || t_string!(i18n, devices.kind)}</label>
                     <select class="in" id="kind" name="kind">
                         <option value=DeviceKind::Board.as_str()>{t_string!(i18n, devices.board)}</option>
                         <option value=DeviceKind::Computer.as_str()>
@@ -101,13 +101,13 @@ fn Preregister() -> impl IntoView {
             </ActionForm>
         </section>
         <section class="card">
-            <header><h2>{t!(i18n, devices.waiting)}</h2></header>
+            <header><h2>{move || t_string!(i18n, devices.waiting)}</h2></header>
             <ErrorNotice error=renew_form.error/>
             <Transition>
                 {move || Suspend::new(async move {
                     match waiting.await {
                         Ok(devices) if devices.is_empty() => {
-                            view! { <p class="mut pad">{t!(i18n, devices.no_waiting)}</p> }.into_any()
+                            view! { <p class="mut pad">{move || t_string!(i18n, devices.no_waiting)}</p> }.into_any()
                         }
                         Ok(devices) => {
                             view! {
@@ -129,7 +129,7 @@ fn Preregister() -> impl IntoView {
                                                             value=device.id.to_string()
                                                         />
                                                         <button class="btn sm" type="submit">
-                                                            {t!(i18n, devices.new_code)}
+                                                            {move || t_string!(i18n, devices.new_code)}
                                                         </button>
                                                     </ActionForm>
                                                 </li>

@@ -1,7 +1,7 @@
 //! The keys of the whole interface, and the page that tells them.
 
 use leptos::prelude::*;
-use leptos_i18n::{t, t_string};
+use leptos_i18n::t_string;
 
 use crate::{
     i18n::use_i18n,
@@ -52,18 +52,18 @@ pub fn KeysDialog(
     view! {
         <Dialog open title=Signal::derive(move || t_string!(i18n, frame.keys).to_owned())>
             <dl class="keys">
-                <dt>{t!(i18n, frame.keys_search)}</dt>
+                <dt>{move || t_string!(i18n, frame.keys_search)}</dt>
                 <dd><kbd>"Ctrl K"</kbd><kbd>"⌘ K"</kbd><kbd>"/"</kbd></dd>
-                <dt>{t!(i18n, frame.undo)}</dt>
+                <dt>{move || t_string!(i18n, frame.undo)}</dt>
                 <dd><kbd>"Ctrl Z"</kbd></dd>
-                <dt>{t!(i18n, frame.keys_help)}</dt>
+                <dt>{move || t_string!(i18n, frame.keys_help)}</dt>
                 <dd><kbd>"?"</kbd></dd>
-                <dt>{t!(i18n, frame.keys_close)}</dt>
+                <dt>{move || t_string!(i18n, frame.keys_close)}</dt>
                 <dd><kbd>"Esc"</kbd></dd>
             </dl>
             <div class="acts">
                 <button type="button" class="btn" on:click=move |_| open.set(false)>
-                    {t!(i18n, frame.close)}
+                    {move || t_string!(i18n, frame.close)}
                 </button>
             </div>
         </Dialog>

@@ -1,7 +1,7 @@
 //! Search and commands: one box, opened by Ctrl or ⌘ K or `/`, driven by the keyboard alone if one likes.
 
 use leptos::{html, prelude::*};
-use leptos_i18n::{t, t_string};
+use leptos_i18n::t_string;
 use leptos_router::hooks::use_navigate;
 
 use super::rail::Place;
@@ -161,7 +161,7 @@ pub fn Palette(
                 entries
                     .read()
                     .is_empty()
-                    .then(|| view! { <p class="none">{t!(i18n, frame.search_empty)}</p> })
+                    .then(|| view! { <p class="none">{move || t_string!(i18n, frame.search_empty)}</p> })
             }}
         </dialog>
     }

@@ -1,7 +1,7 @@
 //! The way around: a rail, icons where it is narrow, a bar below on a phone. Only what this person may open.
 
 use leptos::prelude::*;
-use leptos_i18n::{t, t_string};
+use leptos_i18n::t_string;
 use leptos_router::hooks::use_location;
 
 use super::mark::Brand;
@@ -100,7 +100,7 @@ pub fn Rail() -> impl IntoView {
             <nav aria-label=move || t_string!(i18n, frame.menu)>
                 <ul>{links()}</ul>
             </nav>
-            <p class="foot">"Madang " {env!("CARGO_PKG_VERSION")} " · " {t!(i18n, frame.self_hosted)}</p>
+            <p class="foot">"Madang " {env!("CARGO_PKG_VERSION")} " · " {move || t_string!(i18n, frame.self_hosted)}</p>
         </aside>
     }
     .into_any()
@@ -124,7 +124,7 @@ pub fn BottomBar() -> impl IntoView {
                 .collect_view()}
             <a href="/account" aria-current=move || (*path.read() == "/account").then_some("page")>
                 <Draw icon=Icon::User/>
-                {t!(i18n, frame.my_account)}
+                {move || t_string!(i18n, frame.my_account)}
             </a>
         </nav>
     }

@@ -9,7 +9,7 @@
 use domain::account::Language;
 use domain::account::Theme;
 use leptos::prelude::*;
-use leptos_i18n::{Locale as _, t, t_string};
+use leptos_i18n::{Locale as _, t_string};
 
 use crate::{
     Failure,
@@ -150,7 +150,7 @@ fn Tick() -> impl IntoView {
     let i18n = use_i18n();
     view! {
         <svg class="ic on" viewBox="0 0 24 24" aria-hidden="true"><path d="M20 6 9 17l-5-5"></path></svg>
-        <span class="hide">{t!(i18n, frame.chosen)}</span>
+        <span class="hide">{move || t_string!(i18n, frame.chosen)}</span>
     }
 }
 

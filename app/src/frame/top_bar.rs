@@ -1,7 +1,7 @@
 //! Where I am, search and commands, the live mark, language, theme, me.
 
 use leptos::{html, prelude::*};
-use leptos_i18n::{t, t_string};
+use leptos_i18n::t_string;
 use leptos_router::hooks::use_location;
 
 use super::{
@@ -37,7 +37,7 @@ pub fn TopBar(
                 }
             >
                 <Draw icon=Icon::Search/>
-                <span>{t!(i18n, frame.search)}</span>
+                <span>{move || t_string!(i18n, frame.search)}</span>
                 <kbd class="push">"Ctrl K"</kbd>
             </a>
             <LiveMark/>
@@ -121,12 +121,12 @@ fn MeMenu() -> impl IntoView {
                 </div>
                 <a class="item" href="/account" on:click=move |_| super::switches::close(menu)>
                     <Draw icon=Icon::User/>
-                    {t!(i18n, frame.my_account)}
+                    {move || t_string!(i18n, frame.my_account)}
                 </a>
                 <form method="post" action="/do/sign_out">
                     <button class="item" type="submit">
                         <Draw icon=Icon::LogOut/>
-                        {t!(i18n, frame.sign_out)}
+                        {move || t_string!(i18n, frame.sign_out)}
                     </button>
                 </form>
             </div>

@@ -2,7 +2,7 @@
 
 use domain::{device::PresenceCounts, live::Subject};
 use leptos::prelude::*;
-use leptos_i18n::{t, t_string};
+use leptos_i18n::t_string;
 
 use crate::{
     devices::{
@@ -23,7 +23,7 @@ pub fn OverviewPage() -> impl IntoView {
     let overview = Resource::new_blocking(move || changed.get(), |_| read_overview());
     view! {
         <PageTitle text=Signal::derive(move || t_string!(i18n, frame.overview).to_owned())/>
-        <h1>{t!(i18n, frame.overview)}</h1>
+        <h1>{move || t_string!(i18n, frame.overview)}</h1>
         <Transition>
             {move || Suspend::new(async move {
                 match overview.await {
@@ -45,9 +45,9 @@ fn Page(overview: Overview) -> impl IntoView {
         <Counts counts=overview.counts/>
         <div class="columns">
             <section class="card">
-                <header><h2>{t!(i18n, overview.attention)}</h2></header>
+                <header><h2>{move || t_string!(i18n, overview.attention)}</h2></header>
                 {if overview.worst.is_empty() {
-                    view! { <p class="mut pad">{t!(i18n, overview.all_well)}</p> }.into_any()
+                    view! { <p class="mut pad">{move || t_string!(i18n, overview.all_well)}</p> }.into_any()
                 } else {
                     view! {
                         <ul class="list">
@@ -83,9 +83,9 @@ fn Page(overview: Overview) -> impl IntoView {
                 }}
             </section>
             <section class="card">
-                <header><h2>{t!(i18n, overview.latest)}</h2></header>
+                <header><h2>{move || t_string!(i18n, overview.latest)}</h2></header>
                 {if overview.events.is_empty() {
-                    view! { <p class="mut pad">{t!(i18n, overview.nothing)}</p> }.into_any()
+                    view! { <p class="mut pad">{move || t_string!(i18n, overview.nothing)}</p> }.into_any()
                 } else {
                     view! {
                         <ol class="list events">

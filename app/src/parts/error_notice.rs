@@ -2,7 +2,7 @@
 
 use domain::AppError;
 use leptos::prelude::*;
-use leptos_i18n::t;
+use leptos_i18n::t_string;
 
 use super::{Mark, error_text, status_mark::Shape};
 use crate::i18n::use_i18n;
@@ -31,7 +31,7 @@ pub fn ErrorNotice(
                             <span>{error_text::text(locale, &error)}</span>
                             {id.map(|id| view! {
                                 <span class="xs mut">
-                                    {t!(i18n, errors.request_id)} " " <code>{id}</code>
+                                    {move || t_string!(i18n, errors.request_id)} " " <code>{id}</code>
                                 </span>
                             })}
                         </div>

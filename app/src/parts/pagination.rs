@@ -1,7 +1,7 @@
 //! The pages of a long list, as links: each has an address and works without a script.
 
 use leptos::prelude::*;
-use leptos_i18n::{t, t_string};
+use leptos_i18n::t_string;
 
 use super::{Draw, Icon, number::grouped};
 use crate::i18n::use_i18n;
@@ -64,7 +64,7 @@ pub fn Pagination(
     view! {
         <nav class="pager" aria-label=move || t_string!(i18n, frame.pagination)>
             <span class="num">
-                {t!(
+                {move || t_string!(
                     i18n,
                     frame.page_range,
                     from = from.clone(),

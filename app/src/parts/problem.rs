@@ -2,7 +2,7 @@
 
 use domain::AppError;
 use leptos::prelude::*;
-use leptos_i18n::t;
+use leptos_i18n::t_string;
 
 use super::error_text;
 use crate::{
@@ -36,13 +36,13 @@ pub fn ProblemPage(
             <p>{move || error_text::text(i18n.get_locale(), &told)}</p>
             {id.map(|id| view! {
                 <p class="row">
-                    <span class="xs mut">{t!(i18n, errors.request_id)}</span>
+                    <span class="xs mut">{move || t_string!(i18n, errors.request_id)}</span>
                     <code>{id.clone()}</code>
                     <CopyButton text=id/>
                 </p>
             })}
             <p class="row">
-                <a class="btn pri" href="/">{t!(i18n, errors.back_overview)}</a>
+                <a class="btn pri" href="/">{move || t_string!(i18n, errors.back_overview)}</a>
             </p>
         </div>
     }

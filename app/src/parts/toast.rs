@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use leptos::prelude::*;
-use leptos_i18n::{t, t_string};
+use leptos_i18n::t_string;
 
 use super::{Draw, Icon, Mark, status_mark::Shape};
 use crate::i18n::use_i18n;
@@ -99,7 +99,7 @@ pub fn Toasts() -> impl IntoView {
                         let toast = toast.clone();
                         view! {
                             <button type="button" class="btn ghost sm" on:click=move |_| notes.undo(&toast)>
-                                {t!(i18n, frame.undo)}
+                                {move || t_string!(i18n, frame.undo)}
                             </button>
                         }
                     })}

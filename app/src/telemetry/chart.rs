@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use leptos::prelude::*;
-use leptos_i18n::{t, t_string};
+use leptos_i18n::t_string;
 
 use super::{
     axis::{self, Measure, Zone},
@@ -93,7 +93,7 @@ pub(super) fn chart(
                 }}
             </div>
             <div class="paper" class:lattice=move || empty.get()>
-                {move || empty.get().then(|| view! { <p class="none">{t!(i18n, telemetry.none)}</p> })}
+                {move || empty.get().then(|| view! { <p class="none">{move || t_string!(i18n, telemetry.none)}</p> })}
                 <svg viewBox=format!("0 0 {SIDE} {SIDE}") preserveAspectRatio="none" role="img" aria-label=label>
                     <g class="rule">
                         {move || {

@@ -9,7 +9,7 @@ use domain::{
     telemetry::{Series, SeriesQuery},
 };
 use leptos::{prelude::*, reactive::computed::ScopedFuture};
-use leptos_i18n::{t, t_string};
+use leptos_i18n::t_string;
 use leptos_router::{
     NavigateOptions,
     hooks::{use_navigate, use_query_map},
@@ -164,7 +164,7 @@ fn Chosen(id: DeviceId, detail: Signal<DeviceDetail>, known: Memo<Vec<Choice>>) 
     view! {
         <section class="card history" id="history">
             <header>
-                <h2>{t!(i18n, telemetry.title)}</h2>
+                <h2>{move || t_string!(i18n, telemetry.title)}</h2>
                 <form class="row" method="get" action=format!("/devices/{id}#history")>
                     <select
                         class="in sm"
@@ -192,7 +192,7 @@ fn Chosen(id: DeviceId, detail: Signal<DeviceDetail>, known: Memo<Vec<Choice>>) 
                     </select>
                     <input type="hidden" name="range" value=move || RANGES[span.get().range].0/>
                     <button class="btn sm unscripted" type="submit">
-                        {t!(i18n, telemetry.show)}
+                        {move || t_string!(i18n, telemetry.show)}
                     </button>
                 </form>
                 <Steps id span chosen/>
@@ -299,7 +299,7 @@ fn Steps(id: DeviceId, span: Memo<Span>, chosen: Memo<Choice>) -> impl IntoView 
                                 href=link(|span, _| Span::live(span.range))
                             >
                                 <Draw icon=Icon::Undo2/>
-                                {t!(i18n, telemetry.reset)}
+                                {move || t_string!(i18n, telemetry.reset)}
                             </a>
                         }
                     })
