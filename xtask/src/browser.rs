@@ -1,11 +1,15 @@
 //! From the compiler's wasm to what browsers load: split, bound to JavaScript, compressed.
 
+mod parts;
+
 use std::{fs, io::Write, path::Path};
 
 use anyhow::{Context, Result, anyhow};
 
 /// The name under which the pages ask for it.
 const NAME: &str = "madang";
+/// The script that loads the parts; the pages ask for it by this name.
+const LINK: &str = "__wasm_split.______________________.js";
 
 /// Splits `wasm` into the part every page needs and the parts loaded when first needed, and writes both
 /// with their JavaScript into `pkg`; `names` keeps the names of functions, for the stack of a panic.
@@ -16,13 +20,10 @@ pub(crate) fn bind(wasm: &Path, pkg: &Path, names: bool) -> Result<()> {
     options.output_dir = pkg;
     options.main_out_path = &main;
     options.main_module = "./madang.js";
-    options.link_name = "./__wasm_split.______________________.js";
+    let link = format!("./{LINK}");
+    options.link_name = &link;
     let split = wasm_split_cli_support::transform(options)
         .map_err(|error| anyhow!("splitting: {error}"))?;
-    fs::write(
-        pkg.join("__wasm_split_manifest.json"),
-        serde_json::to_vec(&split.prefetch_map)?,
-    )?;
     let mut bindgen = wasm_bindgen_cli_support::Bindgen::new();
     bindgen
         .web(true)
@@ -39,30 +40,15 @@ pub(crate) fn bind(wasm: &Path, pkg: &Path, names: bool) -> Result<()> {
     if !names {
         for part in split.split_modules {
             let bytes = fs::read(&part).with_context(|| part.display().to_string())?;
-            fs::write(&part, without_names(&bytes)?)?;
+            fs::write(&part, parts::without_names(&bytes)?)?;
         }
     }
+    let first = parts::join(pkg, LINK, &split.prefetch_map)?;
+    fs::write(
+        pkg.join("__wasm_split_manifest.json"),
+        serde_json::to_vec(&first)?,
+    )?;
     Ok(())
-}
-
-/// The same module without the sections that only people read.
-fn without_names(wasm: &[u8]) -> Result<Vec<u8>> {
-    let mut module = wasm_encoder::Module::new();
-    for payload in wasmparser::Parser::new(0).parse_all(wasm) {
-        let payload = payload?;
-        if let wasmparser::Payload::CustomSection(section) = &payload
-            && matches!(section.name(), "name" | "producers")
-        {
-            continue;
-        }
-        if let Some((id, range)) = payload.as_section() {
-            module.section(&wasm_encoder::RawSection {
-                id,
-                data: &wasm[range],
-            });
-        }
-    }
-    Ok(module.finish())
 }
 
 /// Writes a `.br` and a `.gz` beside every file that gets smaller by it.
@@ -90,27 +76,4 @@ pub(crate) fn compress(folder: &Path) -> Result<()> {
         fs::write(named("gz"), gzip.finish()?)?;
     }
     Ok(())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn names_go_and_code_stays() {
-        let custom = |name: &'static str| wasm_encoder::CustomSection {
-            name: name.into(),
-            data: b"\0"[..].into(),
-        };
-        let mut types = wasm_encoder::TypeSection::new();
-        types.ty().function([], []);
-        let mut plain = wasm_encoder::Module::new();
-        plain.section(&types).section(&custom("target_features"));
-        let mut named = plain.clone();
-        named.section(&custom("name")).section(&custom("producers"));
-        assert_eq!(
-            without_names(&named.finish()).expect("a module"),
-            plain.finish()
-        );
-    }
 }
