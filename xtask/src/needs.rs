@@ -33,6 +33,14 @@ const NEEDS: &[Need] = &[
         is_there: || succeeds("python3", &["-c", "import ensurepip"]),
     },
     Need {
+        package: "mosquitto-clients",
+        is_there: || on_path("mosquitto_pub").is_some(),
+    },
+    Need {
+        package: "openssl",
+        is_there: || on_path("openssl").is_some(),
+    },
+    Need {
         package: "nodejs",
         is_there: || on_path("node").is_some(),
     },
