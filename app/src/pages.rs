@@ -1,7 +1,9 @@
 //! The pages as parts of the interface that a browser loads when it first shows them.
+//!
+//! The server has them all: what leptos does on the server for a lazy page reads the context of whichever
+//! request its thread served last.
 
 use leptos::prelude::*;
-use leptos_router::{LazyRoute, lazy_route};
 
 use crate::{
     accounts::{
@@ -16,13 +18,27 @@ use crate::{
 };
 
 macro_rules! pages {
-    ($($(#[$doc:meta])* $name:ident => $page:ident,)+) => {$(
+    ($($(#[$doc:meta])* $of:ident: $name:ident => $page:ident,)+) => {$(
         $(#[$doc])*
+        #[cfg(feature = "ssr")]
+        pub(crate) fn $of() -> impl Fn() -> AnyView + Clone + Send + 'static {
+            || view! { <$page/> }.into_any()
+        }
+
+        $(#[$doc])*
+        #[cfg(not(feature = "ssr"))]
+        pub(crate) fn $of() -> leptos_router::Lazy<$name> {
+            leptos_router::Lazy::new()
+        }
+
+        $(#[$doc])*
+        #[cfg(not(feature = "ssr"))]
         #[derive(Debug)]
         pub(crate) struct $name;
 
-        #[lazy_route]
-        impl LazyRoute for $name {
+        #[cfg(not(feature = "ssr"))]
+        #[leptos_router::lazy_route]
+        impl leptos_router::LazyRoute for $name {
             fn data() -> Self {
                 Self
             }
@@ -36,23 +52,23 @@ macro_rules! pages {
 
 pages! {
     /// Sign-in.
-    SignIn => SignInPage,
+    sign_in: SignIn => SignInPage,
     /// The first administrator.
-    Setup => SetupPage,
+    setup: Setup => SetupPage,
     /// An account by invitation.
-    Register => RegisterPage,
+    register: Register => RegisterPage,
     /// The overview.
-    Overview => OverviewPage,
+    overview: Overview => OverviewPage,
     /// All devices.
-    DeviceList => DeviceListPage,
+    device_list: DeviceList => DeviceListPage,
     /// Pre-registration.
-    Preregister => PreregisterPage,
+    preregister: Preregister => PreregisterPage,
     /// One device.
-    Device => DevicePage,
+    device: Device => DevicePage,
     /// Claiming a device.
-    Claim => ClaimPage,
+    claim: Claim => ClaimPage,
     /// Who has an account.
-    Users => UsersPage,
+    users: Users => UsersPage,
     /// One's own account.
-    Account => AccountPage,
+    account: Account => AccountPage,
 }

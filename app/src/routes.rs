@@ -3,7 +3,7 @@
 use leptos::prelude::*;
 use leptos_meta::{Title, provide_meta_context};
 use leptos_router::{
-    Lazy, SsrMode,
+    SsrMode,
     components::{ParentRoute, Route, Router, Routes},
     path,
 };
@@ -36,18 +36,18 @@ pub fn App() -> impl IntoView {
             <Router>
                 <Routes fallback=NotFoundPage>
                     <ParentRoute path=path!("") view=Porch ssr=SsrMode::Async>
-                        <Route path=path!("sign-in") view={Lazy::<pages::SignIn>::new()} ssr=SsrMode::Async/>
-                        <Route path=path!("setup") view={Lazy::<pages::Setup>::new()} ssr=SsrMode::Async/>
-                        <Route path=path!("register") view={Lazy::<pages::Register>::new()} ssr=SsrMode::Async/>
+                        <Route path=path!("sign-in") view={pages::sign_in()} ssr=SsrMode::Async/>
+                        <Route path=path!("setup") view={pages::setup()} ssr=SsrMode::Async/>
+                        <Route path=path!("register") view={pages::register()} ssr=SsrMode::Async/>
                     </ParentRoute>
                     <ParentRoute path=path!("") view=Household ssr=SsrMode::Async>
-                        <Route path=path!("") view={Lazy::<pages::Overview>::new()} ssr=SsrMode::Async/>
-                        <Route path=path!("devices") view={Lazy::<pages::DeviceList>::new()} ssr=SsrMode::Async/>
-                        <Route path=path!("devices/new") view={Lazy::<pages::Preregister>::new()} ssr=SsrMode::Async/>
-                        <Route path=path!("devices/:id") view={Lazy::<pages::Device>::new()} ssr=SsrMode::Async/>
-                        <Route path=path!("claim") view={Lazy::<pages::Claim>::new()} ssr=SsrMode::Async/>
-                        <Route path=path!("users") view={Lazy::<pages::Users>::new()} ssr=SsrMode::Async/>
-                        <Route path=path!("account") view={Lazy::<pages::Account>::new()} ssr=SsrMode::Async/>
+                        <Route path=path!("") view={pages::overview()} ssr=SsrMode::Async/>
+                        <Route path=path!("devices") view={pages::device_list()} ssr=SsrMode::Async/>
+                        <Route path=path!("devices/new") view={pages::preregister()} ssr=SsrMode::Async/>
+                        <Route path=path!("devices/:id") view={pages::device()} ssr=SsrMode::Async/>
+                        <Route path=path!("claim") view={pages::claim()} ssr=SsrMode::Async/>
+                        <Route path=path!("users") view={pages::users()} ssr=SsrMode::Async/>
+                        <Route path=path!("account") view={pages::account()} ssr=SsrMode::Async/>
                     </ParentRoute>
                 </Routes>
             </Router>

@@ -1,7 +1,7 @@
 // Who may come in, and what they find changed when they come back.
-import { administrator, expect, looked, setUp, signIn, submitSignIn, test } from './person';
+import { administrator, expect, forgotten, looked, setUp, signIn, submitSignIn, test } from './person';
 
-test('the setup code makes the first administrator, once', async ({ page, madang, context }) => {
+test('the setup code makes the first administrator, once', async ({ page, madang }) => {
   await page.goto('/');
   await expect(page).toHaveURL(/\/(setup|sign-in)/);
   await page.goto('/setup');
@@ -9,7 +9,7 @@ test('the setup code makes the first administrator, once', async ({ page, madang
   await setUp(page, madang);
   await looked(page, 'overview-empty');
 
-  await context.clearCookies();
+  await forgotten(page);
   await page.goto('/setup');
   await expect(page).toHaveURL(/sign-in/);
 });
@@ -26,9 +26,9 @@ test('a wrong setup code is refused and what was typed stays', async ({ page }) 
   await looked(page, 'setup-refused');
 });
 
-test('sign in after a wrong password, and sign out', async ({ page, madang, context }) => {
+test('sign in after a wrong password, and sign out', async ({ page, madang }) => {
   await setUp(page, madang);
-  await context.clearCookies();
+  await forgotten(page);
   await page.goto('/devices');
   await expect(page).toHaveURL(/sign-in/);
   await looked(page, 'sign-in');
@@ -49,7 +49,7 @@ test('sign in after a wrong password, and sign out', async ({ page, madang, cont
   await expect(page, 'signed out').toHaveURL(/sign-in/);
 });
 
-test('by invitation a person comes in, and sees only what is theirs', async ({ page, madang, context }) => {
+test('by invitation a person comes in, and sees only what is theirs', async ({ page, madang }) => {
   await setUp(page, madang);
   await page.goto('/users');
   await page.locator('#invite [name=email]').fill('bada@example.org');
@@ -57,7 +57,7 @@ test('by invitation a person comes in, and sees only what is theirs', async ({ p
   const link = await page.locator('#invitation-link').inputValue();
   await looked(page, 'users-invited');
 
-  await context.clearCookies();
+  await forgotten(page);
   const { pathname, search } = new URL(link);
   await page.goto(pathname + search);
   await looked(page, 'register');
@@ -136,7 +136,7 @@ test('one signs out elsewhere, and a new password does so everywhere', async ({ 
 
 test('wrong passwords are limited to five a minute', async ({ page, madang, context }) => {
   await setUp(page, madang);
-  await context.clearCookies();
+  await forgotten(page);
   const attempt = (password: string) =>
     context.request.post(`${madang.ready.http}/do/sign_in`, {
       form: { email: administrator.email, password, next: '/' },
@@ -146,8 +146,7 @@ test('wrong passwords are limited to five a minute', async ({ page, madang, cont
   await attempt(administrator.password);
   await page.goto('/devices');
   await expect(page, 'the right password alone opens').toHaveURL(/devices/);
-  await page.goto('about:blank'); // an open page would miss its session
-  await context.clearCookies();
+  await forgotten(page);
 
   for (let i = 0; i < 5; i += 1) await attempt('not the password');
   // Even the right one waits: whoever guesses learns nothing.

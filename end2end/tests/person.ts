@@ -76,6 +76,12 @@ export async function setUp(page: Page, madang: Madang): Promise<void> {
   await expect(page).not.toHaveURL(/setup/);
 }
 
+/** The browser has forgotten who it was; no page is open that would miss its session. */
+export async function forgotten(page: Page): Promise<void> {
+  await page.goto('about:blank');
+  await page.context().clearCookies();
+}
+
 /** Opens the page for it and signs in. */
 export async function signIn(page: Page, who: { email: string; password: string }): Promise<void> {
   await page.goto('/sign-in');

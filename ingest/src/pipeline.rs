@@ -72,11 +72,11 @@ impl Pipeline {
     }
 
     /// Takes one message through all stages.
-    pub async fn take(&self, received: Received) -> Outcome {
-        match self.store(&received).await {
+    pub async fn take(&self, received: &Received) -> Outcome {
+        match self.store(received).await {
             Ok(Ok(())) => Outcome::Stored,
             Ok(Err(reason)) => {
-                self.refuse(&received, reason).await;
+                self.refuse(received, reason).await;
                 Outcome::Refused(reason)
             }
             Err(error) => Outcome::NotNow(error),
@@ -93,7 +93,7 @@ impl Pipeline {
     ) -> Option<Result<(), RefusalReason>> {
         let mut tries = 0;
         loop {
-            match self.take(received.clone()).await {
+            match self.take(&received).await {
                 Outcome::Stored => return Some(Ok(())),
                 Outcome::Refused(reason) => return Some(Err(reason)),
                 Outcome::NotNow(error) => {
@@ -120,7 +120,7 @@ impl Pipeline {
             let Some(known) = sender else {
                 return Ok(Err(RefusalReason::ForbiddenPublish));
             };
-            let stage = Verified::check(received, &known, envelope.clone())
+            let stage = Verified::check(received, &known, &envelope)
                 .and_then(|verified| Ok((Known::resolve(&verified)?, verified)));
             match stage {
                 Ok((ready, verified)) => {

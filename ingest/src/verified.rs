@@ -11,7 +11,7 @@ use crate::Received;
 pub(crate) struct Verified<'a> {
     pub received: &'a Received,
     pub sender: &'a Known,
-    pub envelope: Envelope,
+    pub envelope: &'a Envelope,
 }
 
 impl<'a> Verified<'a> {
@@ -19,7 +19,7 @@ impl<'a> Verified<'a> {
     pub(crate) fn check(
         received: &'a Received,
         sender: &'a Known,
-        envelope: Envelope,
+        envelope: &'a Envelope,
     ) -> Result<Self, RefusalReason> {
         if sender.lifecycle == Lifecycle::Revoked {
             return Err(RefusalReason::ForbiddenPublish);

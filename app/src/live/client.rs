@@ -18,6 +18,8 @@ const SETTLE: Duration = Duration::from_millis(400);
 /// Without a word for so long the connection is dead.
 const SILENT_MS: f64 = 45_000.0;
 const FIRST_WAIT_MS: u64 = 500;
+/// Between two looks whether the page stands.
+const HYDRATION_MS: u64 = 30;
 const LONGEST_WAIT_MS: u64 = 30_000;
 
 enum Wake {
@@ -42,7 +44,14 @@ pub(super) fn start(
         },
         TICK,
     );
-    spawn_local(run(inbox, version, status));
+    let page = Owner::current_shared_context();
+    spawn_local(async move {
+        // What changes before every part of the page has found its elements would change them under it.
+        while page.as_ref().is_some_and(|page| page.get_is_hydrating()) {
+            pause(HYDRATION_MS).await;
+        }
+        run(inbox, version, status).await;
+    });
 }
 
 async fn run(
