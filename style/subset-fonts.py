@@ -24,13 +24,14 @@ ROOT = Path(__file__).resolve().parent.parent
 FONTS = ROOT / "public" / "fonts"
 OURS = "Madang Sans"
 # The package's subsets are in order, from rare to frequent syllables; these are in the first file too.
-FREQUENT = range(85, 92)
+FREQUENT = range(84, 92)
 # What names are made of beyond that.
 NAMES = (
     "강의실 회의실 연구실 실험실 사무실 기계실 전산실 서버실 창고 복도 로비 옥상 지하 별관 본관 층 호 동 "
     "온습도 조도 소음 진동 미세먼지 이산화탄소 누수 화재 연기 가스 전력 콘센트 플러그 조명 전등 창문 커튼 "
     "블라인드 냉난방 에어컨 공기청정기 가습기 제습기 환풍기 보일러 밸브 펌프 모터 릴레이 게이트웨이 노트북 "
-    "컴퓨터 프린터 스캐너 모니터 스피커 카메라 키오스크 태블릿 학생 교수 조교 관리자 학년 반 "
+    "컴퓨터 프린터 스캐너 모니터 스피커 카메라 키오스크 태블릿 프로젝터 칠판 앞뒷문 열림 닫힘 켬 끔 갱신 규칙 "
+    "쾌적 샤워실 화장실 체육관 급식실 휴게실 온실 토양 냉장고 퀴즈 학생 교수 조교 관리자 학년 반 "
     "김 이 박 최 정 강 조 윤 장 임 한 오 서 신 권 황 안 송 류 전 홍 고 문 양 손 배 백 허 유 남 심 노 하 곽 성 차 "
     "주 우 구 민 진 지 엄 채 원 천 방 공 현 함 변 염 여 추 도 소 석 선 설 마 길 연 위 표 명 기 반 왕 금 옥 육 인 맹 "
     "가람 건 경 규 균 나래 다솜 단 대 덕 란 람 래 련 렬 림 말 미 별 보람 빈 빛 새 솔 슬 승 아름 예 율 은 을 의 재 "
