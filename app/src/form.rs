@@ -129,6 +129,34 @@ pub(crate) fn empty_fields(fields: &[&str]) {
     let _ = fields;
 }
 
+/// Sends a form whose answer the page does not need, and stays on the page.
+pub(crate) fn send(event: &leptos::ev::SubmitEvent) {
+    #[cfg(feature = "hydrate")]
+    {
+        use wasm_bindgen::JsCast;
+        let form = event
+            .target()
+            .and_then(|target| target.dyn_into::<web_sys::HtmlFormElement>().ok());
+        let Some(form) = form else { return };
+        let fields = web_sys::FormData::new_with_form(&form)
+            .and_then(|fields| web_sys::UrlSearchParams::new_with_str_sequence_sequence(&fields));
+        let (Some(address), Ok(fields)) = (form.get_attribute("action"), fields) else {
+            return;
+        };
+        let Ok(request) = gloo_net::http::Request::post(&address).body(fields) else {
+            return;
+        };
+        event.prevent_default();
+        leptos::task::spawn_local(async move {
+            if let Err(error) = request.send().await {
+                leptos::logging::warn!("{address}: {error}");
+            }
+        });
+    }
+    #[cfg(not(feature = "hydrate"))]
+    let _ = event;
+}
+
 fn flash_of(form: &str) -> Option<Flash> {
     use_session().with_value(|session| session.flash.clone().filter(|flash| flash.form == form))
 }

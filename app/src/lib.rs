@@ -21,6 +21,7 @@ pub mod document;
 pub mod failure;
 pub mod form;
 pub mod frame;
+pub mod json;
 pub mod live;
 pub mod overview;
 mod pages;

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 /// What a person or a client can do something about; everything else is `Internal`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
-#[serde(tag = "type", rename_all = "snake_case")]
+#[serde(tag = "type", rename_all = "snake_case", try_from = "Told")]
 pub enum AppError {
     /// There is no such thing, or this person may not know of it.
     #[error("not found")]
@@ -49,6 +49,59 @@ pub enum AppError {
     },
 }
 
+/// Every field of every [`AppError`]: read in one go, where a tagged enum would first keep the whole text.
+#[derive(Deserialize)]
+struct Told {
+    #[serde(rename = "type")]
+    kind: Kind,
+    field: Option<String>,
+    message: Option<String>,
+    retry_after_s: Option<u32>,
+    request_id: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Kind {
+    NotFound,
+    Invalid,
+    Forbidden,
+    SignedOut,
+    Conflict,
+    Gone,
+    TooMany,
+    Unavailable,
+    Internal,
+}
+
+impl TryFrom<Told> for AppError {
+    type Error = &'static str;
+
+    fn try_from(told: Told) -> Result<Self, &'static str> {
+        let lacks = "the error lacks a field";
+        Ok(match told.kind {
+            Kind::NotFound => Self::NotFound,
+            Kind::Invalid => Self::Invalid {
+                field: told.field.ok_or(lacks)?,
+                message: told.message.ok_or(lacks)?,
+            },
+            Kind::Forbidden => Self::Forbidden,
+            Kind::SignedOut => Self::SignedOut,
+            Kind::Conflict => Self::Conflict {
+                message: told.message.ok_or(lacks)?,
+            },
+            Kind::Gone => Self::Gone,
+            Kind::TooMany => Self::TooMany {
+                retry_after_s: told.retry_after_s.ok_or(lacks)?,
+            },
+            Kind::Unavailable => Self::Unavailable,
+            Kind::Internal => Self::Internal {
+                request_id: told.request_id.ok_or(lacks)?,
+            },
+        })
+    }
+}
+
 impl AppError {
     /// The HTTP status that says the same.
     pub fn status(&self) -> u16 {
@@ -78,5 +131,33 @@ impl AppError {
         Self::Conflict {
             message: message.into(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_error_is_read_as_it_was_written() {
+        for error in [
+            AppError::NotFound,
+            AppError::invalid("email", "email_taken"),
+            AppError::Forbidden,
+            AppError::SignedOut,
+            AppError::conflict("serial_known"),
+            AppError::Gone,
+            AppError::TooMany { retry_after_s: 7 },
+            AppError::Unavailable,
+            AppError::Internal {
+                request_id: "r1".to_owned(),
+            },
+        ] {
+            let text = serde_json::to_string(&error).expect("JSON");
+            let read: AppError = serde_json::from_str(&text).expect("the error");
+            assert_eq!(read, error, "{text}");
+        }
+        let lacking = serde_json::from_str::<AppError>(r#"{"type":"conflict"}"#);
+        assert!(lacking.is_err());
     }
 }

@@ -8,7 +8,7 @@
 use domain::account::SessionInfo;
 use leptos::prelude::*;
 
-use crate::Failure;
+use crate::{Failure, json::Json};
 
 #[cfg(feature = "ssr")]
 use {
@@ -41,7 +41,7 @@ pub async fn change_password(current: String, password: String) -> Result<(), Fa
 }
 
 /// Where one is signed in.
-#[server(prefix = "/do", endpoint = "list_sessions")]
+#[server(prefix = "/do", endpoint = "list_sessions", input = Json, output = Json)]
 pub async fn list_sessions() -> Result<Vec<SessionInfo>, Failure> {
     let (services, actor) = (request::services()?, request::actor()?);
     Ok(accounts::list_sessions(&services, &actor, &token()?).await?)

@@ -10,7 +10,7 @@ use domain::account::Registration;
 use leptos::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use crate::Failure;
+use crate::{Failure, json::Json};
 
 #[cfg(feature = "ssr")]
 use {
@@ -29,7 +29,7 @@ pub struct Doorway {
 }
 
 /// How the site receives people.
-#[server(prefix = "/do", endpoint = "read_doorway")]
+#[server(prefix = "/do", endpoint = "read_doorway", input = Json, output = Json)]
 pub async fn read_doorway() -> Result<Doorway, Failure> {
     let services = request::services()?;
     Ok(Doorway {

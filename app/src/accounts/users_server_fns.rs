@@ -12,7 +12,7 @@ use domain::{
 use leptos::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use crate::Failure;
+use crate::{Failure, json::Json};
 
 #[cfg(feature = "ssr")]
 use {
@@ -25,14 +25,14 @@ use {
 };
 
 /// One page of the people, found by name or address.
-#[server(prefix = "/do", endpoint = "list_users")]
+#[server(prefix = "/do", endpoint = "list_users", input = Json, output = Json)]
 pub async fn list_users(search: String, page: u32) -> Result<Page<UserSummary>, Failure> {
     let admin = request::actor()?.require_admin()?;
     Ok(accounts::list_users(&request::services()?, &admin, search.trim(), page.max(1)).await?)
 }
 
 /// The invitations that may still be used.
-#[server(prefix = "/do", endpoint = "list_invitations")]
+#[server(prefix = "/do", endpoint = "list_invitations", input = Json, output = Json)]
 pub async fn list_invitations() -> Result<Vec<Invitation>, Failure> {
     let admin = request::actor()?.require_admin()?;
     Ok(accounts::list_invitations(&request::services()?, &admin).await?)

@@ -12,11 +12,11 @@ use domain::{
     event::DeviceEvent,
     telemetry::{Series, SeriesQuery},
 };
-use leptos::{prelude::*, server_fn::codec::Json};
+use leptos::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use super::label::Label;
-use crate::Failure;
+use crate::{Failure, json::Json};
 
 #[cfg(feature = "ssr")]
 use {
@@ -33,7 +33,7 @@ use {
 const COMMAND_MS: i64 = 60_000;
 
 /// One page of the list, and how many devices there are of each status.
-#[server(prefix = "/do", endpoint = "list_devices", input = Json)]
+#[server(prefix = "/do", endpoint = "list_devices", input = Json, output = Json)]
 pub async fn list_devices(
     query: DeviceQuery,
 ) -> Result<(Page<DeviceSummary>, PresenceCounts), Failure> {
@@ -55,7 +55,7 @@ pub struct Overview {
 }
 
 /// What the overview shows.
-#[server(prefix = "/do", endpoint = "read_overview")]
+#[server(prefix = "/do", endpoint = "read_overview", input = Json, output = Json)]
 pub async fn read_overview() -> Result<Overview, Failure> {
     let (services, actor) = (request::services()?, request::actor()?);
     let query = DeviceQuery {
@@ -85,7 +85,7 @@ pub struct DeviceView {
 }
 
 /// Everything on a device's page but its chart.
-#[server(prefix = "/do", endpoint = "read_device")]
+#[server(prefix = "/do", endpoint = "read_device", input = Json, output = Json)]
 pub async fn read_device(id: DeviceId) -> Result<DeviceView, Failure> {
     let (services, actor) = (request::services()?, request::actor()?);
     let viewer = actor.require_viewer(&services, id).await?;
@@ -97,7 +97,7 @@ pub async fn read_device(id: DeviceId) -> Result<DeviceView, Failure> {
 }
 
 /// The history of one component, for a chart.
-#[server(prefix = "/do", endpoint = "read_series", input = Json)]
+#[server(prefix = "/do", endpoint = "read_series", input = Json, output = Json)]
 pub async fn read_series(id: DeviceId, query: SeriesQuery) -> Result<Vec<Series>, Failure> {
     let (services, actor) = (request::services()?, request::actor()?);
     let viewer = actor.require_viewer(&services, id).await?;
@@ -244,7 +244,7 @@ pub async fn renew_code(id: DeviceId) -> Result<Option<Label>, Failure> {
 }
 
 /// The devices that wait to be claimed.
-#[server(prefix = "/do", endpoint = "list_waiting")]
+#[server(prefix = "/do", endpoint = "list_waiting", input = Json, output = Json)]
 pub async fn list_waiting() -> Result<Vec<DeviceSummary>, Failure> {
     let (services, actor) = (request::services()?, request::actor()?);
     actor.require_admin()?;

@@ -13,6 +13,7 @@ use leptos_i18n::{Locale as _, t_string};
 
 use crate::{
     Failure,
+    form::send,
     i18n::{Locale, use_i18n},
     parts::{Draw, Icon},
     session::use_session,
@@ -50,7 +51,6 @@ fn own_name(locale: Locale) -> &'static str {
 #[component]
 pub fn LanguageSwitch() -> impl IntoView {
     let i18n = use_i18n();
-    let set = ServerAction::<SetLanguage>::new();
     let menu = NodeRef::<leptos::html::Details>::new();
     view! {
         <details class="menu" node_ref=menu>
@@ -67,9 +67,11 @@ pub fn LanguageSwitch() -> impl IntoView {
                 {[Locale::ko, Locale::en]
                     .map(|locale| {
                         view! {
-                            <ActionForm
-                                action=set
-                                on:submit=move |_| {
+                            <form
+                                method="post"
+                                action="/do/set_language"
+                                on:submit=move |event| {
+                                    send(&event);
                                     i18n.set_locale(locale);
                                     close(menu);
                                 }
@@ -81,7 +83,7 @@ pub fn LanguageSwitch() -> impl IntoView {
                                         (i18n.get_locale() == locale).then(|| view! { <Tick/> })
                                     }}
                                 </button>
-                            </ActionForm>
+                            </form>
                         }
                     })
                     .collect_view()}
@@ -95,7 +97,6 @@ pub fn LanguageSwitch() -> impl IntoView {
 pub fn ThemeSwitch() -> impl IntoView {
     let i18n = use_i18n();
     let chosen = RwSignal::new(use_session().with_value(|session| session.preferences.theme));
-    let set = ServerAction::<SetTheme>::new();
     let menu = NodeRef::<leptos::html::Details>::new();
     let name = move |theme: Theme| match theme {
         Theme::System => t_string!(i18n, frame.theme_system),
@@ -122,9 +123,11 @@ pub fn ThemeSwitch() -> impl IntoView {
                     .iter()
                     .map(|&theme| {
                         view! {
-                            <ActionForm
-                                action=set
-                                on:submit=move |_| {
+                            <form
+                                method="post"
+                                action="/do/set_theme"
+                                on:submit=move |event| {
+                                    send(&event);
                                     chosen.set(theme);
                                     show(theme);
                                     close(menu);
@@ -136,7 +139,7 @@ pub fn ThemeSwitch() -> impl IntoView {
                                     {move || name(theme)}
                                     {move || (chosen.get() == theme).then(|| view! { <Tick/> })}
                                 </button>
-                            </ActionForm>
+                            </form>
                         }
                     })
                     .collect_view()}
