@@ -47,7 +47,12 @@ pub(super) fn join(
 /// The splitter's script, where each part is taken from the first page's file if it is in there.
 fn loading_parts(script: &str, pages: &HashMap<String, Vec<String>>) -> Result<String> {
     let fetched = script.matches("fetch(new URL(\"./").count();
+    // Before each part stands a comment with the names of all pages that share it.
     let mut joined = script
+        .lines()
+        .filter(|line| !line.starts_with("/* "))
+        .map(|line| line.to_owned() + "\n")
+        .collect::<String>()
         .replace("fetch(new URL(\"./", "part(\"")
         .replace(".wasm\", import.meta.url))", "\")");
     ensure!(
@@ -114,7 +119,7 @@ mod tests {
 
     #[test]
     fn a_page_is_loaded_from_its_file() {
-        let script = "const __chunk_1 = makeLoad(() => {\n    const src = fetch(new URL(\"./chunk_1.wasm\", import.meta.url));\n}\n, []);\n\
+        let script = "/* home, list */\nconst __chunk_1 = makeLoad(() => {\n    const src = fetch(new URL(\"./chunk_1.wasm\", import.meta.url));\n}\n, []);\n\
             export const __wasm_split_load_home = wrapAsyncCb(makeLoad(() => {}, [__chunk_1]));\n";
         let pages = HashMap::from([("home".to_owned(), vec!["chunk_1".to_owned()])]);
         let joined = loading_parts(script, &pages).expect("a script");
