@@ -6,6 +6,7 @@ mod batch;
 pub mod commit;
 mod rollup;
 mod series;
+mod table;
 pub mod window;
 
 pub use commit::{Committed, Committer, Incoming, ReportPart};

@@ -1,7 +1,6 @@
 //! One transaction of the group commit: sequences, reports, states, and the minutes to roll up.
 //!
-//! Each table is written by one statement that takes all its rows as one JSON parameter, on both
-//! engines. On SQLite this process is the only writer, so what it last wrote of a device is kept in
+//! Each table is written by few statements that take many rows. On SQLite this process is the only writer, so what it last wrote of a device is kept in
 //! memory; on PostgreSQL the rows are locked and read, because others may commit for the same device.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
@@ -10,12 +9,13 @@ use domain::{AppError, DeviceId, TimestampMs, device::StateMap, live::LiveEvent}
 use protocol::Scalar;
 use sea_orm::{
     ColumnTrait, ConnectionTrait, DatabaseTransaction, DbBackend, DbErr, EntityTrait, QueryFilter,
-    QueryOrder, QuerySelect, Statement, TransactionTrait,
+    QueryOrder, QuerySelect, TransactionTrait,
 };
 use serde_json::{Value, json};
 
 use super::{
     commit::{Committed, Incoming, ReportPart},
+    table::Table,
     window::{Seen, SequenceWindow},
 };
 use crate::{Services, events, internal, presence, state_cache::CachedState};
@@ -121,18 +121,17 @@ impl Writer {
             }
             outcomes.push(outcome);
         }
-        if !rows.is_empty() {
-            run(&transaction, REPORTS, Value::Array(rows)).await?;
-        }
+        REPORTS.write(&transaction, rows).await?;
         let now = self.services.now();
         minutes.retain(|minute| minute.1 + MINUTE_MS <= now.0 || !self.noted.contains(minute));
-        if !minutes.is_empty() {
-            let rows: Vec<Value> = minutes.iter().map(|(c, m)| json!([c, m])).collect();
-            run(&transaction, DUE, Value::Array(rows)).await?;
-        }
+        let rows = minutes.iter().map(|(c, m)| json!([c, m])).collect();
+        DUE.write(&transaction, rows).await?;
         for at in repeated {
             if !is_stored(&transaction, messages[at], now).await? {
                 outcomes[at] = Committed::SequenceReused;
+                if let Some(device) = touched.get_mut(&messages[at].device.id) {
+                    device.duplicates -= 1;
+                }
             }
         }
         write_live(&transaction, &mut touched).await?;
@@ -321,19 +320,21 @@ impl Touched {
         self.live.state.insert(key, (value, at));
     }
 
+    /// As the columns of [`LIVE`].
     fn row(&self) -> Value {
-        json!({
-            "d": self.id,
-            "o": self.live.ownership,
-            "h": self.live.window.high(),
-            "b": hex::encode(self.live.window.bits()),
-            "s": self.live.state,
-            "r": i64::from(self.stored),
-            "m": self.live.last_report,
-            "c": self.live.last_received,
-            "k": self.live.skew_ms,
-            "n": self.duplicates,
-        })
+        json!([
+            self.id,
+            self.live.ownership,
+            self.live.window.high(),
+            hex::encode(self.live.window.bits()),
+            self.live.state,
+            i64::from(self.stored),
+            self.live.last_report,
+            self.live.last_received,
+            self.live.skew_ms,
+            self.duplicates,
+            0,
+        ])
     }
 }
 
@@ -370,39 +371,38 @@ impl From<entity::device_live::Model> for Live {
     }
 }
 
-/// One statement in the dialects of both engines; its only parameter is a JSON array.
-struct Sql {
-    sqlite: &'static str,
-    postgres: &'static str,
-}
-
-const REPORTS: Sql = Sql {
-    sqlite: "INSERT OR IGNORE INTO report \
-        (component_id, at_ms, sequence, received_ms, late, status, readings) \
-        SELECT value->>0, value->>1, value->>2, value->>3, value->>4, value->>5, value->6 \
-        FROM json_each(?)",
+const REPORTS: Table = Table {
+    sqlite: (
+        "INSERT OR IGNORE INTO report \
+        (component_id, at_ms, sequence, received_ms, late, status, readings) VALUES ",
+        "(?, ?, ?, ?, ?, ?, ?)",
+        "",
+    ),
     postgres: "INSERT INTO report \
         (component_id, at_ms, sequence, received_ms, late, status, readings) \
         SELECT (v->>0)::bigint, (v->>1)::bigint, (v->>2)::bigint, (v->>3)::bigint, \
         (v->>4)::boolean, v->>5, v->6 FROM jsonb_array_elements($1) v ON CONFLICT DO NOTHING",
 };
 
-const DUE: Sql = Sql {
-    sqlite: "INSERT OR IGNORE INTO rollup_due (component_id, bucket_ms) \
-        SELECT value->>0, value->>1 FROM json_each(?)",
+const DUE: Table = Table {
+    sqlite: (
+        "INSERT OR IGNORE INTO rollup_due (component_id, bucket_ms) VALUES ",
+        "(?, ?)",
+        "",
+    ),
     postgres: "INSERT INTO rollup_due (component_id, bucket_ms) \
         SELECT (v->>0)::bigint, (v->>1)::bigint FROM jsonb_array_elements($1) v \
         ON CONFLICT DO NOTHING",
 };
 
 /// `excluded.revision` tells whether anything was stored, or only duplicates counted.
-const LIVE: Sql = Sql {
-    sqlite: "INSERT INTO device_live (device_id, ownership, sequence_high, sequence_bits, state, \
+const LIVE: Table = Table {
+    sqlite: (
+        "INSERT INTO device_live (device_id, ownership, sequence_high, sequence_bits, state, \
         revision, last_report_ms, last_received_ms, clock_skew_ms, duplicates, refused_recently) \
-        SELECT value->>'d', value->>'o', value->>'h', unhex(value->>'b'), value->'s', \
-        value->>'r', value->>'m', value->>'c', value->>'k', value->>'n', 0 \
-        FROM json_each(?) WHERE true \
-        ON CONFLICT (device_id) DO UPDATE SET ownership = excluded.ownership, \
+        VALUES ",
+        "(?, ?, ?, unhex(?), ?, ?, ?, ?, ?, ?, ?)",
+        " ON CONFLICT (device_id) DO UPDATE SET ownership = excluded.ownership, \
         sequence_high = excluded.sequence_high, sequence_bits = excluded.sequence_bits, \
         state = excluded.state, revision = device_live.revision + excluded.revision, \
         last_report_ms = excluded.last_report_ms, last_received_ms = excluded.last_received_ms, \
@@ -411,11 +411,12 @@ const LIVE: Sql = Sql {
         refused_recently = CASE excluded.revision WHEN 1 THEN 0 \
         ELSE device_live.refused_recently END \
         RETURNING device_id, revision",
+    ),
     postgres: "INSERT INTO device_live (device_id, ownership, sequence_high, sequence_bits, state, \
         revision, last_report_ms, last_received_ms, clock_skew_ms, duplicates, refused_recently) \
-        SELECT d, o, h, decode(b, 'hex'), s, r, m, c, k, n, 0 FROM jsonb_to_recordset($1) \
-        AS v(d bigint, o bigint, h bigint, b text, s jsonb, r bigint, m bigint, c bigint, \
-        k bigint, n bigint) ORDER BY d \
+        SELECT (v->>0)::bigint, (v->>1)::bigint, (v->>2)::bigint, decode(v->>3, 'hex'), v->4, \
+        (v->>5)::bigint, (v->>6)::bigint, (v->>7)::bigint, (v->>8)::bigint, (v->>9)::bigint, 0 \
+        FROM jsonb_array_elements($1) v ORDER BY 1 \
         ON CONFLICT (device_id) DO UPDATE SET ownership = excluded.ownership, \
         sequence_high = excluded.sequence_high, sequence_bits = excluded.sequence_bits, \
         state = excluded.state, revision = device_live.revision + excluded.revision, \
@@ -426,21 +427,6 @@ const LIVE: Sql = Sql {
         ELSE device_live.refused_recently END \
         RETURNING device_id, revision",
 };
-
-fn statement(transaction: &DatabaseTransaction, sql: &Sql, rows: Value) -> Statement {
-    let backend = transaction.get_database_backend();
-    match backend {
-        DbBackend::Sqlite => {
-            Statement::from_sql_and_values(backend, sql.sqlite, [rows.to_string().into()])
-        }
-        _ => Statement::from_sql_and_values(backend, sql.postgres, [rows.into()]),
-    }
-}
-
-async fn run(transaction: &DatabaseTransaction, sql: Sql, rows: Value) -> Result<(), DbErr> {
-    let statement = statement(transaction, &sql, rows);
-    transaction.execute_raw(statement).await.map(|_| ())
-}
 
 async fn write_live(
     transaction: &DatabaseTransaction,
@@ -451,11 +437,7 @@ async fn write_live(
         .filter(|device| device.stored || device.duplicates > 0)
         .map(Touched::row)
         .collect::<Vec<_>>();
-    if rows.is_empty() {
-        return Ok(());
-    }
-    let statement = statement(transaction, &LIVE, Value::Array(rows));
-    for row in transaction.query_all_raw(statement).await? {
+    for row in LIVE.write(transaction, rows).await? {
         let id: i64 = row.try_get_by_index(0)?;
         let revision: i64 = row.try_get_by_index(1)?;
         if let Some(device) = touched.get_mut(&id) {

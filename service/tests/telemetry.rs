@@ -1,0 +1,288 @@
+//! The way of reports into the store and out of it, on every engine.
+
+#![allow(clippy::unwrap_used)]
+
+use std::sync::{Arc, atomic::Ordering};
+
+use domain::{
+    Scalar, TimestampMs,
+    device::{Presence, PresenceCause},
+    telemetry::SeriesQuery,
+};
+use protocol::Sequence;
+use service::{
+    Actor, devices,
+    devices::directory::{Directory, Known},
+    presence,
+    telemetry::{self, Committed, Committer, Incoming, Keep, ReportPart},
+};
+use testkit::{
+    database::each_engine,
+    device::{Identity, computer},
+    site::Site,
+};
+use tokio_util::sync::CancellationToken;
+
+const MINUTE_MS: i64 = 60_000;
+
+struct Bench {
+    site: Site,
+    owner: Actor,
+    identity: Identity,
+    known: Arc<Known>,
+    committer: Committer,
+}
+
+impl Bench {
+    async fn on(database: testkit::database::TestDatabase) -> Self {
+        let site = Site::on(database);
+        service::components::seed(&site.services).await.unwrap();
+        let owner = site.set_up().await;
+        let identity = Identity::enrol(&site.services, &owner, Some(&owner), computer("T-1"))
+            .await
+            .unwrap();
+        let known = Directory::default()
+            .get(&site.services, identity.id)
+            .await
+            .unwrap()
+            .unwrap();
+        let (committer, _task) = Committer::start(site.services.clone(), CancellationToken::new());
+        Self {
+            site,
+            owner,
+            identity,
+            known,
+            committer,
+        }
+    }
+
+    fn now(&self) -> TimestampMs {
+        self.site.services.now()
+    }
+
+    /// A report of the processor, measured `ago_ms` before now.
+    fn report(&self, sequence: u64, ago_ms: i64, average: f64) -> Incoming {
+        let key = "cpu".parse().unwrap();
+        Incoming {
+            device: self.known.device,
+            ownership: self.known.ownership,
+            sequence: Sequence(sequence),
+            sent_at: Some(self.now()),
+            received_at: self.now(),
+            report_interval_ms: 10_000,
+            reports: vec![ReportPart {
+                component_id: self.known.components[&key],
+                key,
+                at: self.now().plus_ms(-ago_ms),
+                late: ago_ms > 5 * MINUTE_MS,
+                status: None,
+                values: vec![
+                    ("average".to_owned(), Scalar::Number(average)),
+                    (
+                        "note".to_owned(),
+                        Scalar::Text("뜰 \u{1f331} \0".to_owned()),
+                    ),
+                    ("busy".to_owned(), Scalar::Bool(true)),
+                ],
+            }],
+            state: std::collections::BTreeMap::new(),
+        }
+    }
+
+    async fn page(&self) -> domain::device::DeviceDetail {
+        let services = &self.site.services;
+        let viewer = self
+            .owner
+            .require_viewer(services, self.identity.id)
+            .await
+            .unwrap();
+        devices::detail(services, &viewer).await.unwrap()
+    }
+
+    async fn series(&self, back_ms: i64, points: u32) -> Vec<domain::telemetry::Series> {
+        let services = &self.site.services;
+        let viewer = self
+            .owner
+            .require_viewer(services, self.identity.id)
+            .await
+            .unwrap();
+        let query = SeriesQuery {
+            component: "cpu".parse().unwrap(),
+            value: Some("average".to_owned()),
+            from: self.now().plus_ms(-back_ms),
+            to: self.now().plus_ms(1),
+            max_points: points,
+        };
+        telemetry::series(services, &viewer, &query).await.unwrap()
+    }
+}
+
+#[tokio::test]
+async fn a_report_is_stored_once_and_merged_by_its_own_time() {
+    for database in each_engine().await {
+        let bench = Bench::on(database).await;
+        bench.site.clock.advance_ms(60 * MINUTE_MS);
+        let first = bench.report(1, 0, 12.5);
+        assert_eq!(
+            bench.committer.submit(first.clone()).await.unwrap(),
+            Committed::Stored
+        );
+        assert_eq!(
+            bench.committer.submit(first.clone()).await.unwrap(),
+            Committed::Duplicate
+        );
+        let mut other = first;
+        other.reports[0].values[0].1 = Scalar::Number(99.0);
+        assert_eq!(
+            bench.committer.submit(other).await.unwrap(),
+            Committed::SequenceReused
+        );
+
+        // Older news is history, and does not replace what is known.
+        let late = bench.report(2, 10 * MINUTE_MS, 77.0);
+        assert_eq!(
+            bench.committer.submit(late).await.unwrap(),
+            Committed::Stored
+        );
+        let page = bench.page().await;
+        assert_eq!(page.state["cpu_average"], Scalar::Number(12.5));
+        assert_eq!(page.state["cpu_busy"], Scalar::Bool(true));
+        assert_eq!(
+            page.state["cpu_note"],
+            Scalar::Text("뜰 \u{1f331} \u{fffd}".to_owned())
+        );
+        assert_eq!(page.duplicates, 1);
+
+        let far = bench.report(5_000, 0, 13.0);
+        assert_eq!(
+            bench.committer.submit(far).await.unwrap(),
+            Committed::Stored
+        );
+        let old = bench.report(3_000, 0, 14.0);
+        assert_eq!(
+            bench.committer.submit(old).await.unwrap(),
+            Committed::SequenceTooOld
+        );
+        assert_eq!(bench.committer.counters().stored.load(Ordering::Relaxed), 3);
+    }
+}
+
+#[tokio::test]
+async fn a_commit_of_many_is_whole() {
+    for database in each_engine().await {
+        let bench = Bench::on(database).await;
+        bench.site.clock.advance_ms(60 * MINUTE_MS);
+        // Several statements of each table; as many as may be under way out of order.
+        let all = (1..=1_000).map(|n| {
+            let report = bench.report(n, 1_500_000 - i64::try_from(n).unwrap() * 1_000, 1.0);
+            bench.committer.submit(report)
+        });
+        for outcome in futures::future::join_all(all).await {
+            assert_eq!(outcome.unwrap(), Committed::Stored);
+        }
+        let series = bench.series(30 * MINUTE_MS, 2_000).await;
+        let readings: u64 = series[0].points.iter().map(|p| u64::from(p.count)).sum();
+        assert_eq!(readings, 1_000);
+    }
+}
+
+#[tokio::test]
+async fn a_chart_keeps_the_extremes_also_where_reports_are_gone() {
+    for database in each_engine().await {
+        let bench = Bench::on(database).await;
+        let hours = 6 * 60;
+        bench.site.clock.advance_ms(hours * MINUTE_MS);
+        let mut expected = 0;
+        for n in 0..hours {
+            let value = if n == 100 { 98.7 } else { 20.0 };
+            let sequence = u64::try_from(n).unwrap() + 1;
+            let report = bench.report(sequence, (hours - n) * MINUTE_MS - 1, value);
+            assert_eq!(
+                bench.committer.submit(report).await.unwrap(),
+                Committed::Stored
+            );
+            expected += 1;
+        }
+        bench.site.clock.advance_ms(10 * MINUTE_MS);
+        while telemetry::roll_due(&bench.site.services).await.unwrap() > 0 {}
+        let check = async |points: u32| {
+            let series = bench.series((hours + 12) * MINUTE_MS, points).await;
+            let points = &series[0].points;
+            let highest = points.iter().map(|p| p.max).fold(f64::MIN, f64::max);
+            let readings: u64 = points.iter().map(|p| u64::from(p.count)).sum();
+            (points.len(), highest, readings)
+        };
+        let (fine, highest, readings) = check(1_000).await;
+        assert!(fine > 300 && (highest - 98.7).abs() < 1e-9 && readings == expected);
+        let (coarse, highest, readings) = check(12).await;
+        assert!(
+            coarse <= 12 && (highest - 98.7).abs() < 1e-9,
+            "{coarse} {highest}"
+        );
+        assert_eq!(readings, expected);
+
+        // Single reports are over their time; what was rolled up stays.
+        bench.site.clock.advance_ms(3 * 24 * 60 * MINUTE_MS);
+        let keep = Keep {
+            reports_days: 1,
+            minutes_days: 30,
+        };
+        while telemetry::delete_old(&bench.site.services, keep)
+            .await
+            .unwrap()
+            > 0
+        {}
+        let series = bench.series(4 * 24 * 60 * MINUTE_MS, 500).await;
+        let readings: u64 = series[0].points.iter().map(|p| u64::from(p.count)).sum();
+        assert_eq!(readings, expected);
+    }
+}
+
+#[tokio::test]
+async fn a_silent_device_times_out_and_an_old_session_says_nothing() {
+    for database in each_engine().await {
+        let bench = Bench::on(database).await;
+        let (services, id) = (&bench.site.services, bench.identity.id);
+        presence::connected(services, id, 7).await.unwrap();
+        assert_eq!(
+            bench.page().await.summary.presence.presence,
+            Presence::Online
+        );
+        presence::disconnected(services, id, 6, PresenceCause::TakenOver)
+            .await
+            .unwrap();
+        assert_eq!(
+            bench.page().await.summary.presence.presence,
+            Presence::Online
+        );
+
+        let stop = CancellationToken::new();
+        let sweeping = tokio::spawn(presence::sweep(services.clone(), stop.clone()));
+        bench.site.clock.advance_ms(31_000);
+        testkit::until("TIMEOUT", async || {
+            let now = bench.page().await.summary.presence;
+            (now.presence == Presence::Timeout && now.cause == PresenceCause::Silent).then_some(())
+        })
+        .await;
+        let report = bench.report(1, 0, 1.0);
+        assert_eq!(
+            bench.committer.submit(report).await.unwrap(),
+            Committed::Stored
+        );
+        testkit::until("ONLINE again", async || {
+            let now = bench.page().await.summary.presence;
+            (now.presence == Presence::Online).then_some(())
+        })
+        .await;
+        presence::disconnected(services, id, 7, PresenceCause::ConnectionLost)
+            .await
+            .unwrap();
+        let now = bench.page().await.summary.presence;
+        assert_eq!(
+            (now.presence, now.cause),
+            (Presence::Offline, PresenceCause::ConnectionLost)
+        );
+        stop.cancel();
+        sweeping.await.unwrap();
+    }
+}
