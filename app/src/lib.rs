@@ -21,6 +21,8 @@ pub mod document;
 pub mod failure;
 pub mod form;
 pub mod frame;
+#[cfg(feature = "hydrate")]
+pub mod hydrate;
 pub mod json;
 pub mod live;
 pub mod overview;

@@ -7,7 +7,7 @@ use domain::{
     live::{ClientFrame, FrameHead, FrameKind, Subject},
 };
 use futures::{SinkExt, StreamExt, channel::mpsc, select};
-use gloo_net::websocket::{Message, futures::WebSocket};
+use gloo_net::websocket::{Message, State, futures::WebSocket};
 use leptos::{prelude::*, task::spawn_local};
 
 use crate::frame::live_mark::{LiveSlot, LiveStatus};
@@ -18,6 +18,8 @@ const SETTLE: Duration = Duration::from_millis(400);
 /// Without a word for so long the connection is dead.
 const SILENT_MS: f64 = 45_000.0;
 const FIRST_WAIT_MS: u64 = 500;
+/// Between two looks whether the connection stands.
+const CONNECTING_MS: u64 = 20;
 /// Between two looks whether the page stands.
 const HYDRATION_MS: u64 = 30;
 const LONGEST_WAIT_MS: u64 = 30_000;
@@ -44,10 +46,9 @@ pub(super) fn start(
         },
         TICK,
     );
-    let page = Owner::current_shared_context();
     spawn_local(async move {
         // What changes before every part of the page has found its elements would change them under it.
-        while page.as_ref().is_some_and(|page| page.get_is_hydrating()) {
+        while !crate::hydrate::is_hydrated() {
             pause(HYDRATION_MS).await;
         }
         run(inbox, version, status).await;
@@ -104,6 +105,12 @@ async fn serve(
     version: RwSignal<u64>,
     status: RwSignal<LiveStatus>,
 ) -> bool {
+    while matches!(socket.state(), State::Connecting) {
+        pause(CONNECTING_MS).await;
+    }
+    if !matches!(socket.state(), State::Open) {
+        return false;
+    }
     let (mut out, incoming) = socket.split();
     let mut incoming = incoming.fuse();
     let mut id = 1_u32;
