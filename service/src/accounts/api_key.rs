@@ -3,11 +3,13 @@
 use domain::{AppError, TimestampMs};
 use sea_orm::{
     ActiveModelTrait, ActiveValue::Set, ColumnTrait, EntityTrait, QueryFilter, QueryOrder,
+    TransactionTrait,
 };
+use serde_json::json;
 use uuid::Uuid;
 
 use super::{Client, active_user, me, token::secret_text};
-use crate::{Actor, Services, internal};
+use crate::{Actor, Services, audit, internal};
 
 const PREFIX: &str = "mdg_";
 const TOUCH_MS: i64 = 60_000;
@@ -41,7 +43,12 @@ pub async fn create(services: &Services, actor: &Actor, name: &str) -> Result<St
         last_used_ms: Set(None),
         revoked_ms: Set(None),
     };
-    row.insert(&services.db.write).await.map_err(internal)?;
+    let transaction = services.db.write.begin().await.map_err(internal)?;
+    let row = row.insert(&transaction).await.map_err(internal)?;
+    let (action, target) = ("create_api_key", Some(row.id.to_string()));
+    let detail = json!({ "name": row.name });
+    audit::record(services, &transaction, actor, action, target, detail).await?;
+    transaction.commit().await.map_err(internal)?;
     Ok(key)
 }
 
@@ -69,18 +76,21 @@ pub async fn list(services: &Services, actor: &Actor) -> Result<Vec<ApiKey>, App
 /// Ends one of the actor's keys.
 pub async fn revoke(services: &Services, actor: &Actor, id: Uuid) -> Result<(), AppError> {
     use entity::api_key::{Column, Entity};
+    let transaction = services.db.write.begin().await.map_err(internal)?;
     let revoked = Entity::update_many()
         .col_expr(Column::RevokedMs, services.now().0.into())
         .filter(Column::Id.eq(id))
         .filter(Column::UserId.eq(actor.user.id.0))
         .filter(Column::RevokedMs.is_null())
-        .exec(&services.db.write)
+        .exec(&transaction)
         .await
         .map_err(internal)?;
-    match revoked.rows_affected {
-        0 => Err(AppError::NotFound),
-        _ => Ok(()),
+    if revoked.rows_affected == 0 {
+        return Err(AppError::NotFound);
     }
+    let (action, target) = ("revoke_api_key", Some(id.to_string()));
+    audit::record(services, &transaction, actor, action, target, json!({})).await?;
+    transaction.commit().await.map_err(internal)
 }
 
 /// Who a key speaks for.

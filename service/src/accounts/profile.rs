@@ -4,11 +4,12 @@ use domain::{
     AppError,
     account::{Language, Theme},
 };
-use sea_orm::{ActiveModelTrait, ActiveValue::Set, EntityTrait};
+use sea_orm::{ActiveModelTrait, ActiveValue::Set, EntityTrait, TransactionTrait};
+use serde_json::json;
 use unicode_normalization::UnicodeNormalization;
 
 use super::{Client, password, session, token};
-use crate::{Actor, Services, internal};
+use crate::{Actor, Services, audit, internal};
 
 /// A person's choices; `None` leaves it to their browser.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -87,7 +88,11 @@ pub async fn change_password(
         password_hash: Set(password::hash(services, new).await?),
         ..Default::default()
     };
-    row.update(&services.db.write).await.map_err(internal)?;
+    let transaction = services.db.write.begin().await.map_err(internal)?;
+    row.update(&transaction).await.map_err(internal)?;
+    let action = "change_password";
+    audit::record(services, &transaction, actor, action, None, json!({})).await?;
+    transaction.commit().await.map_err(internal)?;
     session::end_other_sessions(services, actor, session_token).await?;
     token::end_all(&services.db.write, actor.user.id).await
 }

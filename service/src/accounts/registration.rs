@@ -120,7 +120,7 @@ pub async fn register(
         }
     }
     let row = insert(services, &transaction, account, role).await?;
-    let signed_in = session::start(services, &transaction, row, client).await?;
+    let signed_in = session::start(services, &transaction, row, client, "register").await?;
     transaction.commit().await.map_err(internal)?;
     Ok(signed_in)
 }

@@ -5,9 +5,10 @@ use sea_orm::{
     ActiveModelTrait, ActiveValue::Set, ColumnTrait, ConnectionTrait, EntityTrait, JoinType,
     QueryFilter, QueryOrder, QuerySelect, TransactionTrait,
 };
+use serde_json::json;
 
 use super::{Client, SignedIn, limit, me, password, token::secret_text};
-use crate::{Actor, Services, internal};
+use crate::{Actor, Services, audit, internal};
 
 /// A session ends this long after it was last used, in milliseconds: 30 days.
 const IDLE_MS: i64 = 30 * 24 * 3_600_000;
@@ -24,7 +25,7 @@ pub async fn sign_in(
 ) -> Result<SignedIn, AppError> {
     let row = check_password(services, email, password, client).await?;
     let transaction = services.db.write.begin().await.map_err(internal)?;
-    let signed_in = start(services, &transaction, row, client).await?;
+    let signed_in = start(services, &transaction, row, client, "sign_in").await?;
     transaction.commit().await.map_err(internal)?;
     Ok(signed_in)
 }
@@ -61,12 +62,13 @@ pub(super) async fn check_password(
     }
 }
 
-/// Starts a session of this person.
+/// Starts a session of this person; the trail says by which action.
 pub(super) async fn start<C: ConnectionTrait>(
     services: &Services,
     connection: &C,
     row: entity::user::Model,
     client: &Client,
+    action: &str,
 ) -> Result<SignedIn, AppError> {
     let now = services.now().0;
     let token = secret_text::new();
@@ -84,6 +86,12 @@ pub(super) async fn start<C: ConnectionTrait>(
     };
     session.insert(connection).await.map_err(internal)?;
     let me = me(&row)?;
+    let actor = Actor {
+        user: me.clone(),
+        address: client.address.clone(),
+    };
+    let detail = json!({ "user_agent": client.user_agent });
+    audit::record(services, connection, &actor, action, None, detail).await?;
     let mut row: entity::user::ActiveModel = row.into();
     row.last_sign_in_ms = Set(Some(now));
     row.update(connection).await.map_err(internal)?;

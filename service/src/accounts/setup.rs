@@ -70,11 +70,15 @@ pub async fn set_up(
         return Err(AppError::conflict("already_set_up"));
     }
     let row = registration::insert(services, &transaction, account, SiteRole::PrimeAdmin).await?;
-    entity::setting::Entity::delete_by_id(SETTING.to_owned())
+    let used = entity::setting::Entity::delete_by_id(SETTING.to_owned())
         .exec(&transaction)
         .await
         .map_err(internal)?;
-    let signed_in = session::start(services, &transaction, row, client).await?;
+    if used.rows_affected == 0 {
+        // Another used the code between the look and now.
+        return Err(AppError::conflict("already_set_up"));
+    }
+    let signed_in = session::start(services, &transaction, row, client, "set_up").await?;
     transaction.commit().await.map_err(internal)?;
     tracing::info!(user = %signed_in.me.id, "the first administrator was made");
     Ok(signed_in)
