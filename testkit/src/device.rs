@@ -239,8 +239,23 @@ impl Device {
         Self::connect_as(identity, broker, manner).await
     }
 
-    /// Connects in this manner.
+    /// Connects in this manner; comes again, as every device has to, where the broker is still clearing
+    /// away the session before.
     pub async fn connect_as(
+        identity: &Identity,
+        broker: SocketAddr,
+        manner: Manner,
+    ) -> Result<Self, Ended> {
+        crate::until("the broker has time", async || {
+            match Self::connect_once(identity, broker, manner.clone()).await {
+                Err(Ended::Cut(why)) if why.contains("ServerUnavailable") => None,
+                answer => Some(answer),
+            }
+        })
+        .await
+    }
+
+    async fn connect_once(
         identity: &Identity,
         broker: SocketAddr,
         manner: Manner,
@@ -297,15 +312,7 @@ impl Device {
 
     /// Connects, says that it is online and who it is, and listens for commands.
     pub async fn online(identity: &Identity, broker: SocketAddr, sequence: u64) -> Self {
-        // The broker may still be clearing away the session before.
-        let busy = "ServerUnavailable";
-        let device = crate::until("the broker lets it in", async || {
-            match Self::connect(identity, broker).await {
-                Err(Ended::Cut(why)) if why.contains(busy) => None,
-                answer => Some(answer.expect("let in")),
-            }
-        })
-        .await;
+        let device = Self::connect(identity, broker).await.expect("let in");
         let topic = Topic::Identity(identity.id).to_string();
         let shown = identity.sealed(&topic, identity.shown(sequence));
         assert_eq!(device.publish(&topic, shown).await, Answer::Accepted);
