@@ -151,9 +151,7 @@ pub async fn time_out(services: &Services) -> Result<(), AppError> {
         let now = services.now();
         let due = services.deadlines.take_due(now, SWEEP_LIMIT).await?;
         for device in &due {
-            let change =
-                Change::from_to(Presence::Online, Presence::Timeout, PresenceCause::Silent);
-            if let Err(error) = change.write(services, *device).await {
+            if let Err(error) = silent(services, *device).await {
                 // Due again at once: a database that is away must not hide a silent device.
                 services.deadlines.set(&[(*device, now)]).await?;
                 return Err(error);
@@ -163,6 +161,25 @@ pub async fn time_out(services: &Services) -> Result<(), AppError> {
             return Ok(());
         }
     }
+}
+
+/// Marks one device as silent, unless it has spoken since it was found to be.
+async fn silent(services: &Services, device: DeviceId) -> Result<(), AppError> {
+    if services.deadlines.is_set(device).await? {
+        return Ok(());
+    }
+    let silent = Change::from_to(Presence::Online, Presence::Timeout, PresenceCause::Silent);
+    silent.write(services, device).await?;
+    if services.deadlines.is_set(device).await? {
+        // It spoke while that was written, and then nothing was there to end.
+        let spoke = Change::from_to(
+            Presence::Timeout,
+            Presence::Online,
+            PresenceCause::Connected,
+        );
+        spoke.write(services, device).await?;
+    }
+    Ok(())
 }
 
 /// Gives a claimed device that just connected its first deadline.

@@ -2,18 +2,22 @@
 
 #![allow(clippy::unwrap_used)]
 
-use std::sync::{Arc, atomic::Ordering};
+use std::sync::{
+    Arc,
+    atomic::{AtomicU32, Ordering},
+};
 
 use domain::{
-    Scalar, TimestampMs,
+    AppError, DeviceId, Scalar, TimestampMs,
     device::{Presence, PresenceCause},
     telemetry::SeriesQuery,
 };
 use protocol::Sequence;
 use service::{
-    Actor, devices,
+    Actor, Clock as _, SystemClock, devices,
     devices::directory::{Directory, Known},
-    presence,
+    link::NoLink,
+    presence::{self, Deadlines, InProcessDeadlines},
     telemetry::{self, Committed, Committer, Incoming, Keep, ReportPart},
 };
 use testkit::{
@@ -35,7 +39,10 @@ struct Bench {
 
 impl Bench {
     async fn on(database: testkit::database::TestDatabase) -> Self {
-        let site = Site::on(database);
+        Self::at(Site::on(database)).await
+    }
+
+    async fn at(site: Site) -> Self {
         service::components::seed(&site.services).await.unwrap();
         let owner = site.set_up().await;
         let identity = Identity::enrol(&site.services, &owner, Some(&owner), computer("T-1"))
@@ -284,5 +291,67 @@ async fn a_silent_device_times_out_and_an_old_session_says_nothing() {
         );
         stop.cancel();
         sweeping.await.unwrap();
+    }
+}
+
+/// Deadlines of devices that speak at the very moment in which they are found silent.
+#[derive(Default)]
+struct Speaking {
+    deadlines: InProcessDeadlines,
+    asked: AtomicU32,
+    /// The how-manieth question after that finds that it has spoken.
+    spoke_at: u32,
+}
+
+#[async_trait::async_trait]
+impl Deadlines for Speaking {
+    async fn begin(&self, device: DeviceId, session: u64) -> Result<(), AppError> {
+        self.deadlines.begin(device, session).await
+    }
+
+    async fn end(&self, device: DeviceId, session: u64) -> Result<bool, AppError> {
+        self.deadlines.end(device, session).await
+    }
+
+    async fn set(&self, due: &[(DeviceId, TimestampMs)]) -> Result<Vec<DeviceId>, AppError> {
+        self.deadlines.set(due).await
+    }
+
+    async fn take_due(&self, now: TimestampMs, limit: usize) -> Result<Vec<DeviceId>, AppError> {
+        self.deadlines.take_due(now, limit).await
+    }
+
+    async fn is_set(&self, device: DeviceId) -> Result<bool, AppError> {
+        if self.asked.fetch_add(1, Ordering::Relaxed) == self.spoke_at {
+            let later = SystemClock.now().plus_ms(3_600_000);
+            self.deadlines.set(&[(device, later)]).await?;
+        }
+        self.deadlines.is_set(device).await
+    }
+}
+
+#[tokio::test]
+async fn a_device_that_speaks_while_it_is_found_silent_is_online() {
+    for spoke_at in [0, 1] {
+        for database in each_engine().await {
+            let deadlines = Speaking {
+                spoke_at,
+                ..Speaking::default()
+            };
+            let site = Site::with(database, Arc::new(NoLink), Arc::new(deadlines));
+            let bench = Bench::at(site).await;
+            let services = &bench.site.services;
+            presence::connected(services, bench.identity.id, 1)
+                .await
+                .unwrap();
+            bench.site.clock.advance_ms(31_000);
+            presence::time_out(services).await.unwrap();
+            let now = bench.page().await.summary.presence;
+            assert_eq!(
+                now.presence,
+                Presence::Online,
+                "asked {spoke_at} times before"
+            );
+        }
     }
 }

@@ -10,7 +10,7 @@ use service::{
     link::{DeviceLink, NoLink},
     live::InProcessBus,
     pki::{self, Pki},
-    presence::InProcessDeadlines,
+    presence::{Deadlines, InProcessDeadlines},
     services::Parts,
     state_cache::InProcessCache,
     vault::Vault,
@@ -41,6 +41,15 @@ impl Site {
 
     /// A site on this database whose devices are reached over `link`.
     pub fn with_link(database: TestDatabase, link: Arc<dyn DeviceLink>) -> Self {
+        Self::with(database, link, Arc::new(InProcessDeadlines::default()))
+    }
+
+    /// A site on this database with this link and these deadlines.
+    pub fn with(
+        database: TestDatabase,
+        link: Arc<dyn DeviceLink>,
+        deadlines: Arc<dyn Deadlines>,
+    ) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let clock = Arc::new(ManualClock::at(SystemClock.now()));
         let pki = Pki::open(folder.path(), "Test", &[], clock.as_ref()).expect("an authority");
@@ -50,7 +59,7 @@ impl Site {
             clock: clock.clone(),
             bus: Arc::new(InProcessBus::new(1_024)),
             cache: Arc::new(InProcessCache::default()),
-            deadlines: Arc::new(InProcessDeadlines::default()),
+            deadlines,
             link,
             vault: Vault::new(&key),
             pki: Arc::new(pki),

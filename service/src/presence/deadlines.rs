@@ -21,6 +21,9 @@ pub trait Deadlines: Send + Sync + 'static {
 
     /// Takes out up to `limit` devices whose deadline is before `now`, the longest due first.
     async fn take_due(&self, now: TimestampMs, limit: usize) -> Result<Vec<DeviceId>, AppError>;
+
+    /// Whether the device has a deadline: one that was taken and has spoken since has one again.
+    async fn is_set(&self, device: DeviceId) -> Result<bool, AppError>;
 }
 
 /// The sessions and deadlines of a single process.
@@ -85,5 +88,9 @@ impl Deadlines for InProcessDeadlines {
             }
         }
         Ok(due)
+    }
+
+    async fn is_set(&self, device: DeviceId) -> Result<bool, AppError> {
+        Ok(self.0.lock().by_device.contains_key(&device))
     }
 }
