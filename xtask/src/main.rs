@@ -9,6 +9,7 @@ mod check;
 mod layers;
 mod needs;
 mod place;
+mod policy;
 mod postgres;
 mod run;
 mod step;
@@ -45,6 +46,8 @@ enum Task {
     Bench(bench::Options),
     /// The quick part of `test`: formatting, lints, layers.
     Check,
+    /// What dependencies may be: `deny.toml`, also a part of `test`.
+    Policy,
 }
 
 fn main() -> ExitCode {
@@ -58,6 +61,7 @@ fn main() -> ExitCode {
         Task::Test(options) => test::run(&options),
         Task::Bench(options) => bench::run(&options),
         Task::Check => check::quick(),
+        Task::Policy => policy::check().map(|_| ()),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

@@ -9,7 +9,9 @@ use clap::Args;
 use serde_json::Value;
 
 use crate::{
-    build, check, needs, place, postgres,
+    build, check, needs, place,
+    policy::{self, Advisories},
+    postgres,
     step::{self, cargo},
 };
 
@@ -26,6 +28,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     let start = Instant::now();
     needs::install()?;
     check::quick()?;
+    let advisories = policy::check()?;
     let mut own = cargo(&["test", "--quiet", "--package", "xtask"]);
     step::run("tests of xtask", own.args(["--profile", "tool"]))?;
     let passed = {
@@ -44,6 +47,11 @@ pub(crate) fn run(options: &Options) -> Result<()> {
         (start.elapsed().as_secs_f32() / 60.0).ceil(),
         browser,
     );
+    if advisories == Advisories::Skipped {
+        println!(
+            "Not checked: known vulnerabilities of dependencies (their database was not reached)."
+        );
+    }
     Ok(())
 }
 
