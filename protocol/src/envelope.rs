@@ -5,7 +5,7 @@
 use serde_json::{Map, Value};
 
 use crate::{
-    MAX_PAYLOAD_BYTES, MAX_SAFE_INTEGER, SharedSecret,
+    MAX_PAYLOAD_BYTES, MAX_SAFE_INTEGER,
     ids::{Sequence, TimestampMs},
     json::{self, JsonError},
 };
@@ -37,13 +37,6 @@ pub enum EnvelopeError {
     /// A member is missing or of the wrong type.
     #[error("`{0}` is missing or of the wrong type")]
     Member(&'static str),
-}
-
-impl Envelope {
-    /// Whether the signature is that of this body on `topic`.
-    pub fn verify(&self, topic: &str, secret: &SharedSecret) -> bool {
-        secret.verify(topic, &self.body, &self.signature)
-    }
 }
 
 /// Parses a payload into an [`Envelope`]; checks its form, not its signature.
@@ -80,14 +73,4 @@ pub fn open(payload: &[u8]) -> Result<Envelope, EnvelopeError> {
         signature,
         body,
     })
-}
-
-/// Signs `body` for `topic` and gives the bytes to publish.
-///
-/// `body` already holds `timestamp` and `sequence`; `signature` is added and replaces any that is there.
-pub fn seal(topic: &str, mut body: Map<String, Value>, secret: &SharedSecret) -> Vec<u8> {
-    body.remove("signature");
-    let signature = secret.sign(topic, &body);
-    body.insert("signature".to_owned(), Value::String(signature));
-    serde_json::to_vec(&body).expect("a JSON object serialises")
 }

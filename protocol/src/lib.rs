@@ -13,18 +13,20 @@ pub mod ids;
 pub mod json;
 pub mod problem;
 pub mod report;
+#[cfg(not(target_family = "wasm"))]
 pub mod secret;
 pub mod topic;
 
 pub use batch::{Batch, BatchReport};
 pub use command::{CommandMessage, CommandResult, CommandStatus};
-pub use envelope::{Envelope, EnvelopeError, open, seal};
+pub use envelope::{Envelope, EnvelopeError, open};
 pub use ids::{
     CommandId, ComponentKey, ComponentType, DeviceId, Email, NameError, Sequence, TimestampMs,
     UserId, ValueName,
 };
 pub use report::{Report, Scalar};
-pub use secret::SharedSecret;
+#[cfg(not(target_family = "wasm"))]
+pub use secret::{SharedSecret, seal};
 pub use topic::{Principal, Topic, TopicError};
 
 /// Largest payload of one MQTT message, in bytes (64 KiB).

@@ -1,4 +1,4 @@
-//! The shared secret of one ownership of one device, and the signature it makes.
+//! The shared secret of one ownership of one device, and the signature it makes. Not in a browser.
 
 use std::fmt;
 
@@ -8,6 +8,8 @@ use serde_json::{Map, Value};
 use sha2::Sha256;
 use subtle::ConstantTimeEq;
 use zeroize::{Zeroize, ZeroizeOnDrop};
+
+use crate::Envelope;
 
 /// 32 random bytes, shown to a device once. Never printed: its `Debug` hides it.
 #[derive(Clone, PartialEq, Eq, Zeroize, ZeroizeOnDrop)]
@@ -70,4 +72,21 @@ impl SharedSecret {
         mac.update(&canonical);
         mac.finalize().into_bytes().into()
     }
+}
+
+impl Envelope {
+    /// Whether the signature is that of this body on `topic`.
+    pub fn verify(&self, topic: &str, secret: &SharedSecret) -> bool {
+        secret.verify(topic, &self.body, &self.signature)
+    }
+}
+
+/// Signs `body` for `topic` and gives the bytes to publish.
+///
+/// `body` already holds `timestamp` and `sequence`; `signature` is added and replaces any that is there.
+pub fn seal(topic: &str, mut body: Map<String, Value>, secret: &SharedSecret) -> Vec<u8> {
+    body.remove("signature");
+    let signature = secret.sign(topic, &body);
+    body.insert("signature".to_owned(), Value::String(signature));
+    serde_json::to_vec(&body).expect("a JSON object serialises")
 }

@@ -53,7 +53,7 @@ fn a_sealed_payload_opens_and_any_change_breaks_it() {
     for v in fixture::<Signatures>("signatures.json").vectors {
         let secret = SharedSecret::from_base64url(&v.shared_secret).unwrap();
         let body = json::parse_object(v.payload.as_bytes()).unwrap();
-        let sealed = envelope::seal(&v.topic, body.clone(), &secret);
+        let sealed = protocol::seal(&v.topic, body.clone(), &secret);
         let opened = envelope::open(&sealed).unwrap();
         assert_eq!(opened.signature, v.signature, "{}", v.name);
         assert!(opened.verify(&v.topic, &secret), "{}", v.name);

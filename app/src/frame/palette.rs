@@ -31,7 +31,8 @@ pub fn Palette(
     let chosen = RwSignal::new(0_usize);
     let places = Place::open_to(use_me().role.is_admin());
     let entries = Memo::new(move |_| {
-        let wanted = text.get().trim().to_lowercase();
+        // Korean has no small letters; the tables of every other script are large.
+        let wanted = text.get().trim().to_ascii_lowercase();
         let mut entries: Vec<Entry> = places
             .iter()
             .map(|place| Entry {
@@ -51,7 +52,7 @@ pub fn Palette(
                     href: "/account".to_owned(),
                 },
             ])
-            .filter(|entry| entry.words.to_lowercase().contains(&wanted))
+            .filter(|entry| entry.words.to_ascii_lowercase().contains(&wanted))
             .collect();
         if !wanted.is_empty() {
             entries.push(Entry {
