@@ -3,13 +3,16 @@
 //! A plain post that fails is answered by a redirect back to the form; the error and what was typed
 //! (never a secret) wait for that page in a cookie that is read once and holds for a minute.
 
+#[cfg(feature = "hydrate")]
+mod sending;
+
 use std::collections::BTreeMap;
 
 use domain::AppError;
 use leptos::{prelude::*, server_fn::ServerFn};
 use serde::{Deserialize, Serialize};
 
-use crate::{Failure, session::use_session};
+use crate::session::use_session;
 
 /// What a plain form post leaves for the page that follows it.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -24,47 +27,59 @@ pub struct Flash {
     pub outcome: Option<String>,
 }
 
-/// The state of one form on the page: its error and what to show in its fields.
+/// One form on the page: how the last try of it ended, and what to show in its fields.
+///
+/// Nothing here depends on what the form asks for, so all forms share one code in the browser.
 #[derive(Clone, Copy)]
 pub struct FormState {
+    /// Where it is sent to.
+    pub(crate) address: &'static str,
     /// Why the last try was refused.
-    pub error: Signal<Option<AppError>>,
+    pub error: RwSignal<Option<AppError>>,
     /// Whether a try is under way.
-    pub pending: Signal<bool>,
+    pub pending: RwSignal<bool>,
+    /// How often it was tried on this page.
+    tries: RwSignal<u32>,
+    done: RwSignal<bool>,
+    outcome: RwSignal<Option<String>>,
     flash: StoredValue<Option<Flash>>,
 }
 
 impl FormState {
-    /// Of a form that always posts as a whole page load, named after its server function.
-    pub fn of_post(form: &str) -> Self {
-        let flash = flash_of(form);
+    /// Of the form that the server function `S` answers.
+    pub fn of<S: ServerFn>() -> Self {
+        Self::at(S::PATH)
+    }
+
+    fn at(address: &'static str) -> Self {
+        let flash = flash_of(address.rsplit('/').next().unwrap_or_default());
         let error = flash.as_ref().and_then(|flash| flash.error.clone());
+        let done = flash.as_ref().is_some_and(|flash| flash.error.is_none());
+        let outcome = flash.as_ref().and_then(|flash| flash.outcome.clone());
         Self {
-            error: Signal::stored(error),
-            pending: Signal::stored(false),
+            address,
+            error: RwSignal::new(error),
+            pending: RwSignal::new(false),
+            tries: RwSignal::new(0),
+            done: RwSignal::new(done),
+            outcome: RwSignal::new(outcome),
             flash: StoredValue::new(flash),
         }
     }
 
-    /// Of a form that a script sends by `action`, and that posts plainly without one.
-    pub fn of_action<S>(form: &str, action: ServerAction<S>) -> Self
-    where
-        S: ServerFn<Error = Failure> + Clone + Send + Sync + 'static,
-        S::Output: Clone + Send + Sync + 'static,
-    {
-        let flash = flash_of(form);
-        let first = flash.as_ref().and_then(|flash| flash.error.clone());
-        let value = action.value();
-        let error = Signal::derive(move || match &*value.read() {
-            Some(Err(Failure(error))) => Some(error.clone()),
-            Some(Ok(_)) => None,
-            None => first.clone(),
-        });
-        Self {
-            error,
-            pending: action.pending().into(),
-            flash: StoredValue::new(flash),
-        }
+    /// How often it was tried on this page: moves with every answer.
+    pub fn tries(&self) -> u32 {
+        self.tries.get()
+    }
+
+    /// Whether the last try of it, also by a plain post just now, has been done.
+    pub fn done(&self) -> bool {
+        self.done.get()
+    }
+
+    /// What the last try of it has given, also by a plain post just now.
+    pub fn outcome<T: serde::de::DeserializeOwned>(&self) -> Option<T> {
+        serde_json::from_str(self.outcome.read().as_deref()?).ok()
     }
 
     /// What was typed into a field before the form was refused.
@@ -74,20 +89,6 @@ impl FormState {
                 .as_ref()
                 .filter(|flash| flash.error.is_some())
                 .and_then(|flash| flash.typed.get(field).cloned())
-        })
-    }
-
-    /// Whether a plain post of this form has just been done.
-    pub fn done(&self) -> bool {
-        self.flash
-            .with_value(|flash| flash.as_ref().is_some_and(|flash| flash.error.is_none()))
-    }
-
-    /// What a plain post of this form has just given.
-    pub fn outcome<T: serde::de::DeserializeOwned>(&self) -> Option<T> {
-        self.flash.with_value(|flash| {
-            let text = flash.as_ref()?.outcome.as_deref()?;
-            serde_json::from_str(text).ok()
         })
     }
 
@@ -110,6 +111,55 @@ impl FormState {
             })
         })
     }
+
+    /// Sends these fields, without a form that somebody filled.
+    pub(crate) fn post(self, fields: &[(&str, &str)]) {
+        #[cfg(feature = "hydrate")]
+        if let Some(fields) = sending::fields_of(fields) {
+            self.send(fields);
+        }
+        #[cfg(not(feature = "hydrate"))]
+        let _ = fields;
+    }
+}
+
+/// A form that a script sends in place, and that posts plainly without one.
+#[component]
+pub fn PostForm(
+    /// Its state.
+    form: FormState,
+    /// Classes of the element.
+    #[prop(optional)]
+    class: &'static str,
+    /// Run when it is sent, before the answer.
+    #[prop(optional, into)]
+    on_send: Option<Callback<()>>,
+    /// Its fields and buttons.
+    children: Children,
+) -> impl IntoView {
+    let submit = move |event: leptos::ev::SubmitEvent| {
+        if let Some(on_send) = on_send {
+            on_send.run(());
+        }
+        #[cfg(feature = "hydrate")]
+        if let Some(fields) = sending::typed_into(&event) {
+            event.prevent_default();
+            form.send(fields);
+        }
+        #[cfg(not(feature = "hydrate"))]
+        let _ = event;
+    };
+    view! {
+        <form
+            class=(!class.is_empty()).then_some(class)
+            method="post"
+            action=form.address
+            on:submit=submit
+        >
+            {children()}
+        </form>
+    }
+    .into_any()
 }
 
 /// Empties these fields of the page by their names, once what they held is done; what is secret does not
@@ -132,23 +182,11 @@ pub(crate) fn empty_fields(fields: &[&str]) {
 /// Sends a form whose answer the page does not need, and stays on the page.
 pub(crate) fn send(event: &leptos::ev::SubmitEvent) {
     #[cfg(feature = "hydrate")]
+    if let (Some(address), Some(fields)) = (sending::address_of(event), sending::typed_into(event))
     {
-        use wasm_bindgen::JsCast;
-        let form = event
-            .target()
-            .and_then(|target| target.dyn_into::<web_sys::HtmlFormElement>().ok());
-        let Some(form) = form else { return };
-        let fields = web_sys::FormData::new_with_form(&form)
-            .and_then(|fields| web_sys::UrlSearchParams::new_with_str_sequence_sequence(&fields));
-        let (Some(address), Ok(fields)) = (form.get_attribute("action"), fields) else {
-            return;
-        };
-        let Ok(request) = gloo_net::http::Request::post(&address).body(fields) else {
-            return;
-        };
         event.prevent_default();
         leptos::task::spawn_local(async move {
-            if let Err(error) = request.send().await {
+            if let Err(error) = sending::ask(&address, fields).await {
                 leptos::logging::warn!("{address}: {error}");
             }
         });

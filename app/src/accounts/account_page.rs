@@ -9,7 +9,7 @@ use super::{
     sessions::Sessions,
 };
 use crate::{
-    form::{FormState, empty_fields},
+    form::{FormState, PostForm, empty_fields},
     frame::switches::{LanguageSwitch, ThemeSwitch},
     i18n::use_i18n,
     parts::{Draw, ErrorNotice, Field, Icon, PageTitle, SubmitButton},
@@ -22,7 +22,7 @@ pub fn AccountPage() -> impl IntoView {
     let i18n = use_i18n();
     let me = use_me();
     let role = me.role;
-    let change = ServerAction::<ChangePassword>::new();
+    let change = FormState::of::<ChangePassword>();
     view! {
         <PageTitle text=Signal::derive(move || t_string!(i18n, frame.my_account).to_owned())/>
         <div class="head">
@@ -39,7 +39,7 @@ pub fn AccountPage() -> impl IntoView {
                     <div class="row"><LanguageSwitch/><ThemeSwitch/></div>
                 </div>
             </section>
-            <Password change email=me.email.to_string()/>
+            <Password form=change email=me.email.to_string()/>
             <Sessions change/>
             <form method="post" action="/do/sign_out">
                 <button class="btn" type="submit">
@@ -55,19 +55,13 @@ pub fn AccountPage() -> impl IntoView {
 #[component]
 fn Profile(name: String) -> impl IntoView {
     let i18n = use_i18n();
-    let rename = ServerAction::<RenameMe>::new();
-    let form = FormState::of_action("rename_me", rename);
-    let plainly_done = form.done();
-    let done = move || match &*rename.value().read() {
-        Some(result) => result.is_ok(),
-        None => plainly_done,
-    };
+    let form = FormState::of::<RenameMe>();
     view! {
         <section class="card">
             <header><h2>{move || t_string!(i18n, accounts.profile)}</h2></header>
             <div class="pad">
                 <ErrorNotice error=form.other_error(&["name"])/>
-                <ActionForm action=rename>
+                <PostForm form>
                     <div class="form">
                         <Field
                             name="name"
@@ -85,11 +79,11 @@ fn Profile(name: String) -> impl IntoView {
                                 busy_label=Signal::derive(move || t_string!(i18n, accounts.saving).to_owned())
                             />
                             <span role="status" class="is-well">
-                                {move || done().then(|| t_string!(i18n, frame.saved))}
+                                {move || form.done().then(|| t_string!(i18n, frame.saved))}
                             </span>
                         </div>
                     </div>
-                </ActionForm>
+                </PostForm>
             </div>
         </section>
     }
@@ -97,17 +91,10 @@ fn Profile(name: String) -> impl IntoView {
 }
 
 #[component]
-fn Password(change: ServerAction<ChangePassword>, email: String) -> impl IntoView {
+fn Password(form: FormState, email: String) -> impl IntoView {
     let i18n = use_i18n();
-    let form = FormState::of_action("change_password", change);
-    let plainly_done = form.done();
-    let done = Memo::new(move |_| match &*change.value().read() {
-        Some(result) => result.is_ok(),
-        None => plainly_done,
-    });
     Effect::new(move || {
-        change.version().track();
-        if done.get() {
+        if form.tries() > 0 && form.done() {
             empty_fields(&["current", "password"]);
         }
     });
@@ -117,7 +104,7 @@ fn Password(change: ServerAction<ChangePassword>, email: String) -> impl IntoVie
             <div class="pad">
                 <p class="sub">{move || t_string!(i18n, accounts.change_password_what)}</p>
                 <ErrorNotice error=form.other_error(&["current", "password"])/>
-                <ActionForm action=change>
+                <PostForm form>
                     <div class="form">
                         // Password managers learn from it whose password it is.
                         <input
@@ -151,11 +138,11 @@ fn Password(change: ServerAction<ChangePassword>, email: String) -> impl IntoVie
                                 busy_label=Signal::derive(move || t_string!(i18n, accounts.saving).to_owned())
                             />
                             <span role="status" class="is-well">
-                                {move || done.get().then(|| t_string!(i18n, accounts.password_changed))}
+                                {move || form.done().then(|| t_string!(i18n, accounts.password_changed))}
                             </span>
                         </div>
                     </div>
-                </ActionForm>
+                </PostForm>
             </div>
         </section>
     }

@@ -9,7 +9,7 @@ use super::{
     users_server_fns::{InviteUser, Invited, WithdrawInvitation, list_invitations},
 };
 use crate::{
-    form::FormState,
+    form::{FormState, PostForm},
     i18n::use_i18n,
     parts::{CopyButton, ErrorNotice, Field, Select, SubmitButton, clock::rfc3339},
     session::use_me,
@@ -19,19 +19,12 @@ use crate::{
 #[component]
 pub fn Invitations() -> impl IntoView {
     let i18n = use_i18n();
-    let invite = ServerAction::<InviteUser>::new();
-    let withdraw = ServerAction::<WithdrawInvitation>::new();
-    let form = FormState::of_action("invite_user", invite);
+    let form = FormState::of::<InviteUser>();
+    let withdraw = FormState::of::<WithdrawInvitation>();
     let waiting = Resource::new_blocking(
-        move || (invite.version().get(), withdraw.version().get()),
+        move || (form.tries(), withdraw.tries()),
         |_| list_invitations(),
     );
-    let first = form.outcome::<Invited>();
-    let made = Signal::derive(move || match &*invite.value().read() {
-        Some(Ok(made)) => made.clone(),
-        Some(Err(_)) => None,
-        None => first.clone(),
-    });
     let own = use_me().role;
     view! {
         <section class="card" id="invite">
@@ -39,7 +32,7 @@ pub fn Invitations() -> impl IntoView {
             <div class="pad form">
                 <p class="sub">{move || t_string!(i18n, accounts.invite_intro)}</p>
                 <ErrorNotice error=form.other_error(&["email"])/>
-                <ActionForm action=invite>
+                <PostForm form>
                     <div class="invite">
                         <Field
                             name="email"
@@ -61,9 +54,9 @@ pub fn Invitations() -> impl IntoView {
                             busy_label=Signal::derive(move || t_string!(i18n, accounts.inviting).to_owned())
                         />
                     </div>
-                </ActionForm>
+                </PostForm>
                 <div role="status">
-                    {move || made.get().map(|made| view! { <Link link=made.link/> })}
+                    {move || form.outcome::<Invited>().map(|made| view! { <Link link=made.link/> })}
                 </div>
             </div>
             <Transition>
@@ -90,7 +83,7 @@ fn Link(link: String) -> impl IntoView {
 }
 
 #[component]
-fn Waiting(waiting: Vec<Invitation>, withdraw: ServerAction<WithdrawInvitation>) -> impl IntoView {
+fn Waiting(waiting: Vec<Invitation>, withdraw: FormState) -> impl IntoView {
     let i18n = use_i18n();
     if waiting.is_empty() {
         return ().into_any();
@@ -117,10 +110,10 @@ fn Waiting(waiting: Vec<Invitation>, withdraw: ServerAction<WithdrawInvitation>)
                                     {move || t_string!(i18n, accounts.expires)} " " <time datetime=until>{day}</time>
                                 </p>
                             </div>
-                            <ActionForm action=withdraw>
+                            <PostForm form=withdraw>
                                 <input type="hidden" name="id" value=invitation.id/>
                                 <button class="btn sm danger" type="submit">{move || t_string!(i18n, accounts.withdraw)}</button>
-                            </ActionForm>
+                            </PostForm>
                         </li>
                     }
                 })

@@ -5,7 +5,7 @@ use leptos::prelude::*;
 use leptos_i18n::t_string;
 use leptos_router::hooks::use_query_map;
 
-use super::server_fns::read_doorway;
+use super::server_fns::{Register, read_doorway};
 use crate::{
     form::FormState,
     i18n::use_i18n,
@@ -52,7 +52,7 @@ pub fn AccountFields(
 #[component]
 pub fn RegisterPage() -> impl IntoView {
     let i18n = use_i18n();
-    let form = FormState::of_post("register");
+    let form = FormState::of::<Register>();
     let busy = RwSignal::new(false);
     let doorway = Resource::new_blocking(|| (), |()| read_doorway());
     let given = use_query_map()

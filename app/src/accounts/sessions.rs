@@ -4,9 +4,9 @@ use domain::account::SessionInfo;
 use leptos::prelude::*;
 use leptos_i18n::t_string;
 
-use super::account_server_fns::{ChangePassword, EndOtherSessions, EndSession, list_sessions};
+use super::account_server_fns::{EndOtherSessions, EndSession, list_sessions};
 use crate::{
-    form::FormState,
+    form::{FormState, PostForm},
     i18n::use_i18n,
     parts::{Draw, ErrorNotice, Icon, Time},
 };
@@ -14,29 +14,21 @@ use crate::{
 /// The list; read again when `change` has ended the others.
 #[component]
 pub fn Sessions(
-    /// Changes the password.
-    change: ServerAction<ChangePassword>,
+    /// The form that changes the password.
+    change: FormState,
 ) -> impl IntoView {
     let i18n = use_i18n();
-    let end = ServerAction::<EndSession>::new();
-    let end_others = ServerAction::<EndOtherSessions>::new();
-    let form = FormState::of_action("end_session", end);
-    let others_form = FormState::of_action("end_other_sessions", end_others);
+    let end = FormState::of::<EndSession>();
+    let end_others = FormState::of::<EndOtherSessions>();
     let sessions = Resource::new_blocking(
-        move || {
-            (
-                end.version().get(),
-                end_others.version().get(),
-                change.version().get(),
-            )
-        },
+        move || (end.tries(), end_others.tries(), change.tries()),
         |_| list_sessions(),
     );
     view! {
         <section class="card">
             <header><h2>{move || t_string!(i18n, accounts.sessions)}</h2></header>
-            <ErrorNotice error=form.error/>
-            <ErrorNotice error=others_form.error/>
+            <ErrorNotice error=end.error/>
+            <ErrorNotice error=end_others.error/>
             <Transition>
                 {move || Suspend::new(async move {
                     match sessions.await {
@@ -53,11 +45,7 @@ pub fn Sessions(
 }
 
 #[component]
-fn List(
-    sessions: Vec<SessionInfo>,
-    end: ServerAction<EndSession>,
-    end_others: ServerAction<EndOtherSessions>,
-) -> impl IntoView {
+fn List(sessions: Vec<SessionInfo>, end: FormState, end_others: FormState) -> impl IntoView {
     let i18n = use_i18n();
     let others = sessions.iter().filter(|session| !session.current).count();
     view! {
@@ -70,14 +58,14 @@ fn List(
         {(others > 1)
             .then(|| {
                 view! {
-                    <ActionForm action=end_others attr:class="pad">
+                    <PostForm form=end_others class="pad">
                         <div class="row">
                             <button class="btn danger" type="submit">
                                 <Draw icon=Icon::LogOut/>
                                 {move || t_string!(i18n, accounts.end_others)}
                             </button>
                         </div>
-                    </ActionForm>
+                    </PostForm>
                 }
             })}
     }
@@ -85,7 +73,7 @@ fn List(
 }
 
 #[component]
-fn Line(session: SessionInfo, end: ServerAction<EndSession>) -> impl IntoView {
+fn Line(session: SessionInfo, end: FormState) -> impl IntoView {
     let i18n = use_i18n();
     let agent = session.user_agent.unwrap_or_default();
     let browser = browser(&agent);
@@ -119,12 +107,12 @@ fn Line(session: SessionInfo, end: ServerAction<EndSession>) -> impl IntoView {
             {(!session.current)
                 .then(|| {
                     view! {
-                        <ActionForm action=end>
+                        <PostForm form=end>
                             <input type="hidden" name="id" value=session.id/>
                             <button class="btn sm danger" type="submit">
                                 {move || t_string!(i18n, accounts.end_session)}
                             </button>
-                        </ActionForm>
+                        </PostForm>
                     }
                 })}
         </li>

@@ -4,7 +4,10 @@ use leptos::prelude::*;
 use leptos_i18n::t_string;
 use leptos_router::components::Redirect;
 
-use super::{register_page::AccountFields, server_fns::read_doorway};
+use super::{
+    register_page::AccountFields,
+    server_fns::{SetUp, read_doorway},
+};
 use crate::{
     form::FormState,
     i18n::use_i18n,
@@ -15,7 +18,7 @@ use crate::{
 #[component]
 pub fn SetupPage() -> impl IntoView {
     let i18n = use_i18n();
-    let form = FormState::of_post("set_up");
+    let form = FormState::of::<SetUp>();
     let busy = RwSignal::new(false);
     let doorway = Resource::new_blocking(|| (), |()| read_doorway());
     view! {

@@ -5,7 +5,7 @@ use leptos::prelude::*;
 use leptos_i18n::t_string;
 use leptos_router::{components::Redirect, hooks::use_query_map};
 
-use super::server_fns::read_doorway;
+use super::server_fns::{SignIn, read_doorway};
 use crate::{
     form::FormState,
     i18n::use_i18n,
@@ -17,7 +17,7 @@ use crate::{
 #[component]
 pub fn SignInPage() -> impl IntoView {
     let i18n = use_i18n();
-    let form = FormState::of_post("sign_in");
+    let form = FormState::of::<SignIn>();
     let busy = RwSignal::new(false);
     let query = use_query_map();
     let next = move || query.read().get("next").unwrap_or_else(|| "/".to_owned());

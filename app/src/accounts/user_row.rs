@@ -1,15 +1,12 @@
 //! One person in the list, with what an administrator may do to their account.
 
 use domain::{account::UserSummary, role::SiteRole};
-use leptos::{prelude::*, server_fn::ServerFn};
+use leptos::prelude::*;
 use leptos_i18n::t_string;
 
-use super::{
-    roles::{grantable, role_name, role_options},
-    users_server_fns::{SetActive, SetRole},
-};
+use super::roles::{grantable, role_name, role_options};
 use crate::{
-    Failure,
+    form::{FormState, PostForm},
     i18n::use_i18n,
     parts::{Mark, StatusMark, Time, number::grouped, use_toasts},
     session::use_me,
@@ -28,15 +25,12 @@ impl Promise {
     }
 
     /// Says it when `act` is done; a refusal is shown in its place and says nothing here.
-    pub(super) fn fulfil_by<S>(self, act: ServerAction<S>)
-    where
-        S: ServerFn<Output = (), Error = Failure> + Clone + Send + Sync + 'static,
-    {
+    pub(super) fn fulfil_by(self, act: FormState) {
         let toasts = use_toasts();
         Effect::new(move || {
-            if let Some(result) = act.value().get() {
+            if act.tries() > 0 {
                 let promised = self.0.try_update_value(Option::take).flatten();
-                if let (Ok(()), Some((text, undo))) = (result, promised) {
+                if let (true, Some((text, undo))) = (act.done(), promised) {
                     toasts.undoable(text, undo);
                 }
             }
@@ -55,9 +49,9 @@ pub fn UserRow(
     /// Who.
     user: UserSummary,
     /// Gives a role.
-    set_role: ServerAction<SetRole>,
+    set_role: FormState,
     /// Lets in, or not.
-    set_active: ServerAction<SetActive>,
+    set_active: FormState,
 ) -> impl IntoView {
     let i18n = use_i18n();
     let me = use_me();
@@ -113,23 +107,20 @@ fn RoleForm(
     id: domain::UserId,
     role: SiteRole,
     name: String,
-    set_role: ServerAction<SetRole>,
+    set_role: FormState,
 ) -> impl IntoView {
     let i18n = use_i18n();
     let own = use_me().role;
     let promise = expect_context::<Promise>();
     let (label, changed) = (name.clone(), name);
     view! {
-        <ActionForm
-            action=set_role
-            on:submit=move |_| {
+        <PostForm
+            form=set_role
+            on_send=move |()| {
                 let name = changed.clone();
-                let back = SetRole { user: id, role: role.as_str().to_owned() };
                 promise.keep(
                     t_string!(i18n, accounts.role_changed, name = name).to_string(),
-                    move || {
-                        set_role.dispatch(back.clone());
-                    },
+                    move || set_role.post(&[("user", &id.to_string()), ("role", role.as_str())]),
                 );
             }
         >
@@ -150,7 +141,7 @@ fn RoleForm(
                 }}
             </select>
             <button class="btn sm" type="submit">{move || t_string!(i18n, accounts.change_role)}</button>
-        </ActionForm>
+        </PostForm>
     }
 }
 
@@ -159,14 +150,14 @@ fn ActiveForm(
     id: domain::UserId,
     active: bool,
     name: String,
-    set_active: ServerAction<SetActive>,
+    set_active: FormState,
 ) -> impl IntoView {
     let i18n = use_i18n();
     let promise = expect_context::<Promise>();
     view! {
-        <ActionForm
-            action=set_active
-            on:submit=move |_| {
+        <PostForm
+            form=set_active
+            on_send=move |()| {
                 let name = name.clone();
                 let said = if active {
                     t_string!(i18n, accounts.deactivated, name = name).to_string()
@@ -174,7 +165,8 @@ fn ActiveForm(
                     t_string!(i18n, accounts.activated, name = name).to_string()
                 };
                 promise.keep(said, move || {
-                    set_active.dispatch(SetActive { user: id, active });
+                    let active = active.to_string();
+                    set_active.post(&[("user", &id.to_string()), ("active", &active)]);
                 });
             }
         >
@@ -187,6 +179,6 @@ fn ActiveForm(
                     t_string!(i18n, accounts.activate)
                 }}
             </button>
-        </ActionForm>
+        </PostForm>
     }
 }

@@ -45,8 +45,8 @@ fn Users() -> impl IntoView {
         let number = query.read().get("page").and_then(|page| page.parse().ok());
         number.unwrap_or(1_u32)
     });
-    let set_role = ServerAction::<SetRole>::new();
-    let set_active = ServerAction::<SetActive>::new();
+    let set_role = FormState::of::<SetRole>();
+    let set_active = FormState::of::<SetActive>();
     let promise = Promise::provide();
     promise.fulfil_by(set_role);
     promise.fulfil_by(set_active);
@@ -55,14 +55,12 @@ fn Users() -> impl IntoView {
             (
                 search.get(),
                 page.get(),
-                set_role.version().get(),
-                set_active.version().get(),
+                set_role.tries(),
+                set_active.tries(),
             )
         },
         |(search, page, _, _)| list_users(search, page),
     );
-    let role_form = FormState::of_action("set_role", set_role);
-    let active_form = FormState::of_action("set_active", set_active);
     view! {
         <PageTitle text=Signal::derive(move || t_string!(i18n, frame.users).to_owned())/>
         <div class="head">
@@ -74,8 +72,8 @@ fn Users() -> impl IntoView {
                 </a>
             </div>
         </div>
-        <ErrorNotice error=role_form.error/>
-        <ErrorNotice error=active_form.error/>
+        <ErrorNotice error=set_role.error/>
+        <ErrorNotice error=set_active.error/>
         <form class="filters" method="get" action="/users" role="search">
             <span class="search inl">
                 <Draw icon=Icon::Search/>
@@ -105,8 +103,8 @@ fn Users() -> impl IntoView {
 fn People(
     people: Page<UserSummary>,
     search: String,
-    set_role: ServerAction<SetRole>,
-    set_active: ServerAction<SetActive>,
+    set_role: FormState,
+    set_active: FormState,
 ) -> impl IntoView {
     let i18n = use_i18n();
     if people.items.is_empty() {

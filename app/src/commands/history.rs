@@ -8,7 +8,7 @@ use leptos::prelude::*;
 use leptos_i18n::{t_string, td_string};
 
 use crate::{
-    devices::server_fns::CancelCommand,
+    form::{FormState, PostForm},
     i18n::{Locale, use_i18n},
     parts::{Mark, Time, status_mark::Shape},
 };
@@ -46,8 +46,8 @@ pub fn CommandHistory(
     commands: Vec<Command>,
     /// Whether this person may take one back.
     may_cancel: bool,
-    /// Takes one back.
-    cancel: ServerAction<CancelCommand>,
+    /// The form that takes one back.
+    cancel: FormState,
 ) -> impl IntoView {
     let i18n = use_i18n();
     view! {
@@ -71,12 +71,7 @@ pub fn CommandHistory(
 }
 
 #[component]
-fn Line(
-    id: DeviceId,
-    command: Command,
-    may_cancel: bool,
-    cancel: ServerAction<CancelCommand>,
-) -> impl IntoView {
+fn Line(id: DeviceId, command: Command, may_cancel: bool, cancel: FormState) -> impl IntoView {
     let i18n = use_i18n();
     let locale = i18n.get_locale_untracked();
     let component = command.component.as_ref().map(ToString::to_string);
@@ -132,13 +127,13 @@ fn Line(
             {waits
                 .then(|| {
                     view! {
-                        <ActionForm action=cancel>
+                        <PostForm form=cancel>
                             <input type="hidden" name="id" value=id.to_string()/>
                             <input type="hidden" name="command" value=command_id.to_string()/>
                             <button class="btn sm" type="submit">
                                 {move || t_string!(i18n, commands.cancel)}
                             </button>
-                        </ActionForm>
+                        </PostForm>
                     }
                 })}
         </li>

@@ -5,7 +5,7 @@ use leptos_i18n::t_string;
 
 use super::server_fns::ClaimDevice;
 use crate::{
-    form::FormState,
+    form::{FormState, PostForm},
     i18n::use_i18n,
     parts::{ErrorNotice, Field, PageTitle, SubmitButton},
 };
@@ -14,8 +14,7 @@ use crate::{
 #[component]
 pub fn ClaimPage() -> impl IntoView {
     let i18n = use_i18n();
-    let claim = ServerAction::<ClaimDevice>::new();
-    let form = FormState::of_action("claim_device", claim);
+    let form = FormState::of::<ClaimDevice>();
     #[cfg(feature = "hydrate")]
     Effect::new(fill_from_address);
     view! {
@@ -25,7 +24,7 @@ pub fn ClaimPage() -> impl IntoView {
         <section class="card">
             <div class="pad">
             <p class="sub">{move || t_string!(i18n, devices.claim_hint)}</p>
-            <ActionForm action=claim attr:class="form">
+            <PostForm form class="form">
                 <ErrorNotice error=form.other_error(&["code", "cpu_serial"])/>
                 <Field
                     name="cpu_serial"
@@ -45,7 +44,7 @@ pub fn ClaimPage() -> impl IntoView {
                     busy_label=Signal::derive(move || t_string!(i18n, frame.working).to_owned())
                     busy=form.pending
                 /></div>
-            </ActionForm>
+            </PostForm>
             </div>
         </section>
         </div>

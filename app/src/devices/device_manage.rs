@@ -7,9 +7,9 @@ use domain::{
 use leptos::prelude::*;
 use leptos_i18n::t_string;
 
-use super::server_fns::{RevokeDevice, SetNickname, UnlinkDevice};
+use super::server_fns::{RevokeDevice, UnlinkDevice};
 use crate::{
-    form::FormState,
+    form::{FormState, PostForm},
     i18n::use_i18n,
     parts::{ErrorNotice, Field, SubmitButton, Time, number::grouped},
     session::use_me,
@@ -20,11 +20,10 @@ use crate::{
 pub fn About(
     /// The device.
     detail: DeviceDetail,
-    /// Sets one's own name for it.
-    name: ServerAction<SetNickname>,
+    /// The form that sets one's own name for it.
+    form: FormState,
 ) -> impl IntoView {
     let i18n = use_i18n();
-    let form = FormState::of_action("set_nickname", name);
     let id = detail.summary.id;
     let nickname = match detail.summary.name == detail.site_name {
         true => String::new(),
@@ -91,7 +90,7 @@ pub fn About(
                 }
                     .into_any()
             }}
-            <ActionForm action=name attr:class="form">
+            <PostForm form class="form">
                 <ErrorNotice error=form.other_error(&["name", "nickname"])/>
                 <input type="hidden" name="id" value=id.to_string()/>
                 <Field
@@ -108,7 +107,7 @@ pub fn About(
                         {move || t_string!(i18n, frame.save)}
                     </button>
                 </div>
-            </ActionForm>
+            </PostForm>
             </div>
         </section>
     }
@@ -123,10 +122,8 @@ pub fn Manage(
     detail: DeviceDetail,
 ) -> impl IntoView {
     let i18n = use_i18n();
-    let unlink = ServerAction::<UnlinkDevice>::new();
-    let revoke = ServerAction::<RevokeDevice>::new();
-    let unlink_form = FormState::of_action("unlink_device", unlink);
-    let revoke_form = FormState::of_action("revoke_device", revoke);
+    let unlink = FormState::of::<UnlinkDevice>();
+    let revoke = FormState::of::<RevokeDevice>();
     let active = detail.summary.lifecycle == Lifecycle::Active;
     let may_unlink = detail.may_manage && active;
     let may_revoke = use_me().role.is_admin() && detail.summary.lifecycle != Lifecycle::Revoked;
@@ -142,8 +139,8 @@ pub fn Manage(
                         <details>
                             <summary>{move || t_string!(i18n, devices.unlink)}</summary>
                             <p>{move || t_string!(i18n, devices.unlink_what)}</p>
-                            <ErrorNotice error=unlink_form.error/>
-                            <ActionForm action=unlink>
+                            <ErrorNotice error=unlink.error/>
+                            <PostForm form=unlink>
                                 <input type="hidden" name="id" value=id.to_string()/>
                                 <label class="check">
                                     <input type="checkbox" name="sure" value="yes" required/>
@@ -154,9 +151,9 @@ pub fn Manage(
                                         t_string!(i18n, devices.unlink).to_owned()
                                     })
                                     busy_label=Signal::derive(move || t_string!(i18n, frame.working).to_owned())
-                                    busy=unlink_form.pending
+                                    busy=unlink.pending
                                 />
-                            </ActionForm>
+                            </PostForm>
                         </details>
                     }
                 })}
@@ -166,8 +163,8 @@ pub fn Manage(
                         <details>
                             <summary>{move || t_string!(i18n, devices.revoke)}</summary>
                             <p>{move || t_string!(i18n, devices.revoke_what)}</p>
-                            <ErrorNotice error=revoke_form.error/>
-                            <ActionForm action=revoke>
+                            <ErrorNotice error=revoke.error/>
+                            <PostForm form=revoke>
                                 <input type="hidden" name="id" value=id.to_string()/>
                                 <label class="check">
                                     <input type="checkbox" name="sure" value="yes" required/>
@@ -178,9 +175,9 @@ pub fn Manage(
                                         t_string!(i18n, devices.revoke).to_owned()
                                     })
                                     busy_label=Signal::derive(move || t_string!(i18n, frame.working).to_owned())
-                                    busy=revoke_form.pending
+                                    busy=revoke.pending
                                 />
-                            </ActionForm>
+                            </PostForm>
                         </details>
                     }
                 })}

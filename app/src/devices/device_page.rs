@@ -38,19 +38,12 @@ pub fn DevicePage() -> impl IntoView {
 
 #[component]
 fn Device(id: DeviceId) -> impl IntoView {
-    let set = ServerAction::<SetComponent>::new();
-    let cancel = ServerAction::<CancelCommand>::new();
-    let name = ServerAction::<SetNickname>::new();
+    let set = FormState::of::<SetComponent>();
+    let cancel = FormState::of::<CancelCommand>();
+    let name = FormState::of::<SetNickname>();
     let changed = watch(move || Some(Subject::Device { device: id }));
     let device = Resource::new_blocking(
-        move || {
-            let own = (
-                set.version().get(),
-                cancel.version().get(),
-                name.version().get(),
-            );
-            (own, changed.get())
-        },
+        move || (set.tries(), cancel.tries(), name.tries(), changed.get()),
         move |_| read_device(id),
     );
     view! {
@@ -76,9 +69,9 @@ fn Page(
     id: DeviceId,
     first: DeviceView,
     device: Resource<Result<DeviceView, Failure>>,
-    set: ServerAction<SetComponent>,
-    cancel: ServerAction<CancelCommand>,
-    name: ServerAction<SetNickname>,
+    set: FormState,
+    cancel: FormState,
+    name: FormState,
 ) -> impl IntoView {
     let i18n = use_i18n();
     let shown = RwSignal::new(first);
@@ -97,13 +90,12 @@ fn Page(
     let commands = Memo::new(move |_| shown.read().commands.clone());
     let events = Memo::new(move |_| shown.read().events.clone());
     let gone = Memo::new(move |_| *failed.read() == Some(AppError::NotFound));
-    let form = FormState::of_action("set_component", set);
     view! {
         {move || match gone.get() {
             true => view! { <NotFoundPage/> }.into_any(),
             false => view! {
                 <ErrorNotice error=failed/>
-                <ErrorNotice error=form.error/>
+                <ErrorNotice error=set.error/>
                 {move || view! { <Head detail=detail.get()/> }}
                 <div class="columns">
                     <div>
@@ -119,7 +111,7 @@ fn Page(
                         </div>
                     </div>
                     <div>
-                        {move || view! { <About detail=detail.get() name/> }}
+                        {move || view! { <About detail=detail.get() form=name/> }}
                         {move || view! { <Manage id detail=detail.get()/> }}
                     </div>
                 </div>

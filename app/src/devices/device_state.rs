@@ -8,8 +8,8 @@ use domain::{
 use leptos::prelude::*;
 use leptos_i18n::t_string;
 
-use super::server_fns::SetComponent;
 use crate::{
+    form::{FormState, PostForm},
     i18n::{Locale, use_i18n},
     parts::{Icon, Tile, Time, number::value_text},
 };
@@ -21,8 +21,8 @@ pub fn StateTiles(
     id: DeviceId,
     /// Its state and components.
     detail: DeviceDetail,
-    /// Sends an actuator's new state.
-    set: ServerAction<SetComponent>,
+    /// The form that sends an actuator's new state.
+    set: FormState,
 ) -> impl IntoView {
     let i18n = use_i18n();
     if detail.state.is_empty() && detail.components.is_empty() {
@@ -62,7 +62,7 @@ fn ValueTile(
     at: Option<TimestampMs>,
     stale: bool,
     may_command: bool,
-    set: ServerAction<SetComponent>,
+    set: FormState,
 ) -> impl IntoView {
     let i18n = use_i18n();
     let acts = component.category == ComponentCategory::Actuator && value.name.is_empty();
@@ -89,14 +89,14 @@ fn ValueTile(
                 .then(|| {
                     let status = if on { "OFF" } else { "ON" };
                     view! {
-                        <ActionForm action=set>
+                        <PostForm form=set>
                             <input type="hidden" name="id" value=id.to_string()/>
                             <input type="hidden" name="component" value=component_key/>
                             <input type="hidden" name="status" value=status/>
                             <button
                                 class="btn sm"
                                 type="submit"
-                                disabled=move || set.pending().get()
+                                disabled=move || set.pending.get()
                             >
                                 {move || {
                                     if on {
@@ -106,7 +106,7 @@ fn ValueTile(
                                     }
                                 }}
                             </button>
-                        </ActionForm>
+                        </PostForm>
                     }
                 })}
         </Tile>

@@ -9,7 +9,7 @@ use super::{
     server_fns::{PreregisterDevice, RenewCode, list_waiting},
 };
 use crate::{
-    form::{FormState, empty_fields},
+    form::{FormState, PostForm, empty_fields},
     i18n::use_i18n,
     parts::{ErrorNotice, Field, ForbiddenPage, PageTitle, SubmitButton, Time},
     session::use_me,
@@ -28,39 +28,23 @@ pub fn PreregisterPage() -> impl IntoView {
 #[component]
 fn Preregister() -> impl IntoView {
     let i18n = use_i18n();
-    let register = ServerAction::<PreregisterDevice>::new();
-    let renew = ServerAction::<RenewCode>::new();
-    let form = FormState::of_action("preregister_device", register);
-    let renew_form = FormState::of_action("renew_code", renew);
-    let plain = StoredValue::new(
-        form.outcome::<Label>()
-            .or_else(|| renew_form.outcome::<Label>()),
-    );
-    let label = Signal::derive(move || {
-        let by_script = |value: Option<Result<Option<Label>, _>>| {
-            value.and_then(|result: Result<Option<Label>, crate::Failure>| result.ok().flatten())
-        };
-        by_script(renew.value().get())
-            .or_else(|| by_script(register.value().get()))
-            .or_else(|| plain.get_value())
-    });
+    let form = FormState::of::<PreregisterDevice>();
+    let renew = FormState::of::<RenewCode>();
+    let label = move || renew.outcome::<Label>().or_else(|| form.outcome());
     Effect::new(move || {
-        if matches!(&*register.value().read(), Some(Ok(_))) {
+        if form.tries() > 0 && form.done() {
             empty_fields(&["cpu_serial", "name"]);
         }
     });
-    let waiting = Resource::new_blocking(
-        move || (register.version().get(), renew.version().get()),
-        |_| list_waiting(),
-    );
+    let waiting = Resource::new_blocking(move || (form.tries(), renew.tries()), |_| list_waiting());
     let words = move |text: &'static str| Signal::stored(text.to_owned());
     view! {
         <PageTitle text=Signal::derive(move || t_string!(i18n, devices.preregister).to_owned())/>
         <h1>{move || t_string!(i18n, devices.preregister)}</h1>
-        {move || label.get().map(|label| view! { <ShownLabel label/> })}
+        {move || label().map(|label| view! { <ShownLabel label/> })}
         <div class="settings broad">
         <section class="card">
-            <ActionForm action=register attr:class="form pad">
+            <PostForm form class="form pad">
                 <ErrorNotice error=form.other_error(
                     &["cpu_serial", "name", "hardware_version", "hardware_variant", "components"],
                 )/>
@@ -98,11 +82,11 @@ fn Preregister() -> impl IntoView {
                     busy_label=Signal::derive(move || t_string!(i18n, frame.working).to_owned())
                     busy=form.pending
                 /></div>
-            </ActionForm>
+            </PostForm>
         </section>
         <section class="card">
             <header><h2>{move || t_string!(i18n, devices.waiting)}</h2></header>
-            <ErrorNotice error=renew_form.error/>
+            <ErrorNotice error=renew.error/>
             <Transition>
                 {move || Suspend::new(async move {
                     match waiting.await {
@@ -122,7 +106,7 @@ fn Preregister() -> impl IntoView {
                                                     <span class="mut push xs nw">
                                                         <Time at=Signal::stored(Some(device.presence.since))/>
                                                     </span>
-                                                    <ActionForm action=renew>
+                                                    <PostForm form=renew>
                                                         <input
                                                             type="hidden"
                                                             name="id"
@@ -131,7 +115,7 @@ fn Preregister() -> impl IntoView {
                                                         <button class="btn sm" type="submit">
                                                             {move || t_string!(i18n, devices.new_code)}
                                                         </button>
-                                                    </ActionForm>
+                                                    </PostForm>
                                                 </li>
                                             }
                                         })
