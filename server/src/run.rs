@@ -170,7 +170,8 @@ pub async fn run(config: Config) -> Result<Running, StartError> {
         .map_err(step("setup code"))?;
 
     let stop = CancellationToken::new();
-    let (committer, committing) = Committer::start(services.clone(), stop.clone());
+    let (committer, committing) = Committer::start(services.clone(), stop.clone())
+        .map_err(|source| io_error("the committer", source))?;
     let directory = Directory::default();
     let pipeline = Pipeline::new(services.clone(), committer.clone(), directory.clone());
     let state = AppState {

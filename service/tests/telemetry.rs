@@ -53,7 +53,8 @@ impl Bench {
             .await
             .unwrap()
             .unwrap();
-        let (committer, _task) = Committer::start(site.services.clone(), CancellationToken::new());
+        let (committer, _task) =
+            Committer::start(site.services.clone(), CancellationToken::new()).unwrap();
         Self {
             site,
             owner,

@@ -11,11 +11,12 @@ use sea_orm::{
     ColumnTrait, ConnectionTrait, DatabaseTransaction, DbBackend, DbErr, EntityTrait, QueryFilter,
     QueryOrder, QuerySelect, TransactionTrait,
 };
-use serde_json::{Value, json};
+use serde::{Serialize, Serializer};
+use serde_json::Value;
 
 use super::{
     commit::{Committed, Incoming, ReportPart},
-    table::Table,
+    table::{Column, Table},
     window::{Seen, SequenceWindow},
 };
 use crate::{Services, events, internal, presence, state_cache::CachedState};
@@ -59,7 +60,7 @@ pub(super) struct Writer {
     known: HashMap<i64, Live>,
     /// Open minutes that are already noted for their rollup.
     noted: HashSet<(i64, i64)>,
-    committed: Vec<Touched>,
+    committed: Vec<(Touched, CachedState)>,
 }
 
 impl Writer {
@@ -92,7 +93,8 @@ impl Writer {
 
     async fn try_write(&mut self, messages: &[&Incoming]) -> Result<Vec<Committed>, DbErr> {
         let transaction = self.services.db.write.begin().await?;
-        let mut touched = self.load(&transaction, messages).await?;
+        let alone = transaction.get_database_backend() == DbBackend::Sqlite;
+        let mut touched = self.load(&transaction, messages, alone).await?;
         let mut outcomes = Vec::with_capacity(messages.len());
         let mut rows = Vec::new();
         let mut minutes = HashSet::new();
@@ -105,7 +107,7 @@ impl Writer {
             match outcome {
                 Committed::Stored => {
                     for part in &message.reports {
-                        rows.push(report_row(part, message));
+                        rows.push(report_row(part, message)?);
                         if part
                             .values
                             .iter()
@@ -124,7 +126,10 @@ impl Writer {
         REPORTS.write(&transaction, rows).await?;
         let now = self.services.now();
         minutes.retain(|minute| minute.1 + MINUTE_MS <= now.0 || !self.noted.contains(minute));
-        let rows = minutes.iter().map(|(c, m)| json!([c, m])).collect();
+        let rows = minutes
+            .iter()
+            .map(|(component, minute)| [*component, *minute].map(|n| Column::Integer(Some(n))))
+            .collect();
         DUE.write(&transaction, rows).await?;
         for at in repeated {
             if !is_stored(&transaction, messages[at], now).await? {
@@ -136,7 +141,7 @@ impl Writer {
         }
         write_live(&transaction, &mut touched).await?;
         transaction.commit().await?;
-        self.remember(touched, minutes, now);
+        self.remember(touched, minutes, now, alone);
         Ok(outcomes)
     }
 
@@ -145,20 +150,21 @@ impl Writer {
         &mut self,
         transaction: &DatabaseTransaction,
         messages: &[&Incoming],
+        alone: bool,
     ) -> Result<HashMap<i64, Touched>, DbErr> {
-        let mut touched = HashMap::new();
+        let mut touched = HashMap::with_capacity(messages.len());
         let mut unknown = Vec::new();
-        let alone = transaction.get_database_backend() == DbBackend::Sqlite;
         for message in messages {
             touched.entry(message.device.id).or_insert_with(|| {
+                // Taken out: it comes back with the commit, and is read again where there is none.
                 let known = self
                     .known
-                    .get(&message.device.id)
-                    .filter(|live| alone && live.ownership == message.ownership);
+                    .remove(&message.device.id)
+                    .filter(|live| live.ownership == message.ownership);
                 if known.is_none() {
                     unknown.push(message.device.id);
                 }
-                Touched::new(message, known.cloned().unwrap_or_default())
+                Touched::new(message, known.unwrap_or_default())
             });
         }
         unknown.sort_unstable();
@@ -183,6 +189,7 @@ impl Writer {
         touched: HashMap<i64, Touched>,
         minutes: HashSet<(i64, i64)>,
         now: TimestampMs,
+        alone: bool,
     ) {
         let open = |minute: i64| minute + MINUTE_MS > now.0;
         self.noted.retain(|(_, minute)| open(*minute));
@@ -191,24 +198,30 @@ impl Writer {
         if self.known.len() > MAX_CACHED {
             self.known.clear();
         }
-        for device in touched.into_values() {
-            self.known.insert(device.id, device.live.clone());
+        for mut device in touched.into_values() {
+            let (id, live) = (device.id, std::mem::take(&mut device.live));
             if device.stored {
-                self.committed.push(device);
+                let state = live.cached(device.revision);
+                self.committed.push((device, state));
+            }
+            if alone {
+                self.known.insert(id, live);
             }
         }
     }
 
     /// Tells of what was committed: cache, deadlines, live bus. None of it can undo the commit.
     pub(super) async fn publish(&mut self) {
-        let committed = std::mem::take(&mut self.committed);
+        let (committed, states): (Vec<_>, Vec<_>) = std::mem::take(&mut self.committed)
+            .into_iter()
+            .map(|(device, state)| {
+                let uuid = device.uuid;
+                (device, (uuid, state))
+            })
+            .unzip();
         if committed.is_empty() {
             return;
         }
-        let states = committed
-            .iter()
-            .map(|d| (d.uuid, d.live.cached(d.revision)))
-            .collect();
         if let Err(error) = self.services.cache.put(states).await {
             tracing::warn!(%error, "the state cache did not take {} states", committed.len());
         }
@@ -321,19 +334,21 @@ impl Touched {
     }
 
     /// As the columns of [`LIVE`].
-    fn row(&self) -> Value {
-        json!([
-            self.id,
-            self.live.ownership,
-            self.live.window.high(),
-            hex::encode(self.live.window.bits()),
-            self.live.state,
-            i64::from(self.stored),
-            self.live.last_report,
-            self.live.last_received,
-            self.live.skew_ms,
-            self.duplicates,
-            0,
+    fn row(&self) -> Result<[Column; 11], DbErr> {
+        let live = &self.live;
+        let time = |at: Option<TimestampMs>| Column::Integer(at.map(|at| at.0));
+        Ok([
+            Column::Integer(Some(self.id)),
+            Column::Integer(Some(live.ownership)),
+            Column::Integer(Some(live.window.high())),
+            Column::Bytes(live.window.bits().to_vec()),
+            json(&live.state)?,
+            Column::Integer(Some(i64::from(self.stored))),
+            time(live.last_report),
+            time(live.last_received),
+            Column::Integer(live.skew_ms),
+            Column::Integer(Some(self.duplicates)),
+            Column::Integer(Some(0)),
         ])
     }
 }
@@ -381,7 +396,7 @@ const REPORTS: Table = Table {
     postgres: "INSERT INTO report \
         (component_id, at_ms, sequence, received_ms, late, status, readings) \
         SELECT (v->>0)::bigint, (v->>1)::bigint, (v->>2)::bigint, (v->>3)::bigint, \
-        (v->>4)::boolean, v->>5, v->6 FROM jsonb_array_elements($1) v ON CONFLICT DO NOTHING",
+        (v->>4)::boolean, v->>5, v->6 FROM jsonb_array_elements($1::text::jsonb) v ON CONFLICT DO NOTHING",
 };
 
 const DUE: Table = Table {
@@ -391,7 +406,7 @@ const DUE: Table = Table {
         "",
     ),
     postgres: "INSERT INTO rollup_due (component_id, bucket_ms) \
-        SELECT (v->>0)::bigint, (v->>1)::bigint FROM jsonb_array_elements($1) v \
+        SELECT (v->>0)::bigint, (v->>1)::bigint FROM jsonb_array_elements($1::text::jsonb) v \
         ON CONFLICT DO NOTHING",
 };
 
@@ -401,7 +416,7 @@ const LIVE: Table = Table {
         "INSERT INTO device_live (device_id, ownership, sequence_high, sequence_bits, state, \
         revision, last_report_ms, last_received_ms, clock_skew_ms, duplicates, refused_recently) \
         VALUES ",
-        "(?, ?, ?, unhex(?), ?, ?, ?, ?, ?, ?, ?)",
+        "(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         " ON CONFLICT (device_id) DO UPDATE SET ownership = excluded.ownership, \
         sequence_high = excluded.sequence_high, sequence_bits = excluded.sequence_bits, \
         state = excluded.state, revision = device_live.revision + excluded.revision, \
@@ -416,7 +431,7 @@ const LIVE: Table = Table {
         revision, last_report_ms, last_received_ms, clock_skew_ms, duplicates, refused_recently) \
         SELECT (v->>0)::bigint, (v->>1)::bigint, (v->>2)::bigint, decode(v->>3, 'hex'), v->4, \
         (v->>5)::bigint, (v->>6)::bigint, (v->>7)::bigint, (v->>8)::bigint, (v->>9)::bigint, 0 \
-        FROM jsonb_array_elements($1) v ORDER BY 1 \
+        FROM jsonb_array_elements($1::text::jsonb) v ORDER BY 1 \
         ON CONFLICT (device_id) DO UPDATE SET ownership = excluded.ownership, \
         sequence_high = excluded.sequence_high, sequence_bits = excluded.sequence_bits, \
         state = excluded.state, revision = device_live.revision + excluded.revision, \
@@ -436,7 +451,7 @@ async fn write_live(
         .values()
         .filter(|device| device.stored || device.duplicates > 0)
         .map(Touched::row)
-        .collect::<Vec<_>>();
+        .collect::<Result<Vec<_>, _>>()?;
     for row in LIVE.write(transaction, rows).await? {
         let id: i64 = row.try_get_by_index(0)?;
         let revision: i64 = row.try_get_by_index(1)?;
@@ -447,28 +462,38 @@ async fn write_live(
     Ok(())
 }
 
-fn report_row(part: &ReportPart, message: &Incoming) -> Value {
-    let readings: serde_json::Map<String, Value> = part
-        .values
-        .iter()
-        .map(|(name, value)| {
-            let value = match value {
-                Scalar::Bool(truth) => Value::Bool(*truth),
-                Scalar::Number(number) => json!(number),
-                Scalar::Text(text) => Value::String(storable(text)),
-            };
-            (name.clone(), value)
-        })
-        .collect();
-    json!([
-        part.component_id,
-        part.at,
-        message.sequence,
-        message.received_at,
-        part.late,
-        part.status.as_deref().map(storable),
-        readings,
+/// As the columns of [`REPORTS`].
+fn report_row(part: &ReportPart, message: &Incoming) -> Result<[Column; 7], DbErr> {
+    let sequence = i64::try_from(message.sequence.0).unwrap_or(i64::MAX);
+    Ok([
+        Column::Integer(Some(part.component_id)),
+        Column::Integer(Some(part.at.0)),
+        Column::Integer(Some(sequence)),
+        Column::Integer(Some(message.received_at.0)),
+        Column::Bool(part.late),
+        Column::Text(part.status.as_deref().map(storable)),
+        json(&Readings(part))?,
     ])
+}
+
+/// The readings of a report as one JSON object.
+struct Readings<'a>(&'a ReportPart);
+
+impl Serialize for Readings<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.0.values.iter().map(|(name, value)| {
+            let value = match value {
+                Scalar::Text(text) => Scalar::Text(storable(text)),
+                other => other.clone(),
+            };
+            (name, value)
+        }))
+    }
+}
+
+fn json(value: &impl Serialize) -> Result<Column, DbErr> {
+    let text = serde_json::to_string(value).map_err(|error| DbErr::Json(error.to_string()))?;
+    Ok(Column::Json(text))
 }
 
 /// PostgreSQL keeps no U+0000 in texts; both engines keep the same.
@@ -492,9 +517,10 @@ async fn is_stored(
     let row = entity::report::Entity::find_by_id((part.component_id, part.at.0, sequence))
         .one(transaction)
         .await?;
-    let expected = report_row(part, message);
+    let expected = serde_json::to_value(Readings(part)).map_err(|e| DbErr::Json(e.to_string()))?;
     Ok(row.is_some_and(|row| {
-        json!(row.status) == expected[5] && same_readings(&row.readings, &expected[6])
+        row.status == part.status.as_deref().map(storable)
+            && same_readings(&row.readings, &expected)
     }))
 }
 

@@ -3,10 +3,16 @@
 //! A commit starts as soon as the last one ended, with all that came meanwhile: alone a report waits
 //! for one disk flush, under load a thousand share one. The queue is bounded: when it is full, senders
 //! wait, and with them their devices.
+//!
+//! The task has a thread of its own: on the shared ones every answer of the database would wait behind
+//! the hundreds of connections that the last commit woke.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicU64, Ordering},
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
 };
 
 use domain::{AppError, TimestampMs, device::StateMap};
@@ -24,6 +30,9 @@ use crate::{Services, accounts::actor::DeviceRef};
 const QUEUE: usize = 8_192;
 /// Messages in one transaction.
 const MAX_BATCH: usize = 2_048;
+/// How long a commit waits for the senders that the last one answered: they send again at once, and
+/// without this the first of them would have a transaction for itself.
+const GATHER: Duration = Duration::from_millis(1);
 
 /// A verified message of a device: its place in the order, and what it reports.
 #[derive(Debug, Clone)]
@@ -112,12 +121,20 @@ impl std::fmt::Debug for Waiting {
 }
 
 impl Committer {
-    /// Starts the committer. At `stop` it takes no more, commits what waits, and ends.
-    pub fn start(services: Services, stop: CancellationToken) -> (Self, JoinHandle<()>) {
+    /// Starts the committer. At `stop` it takes no more, commits what waits, and ends. An error where the
+    /// system gives no thread for it.
+    pub fn start(
+        services: Services,
+        stop: CancellationToken,
+    ) -> std::io::Result<(Self, JoinHandle<()>)> {
         let (queue, inbox) = mpsc::channel(QUEUE);
         let counters = Arc::new(CommitCounters::default());
-        let task = tokio::spawn(run(services, inbox, counters.clone(), stop));
-        (Self { queue, counters }, task)
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()?;
+        let running = run(services, inbox, counters.clone(), stop);
+        let task = tokio::task::spawn_blocking(move || runtime.block_on(running));
+        Ok((Self { queue, counters }, task))
     }
 
     /// Stores a message; returns when it is durable, or with an error when it is not and the sender
@@ -150,6 +167,7 @@ async fn run(
 ) {
     let mut writer = Writer::new(services);
     let mut batch = Vec::with_capacity(MAX_BATCH);
+    let mut last = 0;
     loop {
         let received = tokio::select! {
             received = inbox.recv_many(&mut batch, MAX_BATCH) => received,
@@ -161,11 +179,25 @@ async fn run(
         if received == 0 {
             return;
         }
+        if batch.len() < last / 2 {
+            // Where they do not come, a commit that is smaller than it could be is all there is.
+            let _ = tokio::time::timeout(GATHER, gather(&mut inbox, &mut batch, last / 2)).await;
+        }
+        last = batch.len();
         let started = std::time::Instant::now();
         commit(&mut writer, &mut batch, &counters).await;
         let micros = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);
         counters.commits.fetch_add(1, Ordering::Relaxed);
         counters.commit_micros.fetch_add(micros, Ordering::Relaxed);
+    }
+}
+
+/// Takes along what comes until the batch has `enough`.
+async fn gather(inbox: &mut mpsc::Receiver<Waiting>, batch: &mut Vec<Waiting>, enough: usize) {
+    while batch.len() < enough {
+        if inbox.recv_many(batch, MAX_BATCH - batch.len()).await == 0 {
+            return;
+        }
     }
 }
 
