@@ -170,6 +170,8 @@ pub struct DeviceDetail {
     pub state_at: BTreeMap<String, TimestampMs>,
     /// How often it should report, in milliseconds.
     pub report_interval_ms: i64,
+    /// Days that its reports are kept; `None` where the site's own apply.
+    pub keep_reports_days: Option<u32>,
     /// How far its clock is ahead (positive) or behind, in milliseconds, at the last report.
     pub clock_skew_ms: Option<i64>,
     /// Its operating system.

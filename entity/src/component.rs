@@ -27,6 +27,10 @@ pub struct Model {
     pub attached_ms: i64,
     /// When it was detached.
     pub detached_ms: Option<i64>,
+    /// Reports from before this minute are gone; those that come for it are added to its rollup.
+    pub reports_from_ms: i64,
+    /// Rollups of minutes from before this hour are gone; later ones are added to the hour's.
+    pub minutes_from_ms: i64,
 }
 
 /// Relations are joined by hand in `service`.

@@ -61,6 +61,8 @@ pub struct Model {
     pub claimed_ms: Option<i64>,
     /// The last sequence the server used towards it.
     pub server_sequence: i64,
+    /// Days that its reports are kept; none where the site's own apply.
+    pub keep_reports_days: Option<i32>,
 }
 
 /// Relations are joined by hand in `service`.

@@ -210,6 +210,49 @@ async fn each_role_may_what_the_wire_says() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_administrator_sets_how_long_a_device_keeps_its_reports() {
+    let app = App::start().await;
+    let admin = app.set_up().await;
+    let owner = app
+        .person(&admin, "owner@example.org", SiteRole::Member)
+        .await;
+    let device = computer("K-1");
+    let device = Identity::enrol(app.services(), &admin.actor, Some(&owner.actor), device)
+        .await
+        .expect("an enrolled device");
+    let path = format!("/api/devices/{}", device.id);
+    let set = async |person: &Person, body: Value| {
+        let put = app
+            .browser(Some(person))
+            .put(app.url(&format!("{path}/retention")));
+        put.json(&body).send().await.expect("an answer")
+    };
+    let days = async || {
+        let get = app.browser(Some(&admin)).get(app.url(&path));
+        let body: Value = get
+            .send()
+            .await
+            .expect("an answer")
+            .json()
+            .await
+            .expect("JSON");
+        body["keep_reports_days"].clone()
+    };
+    let thirty = json!({ "keep_reports_days": 30 });
+    problem(set(&owner, thirty.clone()).await, 403, "forbidden").await;
+    let refused = set(&admin, json!({ "keep_reports_days": 0 })).await;
+    let refused = problem(refused, 422, "invalid").await;
+    assert_eq!(refused["field"], "keep_reports_days");
+    assert_eq!(days().await, Value::Null);
+    assert_eq!(set(&admin, thirty).await.status(), StatusCode::NO_CONTENT);
+    assert_eq!(days().await, 30);
+    let none = json!({ "keep_reports_days": null });
+    assert_eq!(set(&admin, none).await.status(), StatusCode::NO_CONTENT);
+    assert_eq!(days().await, Value::Null);
+    app.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_session_ends_with_signing_out_and_the_cookie_is_guarded() {
     let app = App::start().await;
     app.set_up().await;

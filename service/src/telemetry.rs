@@ -4,13 +4,15 @@
 
 mod batch;
 pub mod commit;
+mod retention;
 mod rollup;
 mod series;
 mod table;
 pub mod window;
 
 pub use commit::{Committed, Committer, Incoming, ReportPart};
-pub use rollup::{Keep, delete_old, roll_due, roll_up};
+pub use retention::{Keep, delete_old, keep_reports};
+pub use rollup::{roll_due, roll_up};
 pub use series::series;
 
 /// The state of a device as it is stored.

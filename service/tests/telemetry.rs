@@ -246,6 +246,141 @@ async fn a_chart_keeps_the_extremes_also_where_reports_are_gone() {
     }
 }
 
+const DAY_MS: i64 = 24 * 60 * MINUTE_MS;
+
+/// How many readings the rollups of this length hold in all, their sum and their largest.
+async fn rolled(bench: &Bench, resolution_ms: i64) -> (i64, f64, f64) {
+    use entity::rollup::{Column, Entity};
+    use sea_orm::{ColumnTrait as _, EntityTrait as _, QueryFilter as _};
+    let key = "cpu".parse().unwrap();
+    let rows = Entity::find()
+        .filter(Column::ComponentId.eq(bench.known.components[&key]))
+        .filter(Column::Value.eq("average"))
+        .filter(Column::ResolutionMs.eq(resolution_ms))
+        .all(&bench.site.services.db.read)
+        .await
+        .unwrap();
+    let largest = rows.iter().map(|r| r.max).fold(f64::MIN, f64::max);
+    let sum = rows.iter().map(|r| r.sum).sum();
+    (rows.iter().map(|r| r.count).sum(), sum, largest)
+}
+
+async fn raw(bench: &Bench) -> u64 {
+    use sea_orm::{EntityTrait as _, PaginatorTrait as _};
+    entity::report::Entity::find()
+        .count(&bench.site.services.db.read)
+        .await
+        .unwrap()
+}
+
+#[tokio::test]
+async fn a_report_that_comes_after_its_time_is_added_to_what_was_rolled_up() {
+    for database in each_engine().await {
+        let bench = Bench::on(database).await;
+        let services = &bench.site.services;
+        let keep = Keep {
+            reports_days: 1,
+            minutes_days: 2,
+        };
+        bench.site.clock.advance_ms(60 * MINUTE_MS);
+        let began = bench.now();
+        for n in 1..=6 {
+            let report = bench.report(n, 1_000 * i64::try_from(n).unwrap(), 10.0);
+            bench.committer.submit(report).await.unwrap();
+        }
+        bench.site.clock.advance_ms(5 * MINUTE_MS);
+        telemetry::roll_due(services).await.unwrap();
+        let all = [MINUTE_MS, 60 * MINUTE_MS, DAY_MS];
+        for length in all {
+            assert_eq!(rolled(&bench, length).await, (6, 60.0, 10.0));
+        }
+        let late = async |sequence, value| {
+            let ago = bench.now().0 - began.0 + 3_000;
+            let report = bench.report(sequence, ago, value);
+            assert_eq!(
+                bench.committer.submit(report).await.unwrap(),
+                Committed::Stored
+            );
+        };
+
+        // The reports are gone, the minutes are there.
+        bench.site.clock.advance_ms(DAY_MS + 10 * MINUTE_MS);
+        assert_eq!(telemetry::delete_old(services, keep).await.unwrap(), 6);
+        late(7, 99.0).await;
+        // What waits for its rollup is not deleted.
+        assert_eq!(telemetry::delete_old(services, keep).await.unwrap(), 0);
+        telemetry::roll_due(services).await.unwrap();
+        late(8, 1.0).await;
+        telemetry::roll_due(services).await.unwrap();
+        assert_eq!(raw(&bench).await, 0);
+        for length in all {
+            assert_eq!(rolled(&bench, length).await, (8, 160.0, 99.0), "{length}");
+        }
+
+        // The minutes are gone too.
+        bench.site.clock.advance_ms(2 * DAY_MS);
+        assert!(telemetry::delete_old(services, keep).await.unwrap() > 0);
+        assert_eq!(rolled(&bench, MINUTE_MS).await.0, 0);
+        for sequence in [9, 10] {
+            late(sequence, 20.0).await;
+            telemetry::roll_due(services).await.unwrap();
+        }
+        assert_eq!(rolled(&bench, MINUTE_MS).await.0, 0);
+        for length in &all[1..] {
+            assert_eq!(rolled(&bench, *length).await, (10, 200.0, 99.0));
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_device_keeps_its_reports_as_long_as_an_administrator_says() {
+    for database in each_engine().await {
+        let bench = Bench::on(database).await;
+        let services = &bench.site.services;
+        let admin = bench.owner.require_admin().unwrap();
+        let id = bench.identity.id;
+        let keep = Keep {
+            reports_days: 10,
+            minutes_days: 20,
+        };
+        for wrong in [0, 3_651] {
+            let refused = telemetry::keep_reports(services, &admin, id, Some(wrong)).await;
+            assert!(matches!(refused, Err(AppError::Invalid { .. })));
+        }
+        bench.site.clock.advance_ms(60 * MINUTE_MS);
+        for n in 1..=30 {
+            bench.site.clock.advance_ms(DAY_MS);
+            let report = bench.report(n, 1_000, 10.0);
+            bench.committer.submit(report).await.unwrap();
+        }
+        // Minutes go by whole hours.
+        bench.site.clock.advance_ms(65 * MINUTE_MS);
+        telemetry::roll_due(services).await.unwrap();
+
+        telemetry::keep_reports(services, &admin, id, Some(25))
+            .await
+            .unwrap();
+        assert_eq!(bench.page().await.keep_reports_days, Some(25));
+        telemetry::delete_old(services, keep).await.unwrap();
+        assert_eq!(raw(&bench).await, 25);
+        assert_eq!(rolled(&bench, MINUTE_MS).await.0, 25);
+
+        telemetry::keep_reports(services, &admin, id, None)
+            .await
+            .unwrap();
+        telemetry::delete_old(services, keep).await.unwrap();
+        assert_eq!(raw(&bench).await, 10);
+        assert_eq!(rolled(&bench, MINUTE_MS).await.0, 20);
+
+        telemetry::keep_reports(services, &admin, id, Some(2))
+            .await
+            .unwrap();
+        telemetry::delete_old(services, keep).await.unwrap();
+        assert_eq!(raw(&bench).await, 2);
+        assert_eq!(rolled(&bench, DAY_MS).await.0, 30);
+    }
+}
+
 #[tokio::test]
 async fn a_silent_device_times_out_and_an_old_session_says_nothing() {
     for database in each_engine().await {

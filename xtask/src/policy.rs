@@ -52,7 +52,7 @@ pub(crate) fn check() -> Result<Advisories> {
         return Ok(Advisories::Skipped);
     }
     let mut advisories = deny(&["check", "--hide-inclusion-graph"]);
-    advisories.args(["--disable-fetch", "advisories"]);
+    advisories.arg("advisories");
     step::run("advisories of dependencies", &mut advisories)?;
     Ok(Advisories::Checked)
 }

@@ -7,7 +7,7 @@ use domain::{
 use leptos::prelude::*;
 use leptos_i18n::t_string;
 
-use super::server_fns::{RevokeDevice, UnlinkDevice};
+use super::server_fns::{KeepReports, RevokeDevice, UnlinkDevice};
 use crate::{
     form::{FormState, PostForm},
     i18n::use_i18n,
@@ -113,7 +113,7 @@ pub fn About(
     }
 }
 
-/// Giving up and revoking: each says what will happen, and wants a tick before it does it.
+/// Retention, giving up and revoking: each says what will happen; what cannot be undone wants a tick.
 #[component]
 pub fn Manage(
     /// The device.
@@ -124,15 +124,51 @@ pub fn Manage(
     let i18n = use_i18n();
     let unlink = FormState::of::<UnlinkDevice>();
     let revoke = FormState::of::<RevokeDevice>();
+    let keep = FormState::of::<KeepReports>();
+    let days = detail
+        .keep_reports_days
+        .map_or_else(String::new, |days| days.to_string());
+    let admin = use_me().role.is_admin();
     let active = detail.summary.lifecycle == Lifecycle::Active;
     let may_unlink = detail.may_manage && active;
-    let may_revoke = use_me().role.is_admin() && detail.summary.lifecycle != Lifecycle::Revoked;
-    if !may_unlink && !may_revoke {
+    let may_revoke = admin && detail.summary.lifecycle != Lifecycle::Revoked;
+    if !may_unlink && !admin {
         return ().into_any();
     }
     view! {
         <section class="card manage">
             <header><h2>{move || t_string!(i18n, devices.settings)}</h2></header>
+            {admin
+                .then(|| {
+                    view! {
+                        <details>
+                            <summary>{move || t_string!(i18n, devices.keep)}</summary>
+                            <p>{move || t_string!(i18n, devices.keep_what)}</p>
+                            <ErrorNotice error=keep.other_error(&["keep_reports_days"])/>
+                            <PostForm form=keep class="form">
+                                <input type="hidden" name="id" value=id.to_string()/>
+                                <Field
+                                    name="keep_reports_days"
+                                    label=Signal::derive(move || {
+                                        t_string!(i18n, devices.keep_days).to_owned()
+                                    })
+                                    hint=Signal::derive(move || {
+                                        t_string!(i18n, devices.keep_hint).to_owned()
+                                    })
+                                    form=keep
+                                    value=days
+                                    required=false
+                                    maxlength=4
+                                />
+                                <div class="row">
+                                    <button class="btn" type="submit">
+                                        {move || t_string!(i18n, frame.save)}
+                                    </button>
+                                </div>
+                            </PostForm>
+                        </details>
+                    }
+                })}
             {may_unlink
                 .then(|| {
                     view! {

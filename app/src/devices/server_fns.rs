@@ -166,6 +166,28 @@ pub async fn unlink_device(id: DeviceId, sure: Option<String>) -> Result<(), Fai
     answer(result, "unlink_device", &[], Some("/devices"))
 }
 
+/// Sets how many days a device's reports are kept; empty lets the site's own days apply.
+#[server(prefix = "/do", endpoint = "keep_reports")]
+pub async fn keep_reports(
+    id: DeviceId,
+    #[server(default)] keep_reports_days: String,
+) -> Result<(), Failure> {
+    let result = async {
+        let days = match keep_reports_days.trim() {
+            "" => None,
+            days => Some(
+                days.parse()
+                    .map_err(|_| AppError::invalid("keep_reports_days", "days"))?,
+            ),
+        };
+        let admin = request::actor()?.require_admin()?;
+        telemetry::keep_reports(&request::services()?, &admin, id, days).await
+    }
+    .await;
+    let typed = [("keep_reports_days", keep_reports_days.as_str())];
+    answer(result, "keep_reports", &typed, None)
+}
+
 /// Revokes a device.
 #[server(prefix = "/do", endpoint = "revoke_device")]
 pub async fn revoke_device(id: DeviceId, sure: Option<String>) -> Result<(), Failure> {

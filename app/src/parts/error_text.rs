@@ -46,6 +46,7 @@ pub fn field_text(locale: Locale, key: &str) -> String {
         "email_taken" => td_string!(locale, errors.email_taken),
         "password_length" => td_string!(locale, errors.password_length),
         "wrong_password" => td_string!(locale, errors.wrong_password),
+        "days" => td_string!(locale, errors.days),
         "wrong_current_password" => td_string!(locale, errors.wrong_current_password),
         "name" => td_string!(locale, errors.name),
         "setup_code" => td_string!(locale, errors.setup_code),

@@ -15,6 +15,7 @@ use serde::{Deserialize, Serialize};
 use service::{
     accounts::Client,
     devices::{self, CredentialsOutcome, NewDevice},
+    telemetry,
 };
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::{router::OpenApiRouter, routes};
@@ -33,6 +34,7 @@ pub(crate) fn router() -> OpenApiRouter<AppState> {
         .routes(routes!(list))
         .routes(routes!(detail, unlink))
         .routes(routes!(nickname))
+        .routes(routes!(retention))
         .routes(routes!(events))
         .routes(routes!(revoke))
         .routes(routes!(preregister))
@@ -164,6 +166,29 @@ async fn nickname(
 ) -> Result<StatusCode, Refusal> {
     let viewer = actor.require_viewer(&state.services, id).await?;
     devices::set_nickname(&state.services, &viewer, &body.nickname).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+#[derive(Deserialize, ToSchema)]
+struct Retention {
+    /// Days that single reports are kept, 1 to 3,650; `null` for the site's own.
+    #[schema(minimum = 1, maximum = 3650)]
+    keep_reports_days: Option<u32>,
+}
+
+/// Sets how long a device's reports are kept. Rollups of hours and days stay.
+#[utoipa::path(put, path = "/api/devices/{id}/retention", tag = "devices",
+    security(("bearer" = []), ("api_key" = [])),
+    params(("id" = uuid::Uuid, Path, description = "The device")),
+    responses((status = 204), (status = 401), (status = 403), (status = 404), (status = 422)))]
+async fn retention(
+    State(state): State<AppState>,
+    Signed(actor): Signed,
+    Path(id): Path<DeviceId>,
+    Body(body): Body<Retention>,
+) -> Result<StatusCode, Refusal> {
+    let admin = actor.require_admin()?;
+    telemetry::keep_reports(&state.services, &admin, id, body.keep_reports_days).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 

@@ -63,6 +63,9 @@ pub async fn detail(services: &Services, viewer: &ViewerOf) -> Result<DeviceDeta
         state: cached.state,
         state_at: cached.state_at,
         report_interval_ms: whole.report_interval_ms,
+        keep_reports_days: whole
+            .keep_reports_days
+            .and_then(|days| u32::try_from(days).ok()),
         clock_skew_ms: live.as_ref().and_then(|live| live.clock_skew_ms),
         os,
         created_at: TimestampMs(whole.created_ms),

@@ -1,17 +1,21 @@
-//! Rollups: minutes out of reports, hours out of minutes, days out of hours; and retention.
+//! Rollups: minutes out of reports, hours out of minutes, days out of hours.
 //!
 //! A minute is computed when it is over, and again when late data came for it, from what is stored: a
-//! rollup never drifts from its reports. The reports of a minute are kept at least until it was computed.
+//! rollup never drifts from its reports. Where retention has taken what a rollup was made of, what comes
+//! later is added to it and taken away in the same transaction: nothing is lost, nothing counted twice.
 
-use std::time::Duration;
+use std::{collections::HashMap, time::Duration};
 
 use domain::AppError;
+use entity::component;
 use sea_orm::{
-    ConnectionTrait, DatabaseTransaction, DbBackend, DbErr, Statement, TransactionTrait,
+    ColumnTrait, ConnectionTrait, DatabaseTransaction, DbBackend, DbErr, EntityTrait, QueryFilter,
+    QueryOrder, QuerySelect, Statement, TransactionTrait, sea_query::LockType,
 };
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
 
+use super::retention::{Keep, delete_old};
 use crate::{Services, internal};
 
 pub(super) const MINUTE_MS: i64 = 60_000;
@@ -21,19 +25,8 @@ pub(super) const DAY_MS: i64 = 86_400_000;
 const GRACE_MS: i64 = 30_000;
 /// Minutes computed in one transaction; the committer waits for no longer than this takes.
 const SLICE: u32 = 500;
-/// Reports and rollups deleted in one transaction.
-const DELETE_SLICE: u32 = 5_000;
 const EVERY: Duration = Duration::from_secs(5);
 const RETENTION_EVERY: u32 = 120;
-
-/// How long history is kept.
-#[derive(Debug, Clone, Copy)]
-pub struct Keep {
-    /// Days that single reports are kept.
-    pub reports_days: u32,
-    /// Days that the rollups of minutes are kept.
-    pub minutes_days: u32,
-}
 
 /// Computes rollups and deletes what is over its time, until `stop`.
 pub async fn roll_up(services: Services, keep: Keep, stop: CancellationToken) {
@@ -86,18 +79,71 @@ async fn roll_slice(services: &Services) -> Result<u64, DbErr> {
     if minutes.is_empty() {
         return Ok(0);
     }
-    run(&transaction, &minutes_sql(backend), &minutes).await?;
-    for (from, to) in [(MINUTE_MS, HOUR_MS), (HOUR_MS, DAY_MS)] {
-        let mut buckets: Vec<(i64, i64)> = minutes
-            .iter()
-            .map(|(component, at)| (*component, at.div_euclid(to) * to))
-            .collect();
-        buckets.sort_unstable();
-        buckets.dedup();
-        run(&transaction, &coarser_sql(backend, from, to), &buckets).await?;
-    }
+    let kept = kept(&transaction, &minutes).await?;
+    let from = |component: &i64| kept.get(component).copied().unwrap_or_default();
+    let (whole, rest): (Vec<_>, Vec<_>) = minutes
+        .iter()
+        .partition(|(component, minute)| *minute >= from(component).reports);
+    run(&transaction, &minutes_sql(backend, REPLACE), &whole).await?;
+    run(&transaction, &minutes_sql(backend, add(backend)), &rest).await?;
+    run(&transaction, &reports_of_minutes(backend), &rest).await?;
+    let (whole, rest): (Vec<_>, Vec<_>) = buckets(&minutes, HOUR_MS)
+        .into_iter()
+        .partition(|(component, hour)| *hour >= from(component).minutes);
+    let hours = coarser_sql(backend, MINUTE_MS, HOUR_MS, REPLACE);
+    run(&transaction, &hours, &whole).await?;
+    let hours = coarser_sql(backend, MINUTE_MS, HOUR_MS, add(backend));
+    run(&transaction, &hours, &rest).await?;
+    run(&transaction, &minutes_of_hours(backend), &rest).await?;
+    let days = coarser_sql(backend, HOUR_MS, DAY_MS, REPLACE);
+    run(&transaction, &days, &buckets(&minutes, DAY_MS)).await?;
     transaction.commit().await?;
     Ok(u64::try_from(minutes.len()).unwrap_or_default())
+}
+
+/// From when on a component's reports, and its minutes, are all there.
+#[derive(Debug, Clone, Copy, Default)]
+struct Kept {
+    reports: i64,
+    minutes: i64,
+}
+
+/// What is kept of these components; retention does not move it while this transaction runs.
+async fn kept(
+    transaction: &DatabaseTransaction,
+    minutes: &[(i64, i64)],
+) -> Result<HashMap<i64, Kept>, DbErr> {
+    let mut components: Vec<i64> = minutes.iter().map(|(component, _)| *component).collect();
+    components.sort_unstable();
+    components.dedup();
+    let mut query = component::Entity::find()
+        .filter(component::Column::Id.is_in(components))
+        .order_by_asc(component::Column::Id);
+    if transaction.get_database_backend() != DbBackend::Sqlite {
+        query = query.lock(LockType::Share);
+    }
+    let rows = query.all(transaction).await?;
+    Ok(rows
+        .into_iter()
+        .map(|row| {
+            let kept = Kept {
+                reports: row.reports_from_ms,
+                minutes: row.minutes_from_ms,
+            };
+            (row.id, kept)
+        })
+        .collect())
+}
+
+/// The larger buckets that these minutes lie in.
+fn buckets(minutes: &[(i64, i64)], length_ms: i64) -> Vec<(i64, i64)> {
+    let mut buckets: Vec<(i64, i64)> = minutes
+        .iter()
+        .map(|(component, at)| (*component, at.div_euclid(length_ms) * length_ms))
+        .collect();
+    buckets.sort_unstable();
+    buckets.dedup();
+    buckets
 }
 
 async fn run(
@@ -105,6 +151,9 @@ async fn run(
     sql: &str,
     buckets: &[(i64, i64)],
 ) -> Result<(), DbErr> {
+    if buckets.is_empty() {
+        return Ok(());
+    }
     let backend = transaction.get_database_backend();
     let list = json!(buckets);
     let parameter = match backend {
@@ -128,12 +177,30 @@ fn wanted(backend: DbBackend) -> &'static str {
     }
 }
 
-const UPSERT: &str = "ON CONFLICT (component_id, value, resolution_ms, bucket_ms) DO UPDATE SET \
-    min = excluded.min, max = excluded.max, sum = excluded.sum, count = excluded.count, \
-    late = excluded.late";
+/// What a rollup was made of is there: it is computed again.
+const REPLACE: &str = "min = excluded.min, max = excluded.max, sum = excluded.sum, \
+    count = excluded.count, late = excluded.late";
+
+/// What a rollup was made of is gone: what came since is added.
+fn add(backend: DbBackend) -> &'static str {
+    match backend {
+        DbBackend::Sqlite => {
+            "min = min(rollup.min, excluded.min), max = max(rollup.max, excluded.max), \
+             sum = rollup.sum + excluded.sum, count = rollup.count + excluded.count, \
+             late = max(rollup.late, excluded.late)"
+        }
+        _ => {
+            "min = least(rollup.min, excluded.min), max = greatest(rollup.max, excluded.max), \
+             sum = rollup.sum + excluded.sum, count = rollup.count + excluded.count, \
+             late = rollup.late OR excluded.late"
+        }
+    }
+}
+
+const CONFLICT: &str = "ON CONFLICT (component_id, value, resolution_ms, bucket_ms) DO UPDATE SET";
 const COLUMNS: &str = "INSERT INTO rollup (component_id, value, resolution_ms, bucket_ms, min, max, sum, count, late)";
 
-fn minutes_sql(backend: DbBackend) -> String {
+fn minutes_sql(backend: DbBackend, set: &str) -> String {
     let wanted = wanted(backend);
     let (each, number, value, any) = match backend {
         DbBackend::Sqlite => (
@@ -154,7 +221,7 @@ fn minutes_sql(backend: DbBackend) -> String {
          min({value}), max({value}), sum({value}), count(*), {any} \
          FROM w JOIN report r ON r.component_id = w.component_id \
          AND r.at_ms >= w.bucket_ms AND r.at_ms < w.bucket_ms + {MINUTE_MS}, {each} \
-         WHERE {number} GROUP BY r.component_id, e.key, w.bucket_ms {UPSERT}",
+         WHERE {number} GROUP BY r.component_id, e.key, w.bucket_ms {CONFLICT} {set}",
         each = match backend {
             DbBackend::Sqlite => each.to_owned(),
             _ => format!("LATERAL {each}"),
@@ -162,64 +229,58 @@ fn minutes_sql(backend: DbBackend) -> String {
     )
 }
 
-fn coarser_sql(backend: DbBackend, from: i64, to: i64) -> String {
+/// `n(component_id, value)`: the values of the components in `k`, found by one seek each: the minutes of a
+/// component are too many to be read for that.
+pub(super) const NAMES: &str = "n(component_id, value) AS (SELECT k.component_id, \
+    (SELECT min(r.value) FROM rollup r WHERE r.component_id = k.component_id) FROM k UNION ALL \
+    SELECT n.component_id, (SELECT min(r.value) FROM rollup r \
+    WHERE r.component_id = n.component_id AND r.value > n.value) FROM n WHERE n.value IS NOT NULL)";
+
+/// `v`: the wanted buckets of each value.
+fn wanted_of_values(backend: DbBackend) -> String {
     let wanted = wanted(backend);
+    format!(
+        "WITH RECURSIVE {wanted}, k AS (SELECT DISTINCT component_id FROM w), {NAMES}, \
+         v AS (SELECT w.component_id, n.value, w.bucket_ms FROM w JOIN n \
+         ON n.component_id = w.component_id WHERE n.value IS NOT NULL)"
+    )
+}
+
+fn coarser_sql(backend: DbBackend, from: i64, to: i64, set: &str) -> String {
+    let wanted = wanted_of_values(backend);
     let any = match backend {
         DbBackend::Sqlite => "max(r.late)",
         _ => "bool_or(r.late)",
     };
     format!(
-        "WITH {wanted}, v AS (SELECT DISTINCT r.component_id, r.value, w.bucket_ms FROM w \
-         JOIN rollup r ON r.component_id = w.component_id AND r.resolution_ms = {from} \
-         AND r.bucket_ms >= w.bucket_ms AND r.bucket_ms < w.bucket_ms + {to}) \
-         {COLUMNS} SELECT r.component_id, r.value, {to}, v.bucket_ms, \
+        "{wanted} {COLUMNS} SELECT r.component_id, r.value, {to}, v.bucket_ms, \
          min(r.min), max(r.max), sum(r.sum), sum(r.count), {any} \
          FROM v JOIN rollup r ON r.component_id = v.component_id AND r.value = v.value \
          AND r.resolution_ms = {from} AND r.bucket_ms >= v.bucket_ms \
          AND r.bucket_ms < v.bucket_ms + {to} WHERE true \
-         GROUP BY r.component_id, r.value, v.bucket_ms {UPSERT}"
+         GROUP BY r.component_id, r.value, v.bucket_ms {CONFLICT} {set}"
     )
 }
 
-/// Deletes reports and minutes that are over their time, a slice a transaction. The last state is kept
-/// elsewhere, and a minute that is still to be rolled up keeps its reports.
-pub async fn delete_old(services: &Services, keep: Keep) -> Result<u64, AppError> {
-    let now = services.now().0;
-    let reports = now - i64::from(keep.reports_days) * DAY_MS;
-    let minutes = now - i64::from(keep.minutes_days) * DAY_MS;
-    let mut deleted = 0;
-    for (sql, before) in [(DELETE_REPORTS, reports), (DELETE_MINUTES, minutes)] {
-        deleted += delete(services, sql, before).await.map_err(internal)?;
-    }
-    Ok(deleted)
+/// Deletes the reports of the wanted minutes.
+fn reports_of_minutes(backend: DbBackend) -> String {
+    let wanted = wanted(backend);
+    format!(
+        "WITH {wanted} DELETE FROM report WHERE (component_id, at_ms, sequence) IN \
+         (SELECT r.component_id, r.at_ms, r.sequence FROM w JOIN report r \
+         ON r.component_id = w.component_id AND r.at_ms >= w.bucket_ms \
+         AND r.at_ms < w.bucket_ms + {MINUTE_MS})"
+    )
 }
 
-const DELETE_REPORTS: &str = "DELETE FROM report WHERE (component_id, at_ms, sequence) IN \
-    (SELECT r.component_id, r.at_ms, r.sequence FROM component c JOIN report r \
-    ON r.component_id = c.id AND r.at_ms < $1 WHERE NOT EXISTS (SELECT 1 FROM rollup_due d \
-    WHERE d.component_id = r.component_id AND d.bucket_ms = r.at_ms - r.at_ms % 60000) LIMIT $2)";
-const DELETE_MINUTES: &str = "DELETE FROM rollup WHERE (component_id, value, resolution_ms, bucket_ms) IN \
-    (SELECT component_id, value, resolution_ms, bucket_ms FROM rollup \
-    WHERE resolution_ms = 60000 AND bucket_ms < $1 LIMIT $2)";
-
-async fn delete(services: &Services, sql: &str, before: i64) -> Result<u64, DbErr> {
-    let mut deleted = 0;
-    loop {
-        let statement = Statement::from_sql_and_values(
-            services.db.backend(),
-            sql,
-            [before.into(), i64::from(DELETE_SLICE).into()],
-        );
-        let rows = services
-            .db
-            .write
-            .execute_raw(statement)
-            .await?
-            .rows_affected();
-        deleted += rows;
-        if rows < u64::from(DELETE_SLICE) {
-            return Ok(deleted);
-        }
-        tokio::task::yield_now().await;
-    }
+/// Deletes the minutes of the wanted hours.
+fn minutes_of_hours(backend: DbBackend) -> String {
+    let wanted = wanted_of_values(backend);
+    format!(
+        "{wanted} DELETE FROM rollup WHERE (component_id, value, resolution_ms, bucket_ms) IN \
+         (SELECT r.component_id, r.value, r.resolution_ms, r.bucket_ms FROM v JOIN rollup r \
+         ON r.component_id = v.component_id AND r.value = v.value \
+         AND r.resolution_ms = {MINUTE_MS} AND r.bucket_ms >= v.bucket_ms \
+         AND r.bucket_ms < v.bucket_ms + {HOUR_MS})"
+    )
 }

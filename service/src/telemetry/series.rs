@@ -45,6 +45,7 @@ pub async fn series(
         value: query.value.as_deref(),
         from,
         to: query.to.0,
+        reports_from: component.reports_from_ms,
     };
     // The first bucket may be cut off: one fewer fits.
     let buckets = i64::from(most).saturating_sub(1).max(1);
@@ -77,6 +78,8 @@ struct Want<'a> {
     value: Option<&'a str>,
     from: i64,
     to: i64,
+    /// Reports from before this are gone.
+    reports_from: i64,
 }
 
 /// The points and how long one stands for; 0 where each is a report.
@@ -85,7 +88,7 @@ async fn read(
     want: &Want<'_>,
     bucket_ms: i64,
 ) -> Result<(Points, i64), DbErr> {
-    if bucket_ms < MINUTE_MS {
+    if bucket_ms < MINUTE_MS && want.from >= want.reports_from {
         let reports = reports(services, want, want.from, want.to).await?;
         if let Some(points) = reports {
             return Ok((points, 0));
