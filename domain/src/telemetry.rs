@@ -18,6 +18,47 @@ pub struct SeriesQuery {
     pub max_points: u32,
 }
 
+/// Which reports to read, oldest first.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ReportQuery {
+    /// The component.
+    pub component: ComponentKey,
+    /// From, inclusive.
+    pub from: TimestampMs,
+    /// To, exclusive.
+    pub to: TimestampMs,
+    /// Only those after this one: when it was measured, and its sequence.
+    pub after: Option<(TimestampMs, i64)>,
+    /// At most this many.
+    pub limit: u32,
+}
+
+/// A page of reports.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ReportPage {
+    /// In the order in which they were measured.
+    pub items: Vec<Report>,
+    /// The last of them, where there are more.
+    pub next: Option<(TimestampMs, i64)>,
+}
+
+/// One report of one component, as it was stored.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Report {
+    /// When it was measured.
+    pub at: TimestampMs,
+    /// When it was received.
+    pub received_at: TimestampMs,
+    /// Its place in the device's order.
+    pub sequence: i64,
+    /// Whether it came late.
+    pub late: bool,
+    /// An actuator's state.
+    pub status: Option<String>,
+    /// Its readings by name.
+    pub values: serde_json::Value,
+}
+
 /// One value over time, downsampled so that its extremes stay.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Series {

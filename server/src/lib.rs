@@ -14,4 +14,4 @@ mod state;
 
 pub use app::session::SESSION_COOKIE;
 pub use config::Config;
-pub use run::{Running, StartError, run};
+pub use run::{Running, StartError, forget_secrets, run};

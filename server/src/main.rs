@@ -43,6 +43,10 @@ enum Command {
         /// Prints one line of JSON with the addresses when ready, instead of words for a person.
         #[arg(long)]
         json: bool,
+        /// Forgets every device's secret first: for a site whose `pki/vault.key` is lost. Claimed devices
+        /// must then be given up and claimed again.
+        #[arg(long)]
+        forget_secrets: bool,
     },
     /// Prints the configuration file with every key and its default.
     ConfigExample,
@@ -87,10 +91,19 @@ fn execute(cli: Cli) -> anyhow::Result<()> {
             write!(std::io::stdout(), "{}", config::example()?)?;
             Ok(())
         }
-        Command::Serve { demo, json } => tokio::runtime::Builder::new_multi_thread()
+        Command::Serve {
+            demo,
+            json,
+            forget_secrets,
+        } => tokio::runtime::Builder::new_multi_thread()
             .enable_all()
             .build()?
-            .block_on(serve(config, demo, json)),
+            .block_on(async {
+                if forget_secrets {
+                    server::forget_secrets(&config).await?;
+                }
+                serve(config, demo, json).await
+            }),
     }
 }
 

@@ -3,7 +3,7 @@
 use std::{
     fs::File,
     net::{SocketAddr, TcpListener},
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::Arc,
     time::Duration,
 };
@@ -26,7 +26,7 @@ use service::{
     services::Parts,
     state_cache::InProcessCache,
     telemetry::{self, Committer},
-    vault::Vault,
+    vault::{self, Vault},
 };
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -67,6 +67,19 @@ pub enum StartError {
     /// The certificate authority cannot be used.
     #[error(transparent)]
     Pki(#[from] PkiError),
+    /// The database holds secrets of another vault key.
+    #[error(
+        "{file} {problem}, and without it the devices' secrets in the database are unreadable. Put the file \
+         back from a backup of the data folder. If there is none, start once with `madang serve \
+         --forget-secrets`: accounts and history stay, but every claimed device must then be given up on its \
+         page and claimed again."
+    )]
+    VaultKey {
+        /// Where it belongs.
+        file: PathBuf,
+        /// What is wrong with it.
+        problem: &'static str,
+    },
     /// The broker cannot be started.
     #[error(transparent)]
     Broker(#[from] BrokerError),
@@ -139,8 +152,8 @@ pub async fn run(config: Config) -> Result<Running, StartError> {
     let pki_dir = config.data_dir.join("pki");
     let names = &config.site.host_names;
     let pki = Pki::open(&pki_dir, &config.site.name, names, clock.as_ref())?;
-    let key = pki::vault_key(&pki_dir)?;
     let db = Database::open(&database_url(&config)?, config.database.connections).await?;
+    let key = vault_key(&pki_dir, &db).await?;
 
     let (broker, mqtt) = broker(&config, &pki, clock.as_ref()).await?;
     let plain = bind(&config, config.http.address, true)?;
@@ -217,6 +230,48 @@ fn spawn(tasks: &mut JoinSet<Result<(), String>>, task: impl Future<Output = ()>
         task.await;
         Ok(())
     });
+}
+
+/// The key of the secrets in this database; drawn only where there are none yet.
+async fn vault_key(folder: &Path, db: &Database) -> Result<[u8; 32], StartError> {
+    let step = |source| StartError::Step {
+        step: "vault",
+        source,
+    };
+    let file = pki::vault_key_file(folder);
+    let refuse = |problem| StartError::VaultKey {
+        file: file.clone(),
+        problem,
+    };
+    if !file.exists() && vault::holds_secrets(db).await.map_err(step)? {
+        return Err(refuse("is missing"));
+    }
+    let key = pki::vault_key(folder)?;
+    match Vault::new(&key).is_of(db).await.map_err(step)? {
+        true => Ok(key),
+        false => Err(refuse("holds another key")),
+    }
+}
+
+/// Forgets every secret in the database, for a site whose vault key is lost; the server must not run.
+pub async fn forget_secrets(config: &Config) -> Result<(), StartError> {
+    let _lock = lock(config)?;
+    let db = Database::open(&database_url(config)?, config.database.connections).await?;
+    let file = pki::vault_key_file(&config.data_dir.join("pki"));
+    vault::forget_secrets(&db)
+        .await
+        .map_err(|source| StartError::Step {
+            step: "vault",
+            source,
+        })?;
+    if let Err(error) = db.close().await {
+        tracing::warn!(%error, "the database did not close cleanly");
+    }
+    tracing::warn!(
+        file = %file.display(),
+        "every device's secret was forgotten; claimed devices must be given up and claimed again"
+    );
+    Ok(())
 }
 
 /// One process at a time: the embedded database has one writer.

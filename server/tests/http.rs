@@ -253,6 +253,62 @@ async fn an_administrator_sets_how_long_a_device_keeps_its_reports() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn history_is_asked_for_report_by_report_or_in_buckets() {
+    let app = App::start().await;
+    let admin = app.set_up().await;
+    let device = computer("B-1");
+    let device = Identity::enrol(app.services(), &admin.actor, Some(&admin.actor), device)
+        .await
+        .expect("an enrolled device");
+    let client = app.browser(Some(&admin));
+    let ask = async |query: &str| {
+        let path = format!("/api/devices/{}/telemetry?component=cpu&{query}", device.id);
+        client.get(app.url(&path)).send().await.expect("an answer")
+    };
+    let raw: Value = ask("bucket=raw&limit=10").await.json().await.expect("JSON");
+    assert_eq!(raw, json!({ "items": [], "next_cursor": null }));
+    for series in ["", "bucket=auto", "bucket=60000", "bucket=30000"] {
+        let answer: Value = ask(series).await.json().await.expect("JSON");
+        assert!(answer.is_array(), "{series}: {answer}");
+    }
+    for (wrong, field) in [
+        ("bucket=raw&cursor=x", "cursor"),
+        ("bucket=60000&cursor=1_1", "cursor"),
+        ("bucket=hour", "bucket"),
+        ("bucket=61000", "bucket"),
+        ("bucket=60000&from=0", "bucket"),
+    ] {
+        let refused = problem(ask(wrong).await, 422, "invalid").await;
+        assert_eq!(refused["field"], field, "{wrong}");
+    }
+    app.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_account_is_deleted_by_its_password_alone() {
+    let app = App::start().await;
+    let admin = app.set_up().await;
+    let kim = app
+        .person(&admin, "kim@example.org", SiteRole::Member)
+        .await;
+    let leave = async |person: &Person, password: &str| {
+        let request = app
+            .browser(Some(person))
+            .delete(app.url("/api/users/me"))
+            .json(&json!({ "password": password }));
+        request.send().await.expect("an answer")
+    };
+    problem(leave(&kim, "not my password").await, 422, "invalid").await;
+    let last = leave(&admin, testkit::site::PASSWORD).await;
+    problem(last, 409, "conflict").await;
+    let gone = leave(&kim, testkit::site::PASSWORD).await;
+    assert_eq!(gone.status(), StatusCode::NO_CONTENT);
+    let again = leave(&kim, testkit::site::PASSWORD).await;
+    problem(again, 401, "signed_out").await;
+    app.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_session_ends_with_signing_out_and_the_cookie_is_guarded() {
     let app = App::start().await;
     app.set_up().await;

@@ -2,6 +2,7 @@
 
 pub mod actor;
 pub mod api_key;
+mod leave;
 pub mod limit;
 pub mod password;
 mod people;
@@ -13,6 +14,7 @@ pub mod token;
 
 use domain::{Email, UserId, account::Me, role::SiteRole};
 
+pub use leave::delete_account;
 pub use people::{list_users, set_active, set_role};
 pub use registration::{invite, list_invitations, register, withdraw_invitation};
 pub use session::{

@@ -136,11 +136,16 @@ impl Pki {
     }
 }
 
+/// Where the key of the [`crate::vault::Vault`] is kept.
+pub fn vault_key_file(folder: &Path) -> PathBuf {
+    folder.join(VAULT_KEY)
+}
+
 /// The 256-bit key of the [`crate::vault::Vault`] in `folder`, drawn on first start.
 pub fn vault_key(folder: &Path) -> Result<[u8; 32], PkiError> {
     use rand::Rng as _;
     files::make_private_folder(folder)?;
-    let path = folder.join(VAULT_KEY);
+    let path = vault_key_file(folder);
     if !path.exists() {
         let mut key = [0_u8; 32];
         rand::rng().fill_bytes(&mut key);

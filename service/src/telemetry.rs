@@ -4,6 +4,7 @@
 
 mod batch;
 pub mod commit;
+mod reports;
 mod retention;
 mod rollup;
 mod series;
@@ -11,9 +12,10 @@ mod table;
 pub mod window;
 
 pub use commit::{Committed, Committer, Incoming, ReportPart};
+pub use reports::{MOST_REPORTS_OF_PAGE, reports};
 pub use retention::{Keep, delete_old, keep_reports};
 pub use rollup::{roll_due, roll_up};
-pub use series::series;
+pub use series::{buckets, series};
 
 /// The state of a device as it is stored.
 pub(crate) fn state_of(row: &entity::device_live::Model) -> crate::state_cache::CachedState {

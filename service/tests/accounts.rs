@@ -403,3 +403,60 @@ async fn a_new_password_ends_the_other_sessions() {
         sign_in("another long one").await.unwrap();
     }
 }
+
+#[tokio::test]
+async fn a_deleted_account_gives_its_devices_up_and_lets_nobody_in() {
+    use sea_orm::EntityTrait as _;
+    use testkit::device::{Identity, computer};
+    for database in each_engine().await {
+        let site = Site::on(database);
+        service::components::seed(&site.services).await.unwrap();
+        let (services, client) = (&site.services, Client::default());
+        let admin = site.set_up().await;
+        let alone = accounts::delete_account(services, &admin, &client, PASSWORD).await;
+        assert!(matches!(alone, Err(AppError::Conflict { .. })));
+
+        let kim = site
+            .person(&admin, "kim@example.org", SiteRole::Member)
+            .await;
+        let device = Identity::enrol(services, &admin, Some(&kim), computer("D-1"))
+            .await
+            .unwrap();
+        let session = accounts::sign_in(services, "kim@example.org", PASSWORD, &client)
+            .await
+            .unwrap();
+        let key = api_key::create(services, &kim, "mine").await.unwrap();
+        let wrong = accounts::delete_account(services, &kim, &client, "not my password").await;
+        assert_eq!(invalid(&wrong.unwrap_err()), "wrong_password");
+        assert!(kim.require_owner(services, device.id).await.is_ok());
+
+        accounts::delete_account(services, &kim, &client, PASSWORD)
+            .await
+            .unwrap();
+        let actor = accounts::actor_of_session(services, &session.token, &client).await;
+        assert!(actor.unwrap().is_none());
+        let by_key = api_key::actor_of_key(services, &key, &client).await;
+        assert!(matches!(by_key, Err(AppError::SignedOut)));
+        accounts::sign_in(services, "kim@example.org", PASSWORD, &client)
+            .await
+            .unwrap_err();
+        kim.require_viewer(services, device.id).await.unwrap_err();
+        let row = entity::device::Entity::find()
+            .one(&services.db.read)
+            .await
+            .unwrap()
+            .unwrap();
+        assert_eq!(
+            (
+                row.owner_id,
+                row.secret,
+                row.lifecycle.as_str(),
+                row.reset_pending
+            ),
+            (None, None, "unclaimed", true)
+        );
+        // The address is free again.
+        site.person(&admin, "kim@example.org", SiteRole::Member)
+            .await;
+    }
+}

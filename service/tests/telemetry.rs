@@ -382,6 +382,76 @@ async fn a_device_keeps_its_reports_as_long_as_an_administrator_says() {
 }
 
 #[tokio::test]
+async fn reports_are_read_page_by_page_and_in_buckets_of_a_length() {
+    for database in each_engine().await {
+        let bench = Bench::on(database).await;
+        let services = &bench.site.services;
+        bench.site.clock.advance_ms(3 * 60 * MINUTE_MS);
+        // Two at each moment: their order is that of their sequences.
+        for n in 0..20_u64 {
+            let ago = 60 * MINUTE_MS - i64::try_from(n / 2).unwrap() * 20_000;
+            let value = f64::from(u32::try_from(n).unwrap());
+            let report = bench.report(n + 1, ago, value);
+            bench.committer.submit(report).await.unwrap();
+        }
+        let viewer = bench
+            .owner
+            .require_viewer(services, bench.identity.id)
+            .await
+            .unwrap();
+        let mut query = domain::telemetry::ReportQuery {
+            component: "cpu".parse().unwrap(),
+            from: bench.now().plus_ms(-2 * 60 * MINUTE_MS),
+            to: bench.now(),
+            after: None,
+            limit: 7,
+        };
+        let (mut seen, mut pages) = (Vec::new(), 0);
+        loop {
+            let page = telemetry::reports(services, &viewer, &query).await.unwrap();
+            seen.extend(page.items.iter().map(|report| report.sequence));
+            assert_eq!(page.items[0].values["busy"], true);
+            pages += 1;
+            query.after = page.next;
+            if query.after.is_none() {
+                break;
+            }
+        }
+        assert_eq!((pages, seen), (3, (1..=20).collect::<Vec<i64>>()));
+
+        bench.site.clock.advance_ms(5 * MINUTE_MS);
+        telemetry::roll_due(services).await.unwrap();
+        let query = SeriesQuery {
+            component: "cpu".parse().unwrap(),
+            value: Some("average".to_owned()),
+            from: bench.now().plus_ms(-2 * 60 * MINUTE_MS),
+            to: bench.now(),
+            max_points: 1_000,
+        };
+        for length in [30_000, MINUTE_MS, 2 * MINUTE_MS, 60 * MINUTE_MS] {
+            let series = telemetry::buckets(services, &viewer, &query, length)
+                .await
+                .unwrap();
+            let points = &series[0].points;
+            assert!(points.iter().all(|p| p.at.0 % length == 0), "{length}");
+            assert_eq!(points.iter().map(|p| p.count).sum::<u32>(), 20);
+            let highest = points.iter().map(|p| p.max).fold(f64::MIN, f64::max);
+            assert!((highest - 19.0).abs() < 1e-9);
+        }
+        for wrong in [0, 999, 61_000, -60_000] {
+            let refused = telemetry::buckets(services, &viewer, &query, wrong).await;
+            assert!(matches!(refused, Err(AppError::Invalid { .. })), "{wrong}");
+        }
+        let query = SeriesQuery {
+            max_points: 10,
+            ..query
+        };
+        let refused = telemetry::buckets(services, &viewer, &query, MINUTE_MS).await;
+        assert!(matches!(refused, Err(AppError::Invalid { .. })));
+    }
+}
+
+#[tokio::test]
 async fn a_silent_device_times_out_and_an_old_session_says_nothing() {
     for database in each_engine().await {
         let bench = Bench::on(database).await;

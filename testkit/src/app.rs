@@ -29,6 +29,17 @@ pub struct Stopped {
 }
 
 impl Stopped {
+    /// How it was configured.
+    pub fn config(&self) -> &Config {
+        &self.config
+    }
+
+    /// Tries to start it; a server that did start is stopped again.
+    pub async fn try_start(&self) -> Result<(), server::StartError> {
+        end(server::run(self.config.clone()).await?).await;
+        Ok(())
+    }
+
     /// Starts it again.
     pub async fn start(self) -> App {
         let Self { config, folder } = self;

@@ -4,7 +4,7 @@ use leptos::prelude::*;
 use leptos_i18n::t_string;
 
 use super::{
-    account_server_fns::{ChangePassword, RenameMe},
+    account_server_fns::{ChangePassword, DeleteAccount, RenameMe},
     roles::role_name,
     sessions::Sessions,
 };
@@ -41,6 +41,7 @@ pub fn AccountPage() -> impl IntoView {
             </section>
             <Password form=change email=me.email.to_string()/>
             <Sessions change/>
+            <Leave/>
             <form method="post" action="/do/sign_out">
                 <button class="btn" type="submit">
                     <Draw icon=Icon::LogOut/>
@@ -143,6 +144,42 @@ fn Password(form: FormState, email: String) -> impl IntoView {
                         </div>
                     </div>
                 </PostForm>
+            </div>
+        </section>
+    }
+    .into_any()
+}
+
+/// Deleting the account: says what goes with it, and wants the password.
+#[component]
+fn Leave() -> impl IntoView {
+    let i18n = use_i18n();
+    let form = FormState::of::<DeleteAccount>();
+    view! {
+        <section class="card">
+            <header><h2>{move || t_string!(i18n, accounts.leave)}</h2></header>
+            <div class="pad">
+                <details>
+                    <summary>{move || t_string!(i18n, accounts.leave)}</summary>
+                    <p>{move || t_string!(i18n, accounts.leave_what)}</p>
+                    <ErrorNotice error=form.other_error(&["own_password"])/>
+                    <PostForm form class="form">
+                        <Field
+                            name="own_password"
+                            kind="password"
+                            autocomplete="current-password"
+                            form
+                            label=Signal::derive(move || t_string!(i18n, accounts.current_password).to_owned())
+                        />
+                        <div class="row">
+                            <SubmitButton
+                                busy=form.pending
+                                label=Signal::derive(move || t_string!(i18n, accounts.leave).to_owned())
+                                busy_label=Signal::derive(move || t_string!(i18n, frame.working).to_owned())
+                            />
+                        </div>
+                    </PostForm>
+                </details>
             </div>
         </section>
     }

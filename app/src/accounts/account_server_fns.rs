@@ -14,6 +14,7 @@ use crate::{Failure, json::Json};
 use {
     super::admission::token,
     crate::{form::answer, request},
+    domain::AppError,
     service::accounts::{self, profile},
 };
 
@@ -38,6 +39,24 @@ pub async fn change_password(current: String, password: String) -> Result<(), Fa
     }
     .await;
     answer(result, "change_password", &[], None)
+}
+
+/// Deletes one's own account and gives one's devices up.
+#[server(prefix = "/do", endpoint = "delete_account")]
+pub async fn delete_account(own_password: String) -> Result<(), Failure> {
+    let result = async {
+        let (services, actor) = (request::services()?, request::actor()?);
+        accounts::delete_account(&services, &actor, &request::client(), &own_password)
+            .await
+            .map_err(|error| match error {
+                AppError::Invalid { .. } => {
+                    AppError::invalid("own_password", "wrong_current_password")
+                }
+                other => other,
+            })
+    }
+    .await;
+    answer(result, "delete_account", &[], Some("/sign-in"))
 }
 
 /// Where one is signed in.

@@ -1,12 +1,15 @@
-//! `/api/devices/{id}/telemetry`: history as series.
+//! `/api/devices/{id}/telemetry`: history as series, or report by report.
 
 use axum::{
     Json,
     extract::State,
     response::{IntoResponse, Response},
 };
-use domain::{AppError, DeviceId, TimestampMs, telemetry::SeriesQuery};
-use serde::Deserialize;
+use domain::{
+    AppError, DeviceId, TimestampMs,
+    telemetry::{Report, ReportQuery, SeriesQuery},
+};
+use serde::{Deserialize, Serialize};
 use service::telemetry;
 use utoipa::IntoParams;
 use utoipa_axum::{router::OpenApiRouter, routes};
@@ -15,7 +18,7 @@ use super::problem::{Path, Query, Refusal};
 use crate::{http::Signed, state::AppState};
 
 const HOUR_MS: i64 = 3_600_000;
-const MOST_POINTS: u32 = 5_000;
+const MOST_POINTS: u32 = telemetry::MOST_REPORTS_OF_PAGE;
 
 pub(crate) fn router() -> OpenApiRouter<AppState> {
     OpenApiRouter::new().routes(routes!(series))
@@ -31,11 +34,65 @@ struct TelemetryQuery {
     from: Option<i64>,
     /// To, exclusive; now where it is not given.
     to: Option<i64>,
-    /// At most this many points a series; the extremes stay.
+    /// `auto` (default): series as fine as `limit` allows. A number of milliseconds: series in buckets of that
+    /// length, from 1,000, above a minute in whole minutes. `raw`: the reports themselves.
+    #[param(default = "auto")]
+    bucket: Option<String>,
+    /// At most this many points a series (the extremes stay), buckets, or reports; 1,000 where it is not
+    /// given, 5,000 at most.
     limit: Option<u32>,
+    /// With `raw`: `next_cursor` of the page before.
+    cursor: Option<String>,
 }
 
-/// The history of one component: each value as a series of buckets with minimum, maximum and mean.
+/// What one point stands for.
+enum Bucket {
+    Auto,
+    Raw,
+    Length(i64),
+}
+
+impl TelemetryQuery {
+    fn bucket(&self) -> Result<Bucket, AppError> {
+        let bucket = match self.bucket.as_deref() {
+            None | Some("auto") => Bucket::Auto,
+            Some("raw") => Bucket::Raw,
+            Some(length) => length
+                .parse()
+                .map(Bucket::Length)
+                .map_err(|_| AppError::invalid("bucket", "bucket"))?,
+        };
+        match (&bucket, &self.cursor) {
+            (Bucket::Auto | Bucket::Length(_), Some(_)) => {
+                Err(AppError::invalid("cursor", "only_with_raw"))
+            }
+            _ => Ok(bucket),
+        }
+    }
+
+    fn after(&self) -> Result<Option<(TimestampMs, i64)>, AppError> {
+        let Some(cursor) = &self.cursor else {
+            return Ok(None);
+        };
+        let place = || {
+            let (at, sequence) = cursor.split_once('_')?;
+            Some((TimestampMs(at.parse().ok()?), sequence.parse().ok()?))
+        };
+        place()
+            .map(Some)
+            .ok_or_else(|| AppError::invalid("cursor", "cursor"))
+    }
+}
+
+/// A page of reports, oldest first.
+#[derive(Serialize)]
+struct Reports {
+    items: Vec<Report>,
+    next_cursor: Option<String>,
+}
+
+/// The history of one component: each value as a series of buckets with minimum, maximum and mean, or the
+/// reports themselves, oldest first: `{items: [{at, received_at, sequence, late, status, values}], next_cursor}`.
 #[utoipa::path(get, path = "/api/devices/{id}/telemetry", tag = "telemetry",
     security(("bearer" = []), ("api_key" = [])),
     params(("id" = uuid::Uuid, Path, description = "The device"), TelemetryQuery),
@@ -48,16 +105,40 @@ async fn series(
 ) -> Result<Response, Refusal> {
     let viewer = actor.require_viewer(&state.services, id).await?;
     let to = query.to.map_or_else(|| state.services.now(), TimestampMs);
+    let (bucket, after) = (query.bucket()?, query.after()?);
+    let component = query
+        .component
+        .parse()
+        .map_err(|_| AppError::invalid("component", "unknown_component"))?;
+    let from = query.from.map_or_else(|| to.plus_ms(-HOUR_MS), TimestampMs);
+    let limit = query.limit.unwrap_or(1_000).clamp(1, MOST_POINTS);
+    if let Bucket::Raw = bucket {
+        let query = ReportQuery {
+            component,
+            from,
+            to,
+            after,
+            limit,
+        };
+        let page = telemetry::reports(&state.services, &viewer, &query).await?;
+        let next_cursor = page
+            .next
+            .map(|(at, sequence)| format!("{}_{sequence}", at.0));
+        let items = page.items;
+        return Ok(Json(Reports { items, next_cursor }).into_response());
+    }
     let query = SeriesQuery {
-        component: query
-            .component
-            .parse()
-            .map_err(|_| AppError::invalid("component", "unknown_component"))?,
+        component,
         value: query.value,
-        from: query.from.map_or_else(|| to.plus_ms(-HOUR_MS), TimestampMs),
+        from,
         to,
-        max_points: query.limit.unwrap_or(1_000).clamp(1, MOST_POINTS),
+        max_points: limit,
     };
-    let series = telemetry::series(&state.services, &viewer, &query).await?;
+    let series = match bucket {
+        Bucket::Length(length) => {
+            telemetry::buckets(&state.services, &viewer, &query, length).await?
+        }
+        _ => telemetry::series(&state.services, &viewer, &query).await?,
+    };
     Ok(Json(series).into_response())
 }

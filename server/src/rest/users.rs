@@ -1,8 +1,8 @@
 //! `/api/users/me`: one's own account.
 
-use axum::{Json, extract::State, http::StatusCode};
+use axum::{Extension, Json, extract::State, http::StatusCode};
 use serde::{Deserialize, Serialize};
-use service::accounts::{api_key, profile};
+use service::accounts::{self, Client, api_key, profile};
 use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
 use uuid::Uuid;
@@ -12,7 +12,7 @@ use crate::{http::Signed, state::AppState};
 
 pub(crate) fn router() -> OpenApiRouter<AppState> {
     OpenApiRouter::new()
-        .routes(routes!(me, rename))
+        .routes(routes!(me, rename, leave))
         .routes(routes!(list_keys, create_key))
         .routes(routes!(revoke_key))
 }
@@ -59,6 +59,29 @@ async fn rename(
     Body(change): Body<Change>,
 ) -> Result<StatusCode, Refusal> {
     profile::rename(&state.services, &actor, &change.name).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+#[derive(Deserialize, ToSchema)]
+struct Leaving {
+    /// One's own password: a token alone must not delete an account.
+    password: String,
+}
+
+/// Deletes one's own account. One's devices are given up: their secrets are void and they wait to be
+/// claimed.
+#[utoipa::path(delete, path = "/api/users/me", tag = "users",
+    security(("bearer" = []), ("api_key" = [])),
+    responses((status = 204, description = "Deleted"), (status = 401),
+        (status = 409, description = "The last prime administrator"),
+        (status = 422, description = "Not the password"), (status = 429)))]
+async fn leave(
+    State(state): State<AppState>,
+    Signed(actor): Signed,
+    Extension(client): Extension<Client>,
+    Body(leaving): Body<Leaving>,
+) -> Result<StatusCode, Refusal> {
+    accounts::delete_account(&state.services, &actor, &client, &leaving.password).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 

@@ -6,8 +6,8 @@ use domain::{AppError, Page, TimestampMs, UserId, account::UserSummary, role::Si
 use sea_orm::{
     ActiveModelTrait,
     ActiveValue::Set,
-    ColumnTrait, Condition, DatabaseTransaction, EntityTrait, PaginatorTrait, QueryFilter,
-    QueryOrder, QuerySelect, TransactionTrait,
+    ColumnTrait, Condition, ConnectionTrait, DatabaseTransaction, EntityTrait, PaginatorTrait,
+    QueryFilter, QueryOrder, QuerySelect, TransactionTrait,
     sea_query::{Expr, Func, LikeExpr},
 };
 use serde_json::json;
@@ -197,8 +197,8 @@ async fn find(
         .ok_or(AppError::NotFound)
 }
 
-async fn keep_one_prime_admin(
-    transaction: &DatabaseTransaction,
+pub(super) async fn keep_one_prime_admin<C: ConnectionTrait>(
+    connection: &C,
     but: UserId,
 ) -> Result<(), AppError> {
     use entity::user::{Column, Entity};
@@ -206,7 +206,7 @@ async fn keep_one_prime_admin(
         .filter(Column::Role.eq(SiteRole::PrimeAdmin.as_str()))
         .filter(Column::DisabledMs.is_null())
         .filter(Column::Id.ne(but.0))
-        .count(transaction)
+        .count(connection)
         .await
         .map_err(internal)?;
     match others {

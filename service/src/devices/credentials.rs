@@ -105,12 +105,17 @@ pub async fn renew_certificate(
     if row.lifecycle == Lifecycle::Revoked.as_str() {
         return Err(AppError::Gone);
     }
+    let key = csr.key_hash();
     let issued = services
         .pki
         .issue_client(csr, &device.to_string(), services.now())
         .map_err(refused)?;
     let pem = issued.pem.clone();
     store(services, &transaction, row.id, issued).await?;
+    // From now on this is the key that asks for the device's credentials.
+    let mut change: entity::device::ActiveModel = row.into();
+    change.enrolled_key = Set(Some(key.to_vec()));
+    change.update(&transaction).await.map_err(internal)?;
     transaction.commit().await.map_err(internal)?;
     Ok(pem)
 }

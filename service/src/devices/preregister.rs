@@ -11,7 +11,7 @@ use qrcode::{Color, EcLevel, QrCode, render::svg};
 use sea_orm::{ActiveModelTrait, ActiveValue::Set, SqlErr, TransactionTrait};
 use serde_json::json;
 
-use super::{NewDevice, Preregistered, enrol, naming, search};
+use super::{NewDevice, Preregistered, enrol, naming, revoke, search};
 use crate::{Admin, Services, audit, components, downlink, events, internal, presence};
 
 const MAX_SERIAL_CHARS: usize = 128;
@@ -109,7 +109,7 @@ pub async fn preregister(
 }
 
 /// Makes a new enrolment code for a device that is not claimed; the old one is void, and with it the
-/// key that used it.
+/// key that used it and every certificate that was issued for it.
 pub async fn renew_code(
     services: &Services,
     admin: &Admin,
@@ -124,6 +124,8 @@ pub async fn renew_code(
         _ => return Err(AppError::conflict("already_claimed")),
     }
     let serial = row.cpu_serial.clone();
+    // Whoever enrolled with the old code is not whom the new one is for.
+    let revoked = revoke::certificates(services, &transaction, row.id).await?;
     let mut row: entity::device::ActiveModel = row.into();
     row.code_hash = Set(Some(enrol::hash(&code)));
     row.code_spent_ms = Set(None);
@@ -140,6 +142,11 @@ pub async fn renew_code(
     )
     .await?;
     transaction.commit().await.map_err(internal)?;
+    if revoked > 0
+        && let Err(error) = services.link.disconnect(&device.to_string()).await
+    {
+        tracing::error!(%device, %error, "the session under an old code was not ended");
+    }
     shown(services, device, &serial, code)
 }
 

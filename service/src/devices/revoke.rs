@@ -8,7 +8,8 @@ use domain::{
 };
 use entity::certificate::{Column, Entity};
 use sea_orm::{
-    ActiveModelTrait, ActiveValue::Set, ColumnTrait, EntityTrait, QueryFilter, TransactionTrait,
+    ActiveModelTrait, ActiveValue::Set, ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter,
+    TransactionTrait,
 };
 use serde_json::json;
 
@@ -25,13 +26,7 @@ pub async fn revoke(services: &Services, admin: &Admin, device: DeviceId) -> Res
     change.status_rank = Set(presence::status_rank(Lifecycle::Revoked, presence));
     change.secret = Set(None);
     change.update(&transaction).await.map_err(internal)?;
-    Entity::update_many()
-        .col_expr(Column::RevokedMs, services.now().0.into())
-        .filter(Column::DeviceId.eq(id))
-        .filter(Column::RevokedMs.is_null())
-        .exec(&transaction)
-        .await
-        .map_err(internal)?;
+    certificates(services, &transaction, id).await?;
     let target = Some(device.to_string());
     audit::record(
         services,
@@ -54,4 +49,20 @@ pub async fn revoke(services: &Services, admin: &Admin, device: DeviceId) -> Res
     let (kind, severity) = (EventKind::Revoked, Severity::Warning);
     let detail = json!({ "by": admin.actor().user.name });
     events::record(services, id, device, kind, severity, detail).await
+}
+
+/// Revokes every certificate of a device; gives how many there were.
+pub(super) async fn certificates<C: ConnectionTrait>(
+    services: &Services,
+    connection: &C,
+    device: i64,
+) -> Result<u64, AppError> {
+    let revoked = Entity::update_many()
+        .col_expr(Column::RevokedMs, services.now().0.into())
+        .filter(Column::DeviceId.eq(device))
+        .filter(Column::RevokedMs.is_null())
+        .exec(connection)
+        .await
+        .map_err(internal)?;
+    Ok(revoked.rows_affected)
 }

@@ -10,6 +10,7 @@ use domain::{
     telemetry::{Point, Series, SeriesQuery},
 };
 use entity::{component, report, rollup};
+use protocol::ComponentKey;
 use sea_orm::{ColumnTrait, DbErr, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
 
 use super::rollup::{DAY_MS, HOUR_MS, MINUTE_MS};
@@ -33,13 +34,7 @@ pub async fn series(
     if query.to.0 <= from {
         return Ok(Vec::new());
     }
-    let component = component::Entity::find()
-        .filter(component::Column::DeviceId.eq(viewer.device().id))
-        .filter(component::Column::Key.eq(query.component.as_str()))
-        .one(&services.db.read)
-        .await
-        .map_err(internal)?
-        .ok_or(AppError::NotFound)?;
+    let component = component_of(services, viewer, &query.component).await?;
     let want = Want {
         component: component.id,
         value: query.value.as_deref(),
@@ -71,6 +66,69 @@ pub async fn series(
             }
         })
         .collect())
+}
+
+/// Series in buckets of `bucket_ms`, which begin at multiples of it: a whole number of minutes, or less than
+/// a minute and then out of the reports. A span of more than `max_points` buckets is refused.
+pub async fn buckets(
+    services: &Services,
+    viewer: &ViewerOf,
+    query: &SeriesQuery,
+    bucket_ms: i64,
+) -> Result<Vec<Series>, AppError> {
+    let whole = bucket_ms >= MINUTE_MS && bucket_ms % MINUTE_MS == 0;
+    if !whole && !(1_000..MINUTE_MS).contains(&bucket_ms) {
+        return Err(AppError::invalid("bucket", "bucket"));
+    }
+    let component = component_of(services, viewer, &query.component).await?;
+    let begin = query.from.0.div_euclid(bucket_ms) * bucket_ms;
+    let buckets = (query.to.0 - begin).max(0).div_euclid(bucket_ms);
+    if buckets > i64::from(query.max_points) {
+        return Err(AppError::invalid("bucket", "too_many_buckets"));
+    }
+    let want = Want {
+        component: component.id,
+        value: query.value.as_deref(),
+        from: begin.max(viewer.history_from_ms),
+        to: query.to.0,
+        reports_from: component.reports_from_ms,
+    };
+    if want.to <= want.from {
+        return Ok(Vec::new());
+    }
+    // A rollup is read only where its buckets lie within the wanted ones.
+    let fine = [DAY_MS, HOUR_MS, MINUTE_MS]
+        .into_iter()
+        .find(|length| bucket_ms % length == 0)
+        .unwrap_or(bucket_ms);
+    let (points, resolution) = read(services, &want, fine).await.map_err(internal)?;
+    if resolution > bucket_ms {
+        return Err(AppError::invalid("bucket", "too_many_reports"));
+    }
+    Ok(points
+        .into_iter()
+        .map(|(value, points)| Series {
+            component: query.component.clone(),
+            value,
+            bucket_ms,
+            points: merge(points, begin, bucket_ms),
+        })
+        .collect())
+}
+
+/// A component of the device that one may see.
+pub(super) async fn component_of(
+    services: &Services,
+    viewer: &ViewerOf,
+    key: &ComponentKey,
+) -> Result<component::Model, AppError> {
+    component::Entity::find()
+        .filter(component::Column::DeviceId.eq(viewer.device().id))
+        .filter(component::Column::Key.eq(key.as_str()))
+        .one(&services.db.read)
+        .await
+        .map_err(internal)?
+        .ok_or(AppError::NotFound)
 }
 
 struct Want<'a> {
