@@ -130,8 +130,9 @@ pub struct DeviceSummary {
     pub last_report_at: Option<TimestampMs>,
     /// The reading worth a column: the first of its state's numbers that its kind leads with.
     pub headline: Option<Headline>,
-    /// Reports refused since the last accepted one; 0 when all is well.
-    pub refused_recently: u32,
+    /// Reports refused since the last accepted one; 0 when all is well. Only administrators are told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub refused_recently: Option<u32>,
     /// Counts up with every change of state or presence.
     pub revision: u64,
 }
@@ -182,8 +183,9 @@ pub struct DeviceDetail {
     pub claimed_at: Option<TimestampMs>,
     /// When its certificate ends.
     pub certificate_expires_at: Option<TimestampMs>,
-    /// How often each reason refused a message of it, most frequent first.
-    pub refusals: Vec<crate::event::RefusalCount>,
+    /// How often each reason refused a message of it, most frequent first. Only administrators are told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub refusals: Option<Vec<crate::event::RefusalCount>>,
     /// Messages that came twice and were stored once.
     pub duplicates: u64,
 }

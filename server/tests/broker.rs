@@ -39,6 +39,7 @@ async fn refusals(app: &App, admin: &Person, device: &Identity, reason: RefusalR
     detail
         .refusals
         .iter()
+        .flatten()
         .filter(|counted| counted.reason == reason)
         .map(|counted| counted.count)
         .sum()

@@ -231,7 +231,10 @@ async fn revoking_ends_a_session_on_a_broker_elsewhere() {
             .await
             .ok()?;
         let detail = devices::detail(services, &viewer).await.ok()?;
-        (!detail.refusals.is_empty()).then_some(())
+        detail
+            .refusals
+            .is_some_and(|counts| !counts.is_empty())
+            .then_some(())
     })
     .await;
     rows(&app, 0).await;

@@ -197,7 +197,7 @@ async fn a_device_in_python_and_one_by_hand() {
     let before = board.stored().await;
     let refused = async |reason: RefusalReason| {
         let page = board.page().await.expect("its page");
-        let mut counts = page.refusals.iter();
+        let mut counts = page.refusals.iter().flatten();
         counts
             .find(|count| count.reason == reason)
             .map_or(0, |count| count.count)

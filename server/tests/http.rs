@@ -1,11 +1,12 @@
 //! The HTTP interface over real connections: who is let in, what is refused, and how it is said.
 
-use domain::role::SiteRole;
+use domain::{event::EventKind, role::SiteRole};
 use reqwest::{Client, Method, Response, StatusCode, header};
 use serde_json::{Value, json};
+use service::devices;
 use testkit::{
     app::{App, Person},
-    device::{Identity, computer},
+    device::{Answer, Device, Identity, computer},
 };
 
 async fn problem(answer: Response, status: u16, kind: &str) -> Value {
@@ -305,6 +306,55 @@ async fn an_account_is_deleted_by_its_password_alone() {
     assert_eq!(gone.status(), StatusCode::NO_CONTENT);
     let again = leave(&kim, testkit::site::PASSWORD).await;
     problem(again, 401, "signed_out").await;
+    app.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_refused_is_told_to_administrators_alone() {
+    let app = App::start().await;
+    let admin = app.set_up().await;
+    let role = async |email, role| app.person(&admin, email, role).await;
+    let general = role("general@example.org", SiteRole::GeneralAdmin).await;
+    let developer = role("developer@example.org", SiteRole::Developer).await;
+    let owner = role("owner@example.org", SiteRole::Member).await;
+    let new = computer("S-1");
+    let enrolled = Identity::enrol(app.services(), &admin.actor, Some(&owner.actor), new).await;
+    let identity = enrolled.expect("an enrolled device");
+    let device = Device::online(&identity, app.mqtt(), 1).await;
+    let answer = device
+        .publish(&identity.topic("cpu").to_string(), b"{}".to_vec())
+        .await;
+    assert!(matches!(answer, Answer::Refused(_)), "{answer:?}");
+
+    let path = format!("/api/devices/{}", identity.id);
+    for (person, told) in [
+        (&admin, true),
+        (&general, true),
+        (&developer, false),
+        (&owner, false),
+    ] {
+        let who = &person.actor.user.email;
+        let client = app.browser(Some(person));
+        let read = async |path: &str| -> Value {
+            let answer = client.get(app.url(path)).send().await.expect("an answer");
+            answer.json().await.expect("JSON")
+        };
+        let page = read(&path).await;
+        assert_eq!(page["refusals"][0]["count"] == 1, told, "{who}: {page}");
+        assert_eq!(page.get("refusals").is_some(), told, "{who}: {page}");
+        let list = read("/api/devices").await;
+        let recently = list["items"][0].get("refused_recently");
+        assert_eq!(recently, told.then(|| json!(1)).as_ref(), "{who}: {list}");
+        let events = read(&format!("{path}/events")).await;
+        let events = events.as_array().expect("a list");
+        let refused = |event: &&Value| event["kind"] == "refused";
+        assert_eq!(events.iter().any(|event| refused(&event)), told, "{who}");
+        assert!(!events.is_empty(), "{who} is told of the rest");
+        let latest = devices::latest_events(app.services(), &person.actor, 50).await;
+        let latest = latest.expect("events");
+        let refused = latest.iter().any(|(_, _, e)| e.kind == EventKind::Refused);
+        assert_eq!(refused, told, "{who}: {latest:?}");
+    }
     app.stop().await;
 }
 

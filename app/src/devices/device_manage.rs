@@ -3,11 +3,15 @@
 use domain::{
     DeviceId,
     device::{DeviceDetail, Lifecycle},
+    event::RefusalCount,
 };
 use leptos::prelude::*;
 use leptos_i18n::t_string;
 
-use super::server_fns::{KeepReports, RevokeDevice, UnlinkDevice};
+use super::{
+    server_fns::{KeepReports, RevokeDevice, UnlinkDevice},
+    words,
+};
 use crate::{
     form::{FormState, PostForm},
     i18n::use_i18n,
@@ -66,30 +70,7 @@ pub fn About(
                 <dt>{move || t_string!(i18n, devices.duplicates)}</dt>
                 <dd class="num">{grouped(detail.duplicates)}</dd>
             </dl>
-            <h3>{move || t_string!(i18n, devices.refused)}</h3>
-            {if refusals.is_empty() {
-                view! { <p class="mut">{move || t_string!(i18n, devices.not_refused)}</p> }.into_any()
-            } else {
-                view! {
-                    <ul class="list">
-                        {refusals
-                            .into_iter()
-                            .map(|refusal| {
-                                view! {
-                                    <li class="row">
-                                        <code>{refusal.reason.as_str()}</code>
-                                        <b class="num push">{grouped(refusal.count)}</b>
-                                        <span class="mut">
-                                            <Time at=Signal::stored(Some(refusal.last_at))/>
-                                        </span>
-                                    </li>
-                                }
-                            })
-                            .collect_view()}
-                    </ul>
-                }
-                    .into_any()
-            }}
+            {refusals.map(|counts| view! { <Refused counts/> })}
             <PostForm form class="form">
                 <ErrorNotice error=form.other_error(&["name", "nickname"])/>
                 <input type="hidden" name="id" value=id.to_string()/>
@@ -110,6 +91,42 @@ pub fn About(
             </PostForm>
             </div>
         </section>
+    }
+}
+
+/// How often messages were refused and why; for administrators.
+#[component]
+fn Refused(counts: Vec<RefusalCount>) -> impl IntoView {
+    let i18n = use_i18n();
+    let locale = i18n.get_locale_untracked();
+    view! {
+        <h3>{move || t_string!(i18n, devices.refused)}</h3>
+        {if counts.is_empty() {
+            view! { <p class="mut">{move || t_string!(i18n, devices.not_refused)}</p> }.into_any()
+        } else {
+            view! {
+                <ul class="list refused">
+                    {counts
+                        .into_iter()
+                        .map(|refusal| {
+                            view! {
+                                <li class="row">
+                                    <span>
+                                        {words::refusal(locale, refusal.reason)}
+                                        <small class="mut mono">{refusal.reason.as_str()}</small>
+                                    </span>
+                                    <b class="num push">{grouped(refusal.count)}</b>
+                                    <span class="mut">
+                                        <Time at=Signal::stored(Some(refusal.last_at))/>
+                                    </span>
+                                </li>
+                            }
+                        })
+                        .collect_view()}
+                </ul>
+            }
+                .into_any()
+        }}
     }
 }
 

@@ -141,7 +141,7 @@ mod tests {
                 unit: "<b>".to_owned(),
                 last_hour: vec![Some(1.0), None, Some(3.0)],
             }),
-            refused_recently: 0,
+            refused_recently: None,
             revision: 0,
         }
     }

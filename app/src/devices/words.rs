@@ -2,7 +2,7 @@
 
 use domain::{
     device::{DeviceSummary, Lifecycle, Presence, PresenceCause},
-    event::EventKind,
+    event::{EventKind, RefusalReason},
 };
 use leptos_i18n::td_string;
 
@@ -62,6 +62,28 @@ pub(crate) fn event(locale: Locale, kind: EventKind) -> &'static str {
     }
 }
 
+/// Why a message was refused.
+pub(crate) fn refusal(locale: Locale, reason: RefusalReason) -> &'static str {
+    match reason {
+        RefusalReason::PayloadTooLarge => td_string!(locale, devices.refused_payload_too_large),
+        RefusalReason::Malformed => td_string!(locale, devices.refused_malformed),
+        RefusalReason::WrongSignature => td_string!(locale, devices.refused_wrong_signature),
+        RefusalReason::SequenceTooOld => td_string!(locale, devices.refused_sequence_too_old),
+        RefusalReason::SequenceReused => td_string!(locale, devices.refused_sequence_reused),
+        RefusalReason::ClockAhead => td_string!(locale, devices.refused_clock_ahead),
+        RefusalReason::TooOld => td_string!(locale, devices.refused_too_old),
+        RefusalReason::UnknownComponent => td_string!(locale, devices.refused_unknown_component),
+        RefusalReason::WrongVariant => td_string!(locale, devices.refused_wrong_variant),
+        RefusalReason::WrongOwner => td_string!(locale, devices.refused_wrong_owner),
+        RefusalReason::ForbiddenPublish => td_string!(locale, devices.refused_forbidden_publish),
+        RefusalReason::ForbiddenSubscribe => {
+            td_string!(locale, devices.refused_forbidden_subscribe)
+        }
+        RefusalReason::ForbiddenOption => td_string!(locale, devices.refused_forbidden_option),
+        RefusalReason::ForbiddenConnect => td_string!(locale, devices.refused_forbidden_connect),
+    }
+}
+
 /// The particulars of an event, in words.
 pub(crate) fn particulars(locale: Locale, event: &domain::event::DeviceEvent) -> String {
     let text = |key: &str| event.detail.get(key).and_then(|value| value.as_str());
@@ -79,7 +101,11 @@ pub(crate) fn particulars(locale: Locale, event: &domain::event::DeviceEvent) ->
                 .unwrap_or_default();
             format!("{presence} · {because}")
         }
-        EventKind::Refused => text("reason").unwrap_or_default().to_owned(),
+        EventKind::Refused => text("reason")
+            .and_then(RefusalReason::parse)
+            .map(|reason| refusal(locale, reason))
+            .unwrap_or_default()
+            .to_owned(),
         EventKind::LateData => event
             .detail
             .get("reports")

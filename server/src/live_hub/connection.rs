@@ -265,6 +265,11 @@ impl Connection<'_> {
         let (event, Some(device)) = (&told.event, told.event.device()) else {
             return Ok(());
         };
+        if let LiveEvent::Event { event, .. } = event
+            && !self.actor.is_told(event.kind)
+        {
+            return Ok(());
+        }
         let known = subscription.known.get(&device).copied();
         let pass = match (&subscription.subject, event) {
             (Subject::Overview, event) => matches!(event, LiveEvent::Event { .. }),

@@ -1,6 +1,6 @@
 //! Who acts, and proofs of what they may: a missing permission check does not compile.
 
-use domain::{AppError, DeviceId, account::Me, role::DeviceRole};
+use domain::{AppError, DeviceId, account::Me, event::EventKind, role::DeviceRole};
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
 
 use crate::{Services, internal};
@@ -88,6 +88,12 @@ macro_rules! has_device {
 has_device!(ViewerOf, OwnerOf);
 
 impl Actor {
+    /// Whether they are told of such events of devices that they may see: what was refused is for
+    /// administrators alone.
+    pub fn is_told(&self, kind: EventKind) -> bool {
+        kind != EventKind::Refused || self.user.role.is_admin()
+    }
+
     /// Proof that they administer the site.
     pub fn require_admin(&self) -> Result<Admin, AppError> {
         if self.user.role.is_admin() {

@@ -3,7 +3,7 @@
 use domain::{
     AppError, DeviceId, TimestampMs,
     device::DeviceDetail,
-    event::{DeviceEvent, RefusalCount, RefusalReason},
+    event::{DeviceEvent, EventKind, RefusalCount, RefusalReason},
     role::DeviceRole,
 };
 use entity::{certificate, device, device_event, device_live, refusal};
@@ -12,7 +12,7 @@ use sea_orm::{
 };
 
 use super::list::{row_of, states, summaries};
-use crate::{Actor, Services, ViewerOf, components, events as log, internal};
+use crate::{Actor, Admin, Services, ViewerOf, components, events as log, internal};
 
 const MOST_EVENTS: u32 = 200;
 
@@ -34,7 +34,7 @@ pub async fn detail(services: &Services, viewer: &ViewerOf) -> Result<DeviceDeta
         .one(db)
         .await
         .map_err(internal)?;
-    let summary = summaries(services, vec![row])
+    let summary = summaries(services, viewer.actor(), vec![row])
         .await?
         .pop()
         .ok_or(AppError::NotFound)?;
@@ -71,7 +71,10 @@ pub async fn detail(services: &Services, viewer: &ViewerOf) -> Result<DeviceDeta
         created_at: TimestampMs(whole.created_ms),
         claimed_at: whole.claimed_ms.map(TimestampMs),
         certificate_expires_at: certificate.map(|row| TimestampMs(row.expires_ms)),
-        refusals: refusals(services, id).await?,
+        refusals: match viewer.actor().require_admin() {
+            Ok(admin) => Some(refusals(services, &admin, id).await?),
+            Err(_) => None,
+        },
         duplicates: live
             .and_then(|live| u64::try_from(live.duplicates).ok())
             .unwrap_or(0),
@@ -88,6 +91,7 @@ pub async fn events(
     let rows = device_event::Entity::find()
         .filter(device_event::Column::DeviceId.eq(viewer.device().id))
         .filter(device_event::Column::AtMs.gte(viewer.history_from_ms))
+        .filter(told_to(viewer.actor()))
         .apply_if(before, |query, before| {
             query.filter(device_event::Column::Id.lt(before))
         })
@@ -105,7 +109,7 @@ pub async fn latest_events(
     actor: &Actor,
     limit: u32,
 ) -> Result<Vec<(DeviceId, String, DeviceEvent)>, AppError> {
-    let mut filter = Condition::all().add(device_event::Column::DeviceId.is_not_null());
+    let mut filter = told_to(actor).add(device_event::Column::DeviceId.is_not_null());
     if !actor.user.role.sees_all_devices() {
         use entity::device_access::{Column, Entity};
         let theirs = Entity::find()
@@ -143,7 +147,18 @@ pub async fn latest_events(
         .collect())
 }
 
-async fn refusals(services: &Services, device: i64) -> Result<Vec<RefusalCount>, AppError> {
+/// Which events this person is told of: the security log is the administrators'.
+fn told_to(actor: &Actor) -> Condition {
+    let untold = EventKind::ALL.iter().filter(|kind| !actor.is_told(**kind));
+    let untold = untold.map(|kind| kind.as_str());
+    Condition::all().add(device_event::Column::Kind.is_not_in(untold))
+}
+
+async fn refusals(
+    services: &Services,
+    _: &Admin,
+    device: i64,
+) -> Result<Vec<RefusalCount>, AppError> {
     let rows = refusal::Entity::find()
         .filter(refusal::Column::DeviceId.eq(device))
         .order_by_desc(refusal::Column::Count)

@@ -8,6 +8,7 @@ use domain::{
         DeviceKind, DeviceQuery, DeviceSort, DeviceSummary, Headline, Lifecycle, Presence,
         PresenceCause, PresenceCounts, PresenceInfo, StateMap,
     },
+    event::EventKind,
     live::DeviceNow,
 };
 use entity::{device, device_access, device_live, user};
@@ -78,7 +79,7 @@ pub async fn list(
     .await
     .map_err(internal)?;
     Ok(Page {
-        items: summaries(services, rows).await?,
+        items: summaries(services, actor, rows).await?,
         total,
         page,
         page_size,
@@ -265,16 +266,17 @@ pub(super) async fn row_of(services: &Services, actor: &Actor, id: i64) -> Resul
         .ok_or(AppError::NotFound)
 }
 
-/// Completes rows to what the list shows.
+/// Completes rows to what the list shows this person.
 pub(super) async fn summaries(
     services: &Services,
+    actor: &Actor,
     rows: Vec<Row>,
 ) -> Result<Vec<DeviceSummary>, AppError> {
     let states = states(services, &rows).await?;
     let headlines = headlines(services, &rows, &states).await?;
     rows.into_iter()
         .zip(headlines)
-        .map(|(row, headline)| summary(row, headline))
+        .map(|(row, headline)| summary(actor, row, headline))
         .collect()
 }
 
@@ -488,7 +490,7 @@ fn presence_of(row: &Row) -> Result<PresenceInfo, AppError> {
     })
 }
 
-fn summary(row: Row, headline: Option<Headline>) -> Result<DeviceSummary, AppError> {
+fn summary(actor: &Actor, row: Row, headline: Option<Headline>) -> Result<DeviceSummary, AppError> {
     let unknown = |what: &str, value: &str| internal(format!("the {what} `{value}` is unknown"));
     let presence = presence_of(&row)?;
     Ok(DeviceSummary {
@@ -505,10 +507,11 @@ fn summary(row: Row, headline: Option<Headline>) -> Result<DeviceSummary, AppErr
         agent_version: row.agent_version,
         last_report_at: row.last_received_ms.map(TimestampMs),
         headline,
-        refused_recently: row
-            .refused_recently
-            .and_then(|n| u32::try_from(n).ok())
-            .unwrap_or(0),
+        refused_recently: actor.is_told(EventKind::Refused).then(|| {
+            row.refused_recently
+                .and_then(|n| u32::try_from(n).ok())
+                .unwrap_or(0)
+        }),
         revision: row
             .revision
             .and_then(|n| u64::try_from(n).ok())
