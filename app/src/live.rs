@@ -14,6 +14,7 @@ use leptos::prelude::*;
 pub struct Live {
     subject: RwSignal<Option<Subject>>,
     version: RwSignal<u64>,
+    history: RwSignal<u64>,
 }
 
 /// Puts the tab's connection in context; once, at the root. It is made when a page first asks for it.
@@ -21,12 +22,16 @@ pub(crate) fn provide_live() {
     let live = Live {
         subject: RwSignal::new(None),
         version: RwSignal::new(0),
+        history: RwSignal::new(0),
     };
     provide_context(live);
     #[cfg(feature = "hydrate")]
     client::start(
         live.subject,
-        live.version,
+        client::Versions {
+            page: live.version,
+            history: live.history,
+        },
         crate::frame::live_mark::use_live_slot(),
     );
 }
@@ -42,4 +47,11 @@ pub fn watch(subject: impl Fn() -> Option<Subject> + Send + Sync + 'static) -> S
     });
     on_cleanup(move || live.subject.set(None));
     live.version.into()
+}
+
+/// Moves when more than the latest values of the watched device may have changed: what was measured
+/// during an outage has arrived, or this tab had lost its connection.
+pub fn watch_history() -> Signal<u64> {
+    let live: Live = expect_context();
+    live.history.into()
 }

@@ -29,6 +29,11 @@ pub enum LiveEvent {
         /// Only the entries that were reported.
         changed: StateMap,
     },
+    /// Reports of earlier moments were stored, such as those of an outage: charts read again.
+    History {
+        /// The device.
+        device: DeviceId,
+    },
     /// Presence changed.
     Presence {
         /// The device.
@@ -67,6 +72,7 @@ impl LiveEvent {
     pub fn device(&self) -> Option<DeviceId> {
         match self {
             Self::State { device, .. }
+            | Self::History { device }
             | Self::Presence { device, .. }
             | Self::Event { device, .. }
             | Self::Device { device } => Some(*device),
@@ -160,6 +166,28 @@ pub struct FrameHead {
     /// Which frame it is.
     #[serde(rename = "type")]
     pub kind: FrameKind,
+    /// What changed, in a [`ServerFrame::Change`].
+    #[serde(default)]
+    pub event: Option<EventHead>,
+}
+
+/// The head of a [`LiveEvent`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+pub struct EventHead {
+    /// Which event it is.
+    #[serde(rename = "type")]
+    pub kind: EventHeadKind,
+}
+
+/// Which [`LiveEvent`] it is, as far as a page tells them apart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum EventHeadKind {
+    /// [`LiveEvent::History`].
+    History,
+    /// Any other.
+    #[serde(other)]
+    Other,
 }
 
 /// Which [`ServerFrame`] it is.
@@ -273,7 +301,21 @@ mod tests {
         ] {
             let text = serde_json::to_string(&frame).expect("JSON");
             let head: FrameHead = serde_json::from_str(&text).expect("the head");
-            assert_eq!(head, FrameHead { id, kind }, "{text}");
+            assert_eq!((head.id, head.kind), (id, kind), "{text}");
+        }
+    }
+
+    #[test]
+    fn the_head_of_a_change_tells_history_from_the_rest() {
+        let device = DeviceId::random();
+        for (event, kind) in [
+            (LiveEvent::History { device }, EventHeadKind::History),
+            (LiveEvent::Device { device }, EventHeadKind::Other),
+        ] {
+            let frame = ServerFrame::Change { id: 1, event };
+            let text = serde_json::to_string(&frame).expect("JSON");
+            let head: FrameHead = serde_json::from_str(&text).expect("the head");
+            assert_eq!(head.event, Some(EventHead { kind }), "{text}");
         }
     }
 }

@@ -176,6 +176,39 @@ async fn a_report_is_stored_once_and_merged_by_its_own_time() {
 }
 
 #[tokio::test]
+async fn charts_hear_of_more_than_the_newest_moment() {
+    use domain::live::LiveEvent;
+    for database in each_engine().await {
+        let bench = Bench::on(database).await;
+        bench.site.clock.advance_ms(60 * MINUTE_MS);
+        let mut bus = bench.site.services.bus.subscribe();
+        let device = bench.identity.id;
+        let mut heard = async |message: Incoming| {
+            bench.committer.submit(message).await.unwrap();
+            let mut history = false;
+            loop {
+                match &*bus.recv().await.unwrap() {
+                    LiveEvent::History { device: of } => history |= *of == device,
+                    // The state comes last.
+                    LiveEvent::State { .. } => return history,
+                    _ => {}
+                }
+            }
+        };
+        assert!(!heard(bench.report(1, 40_000, 1.0)).await, "the first");
+        assert!(!heard(bench.report(2, 30_000, 2.0)).await, "the next");
+        // A catch-up that ends with the newest moment, and one that does not.
+        let mut batch = bench.report(3, 20_000, 3.0);
+        batch.reports.extend(bench.report(3, 10_000, 4.0).reports);
+        assert!(heard(batch).await, "several moments");
+        assert!(!heard(bench.report(4, 0, 5.0)).await, "live again");
+        let mut older = bench.report(5, 5_000, 6.0);
+        older.state = [("ota_status".to_owned(), Scalar::Bool(true))].into();
+        assert!(heard(older).await, "an older moment");
+    }
+}
+
+#[tokio::test]
 async fn a_commit_of_many_is_whole() {
     for database in each_engine().await {
         let bench = Bench::on(database).await;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use domain::{
     TimestampMs,
-    live::{ClientFrame, FrameHead, FrameKind, Subject},
+    live::{ClientFrame, EventHeadKind, FrameHead, FrameKind, Subject},
 };
 use futures::{SinkExt, StreamExt, channel::mpsc, select};
 use gloo_net::websocket::{Message, State, futures::WebSocket};
@@ -15,6 +15,8 @@ use crate::frame::live_mark::{LiveSlot, LiveStatus};
 const TICK: Duration = Duration::from_secs(5);
 /// A page is read again at most this often.
 const SETTLE: Duration = Duration::from_millis(400);
+/// And its history, of which a catch-up brings many parts, at most this often.
+const SETTLE_HISTORY: Duration = Duration::from_secs(1);
 /// Without a word for so long the connection is dead.
 const SILENT_MS: f64 = 45_000.0;
 const FIRST_WAIT_MS: u64 = 500;
@@ -29,10 +31,19 @@ enum Wake {
     Tick,
 }
 
+/// What moves when something has changed.
+#[derive(Clone, Copy)]
+pub(super) struct Versions {
+    /// What the page shows.
+    pub(super) page: RwSignal<u64>,
+    /// What was measured before now.
+    pub(super) history: RwSignal<u64>,
+}
+
 /// Keeps a connection as long as a page watches something.
 pub(super) fn start(
     subject: RwSignal<Option<Subject>>,
-    version: RwSignal<u64>,
+    versions: Versions,
     LiveSlot(status): LiveSlot,
 ) {
     let (wake, inbox) = mpsc::unbounded();
@@ -51,17 +62,19 @@ pub(super) fn start(
         while !crate::hydrate::is_hydrated() {
             pause(HYDRATION_MS).await;
         }
-        run(inbox, version, status).await;
+        run(inbox, versions, status).await;
     });
 }
 
 async fn run(
     mut inbox: mpsc::UnboundedReceiver<Wake>,
-    version: RwSignal<u64>,
+    versions: Versions,
     status: RwSignal<LiveStatus>,
 ) {
     let mut wanted = None;
     let mut wait_ms = FIRST_WAIT_MS;
+    // Whether the page was read just now, and nothing has interrupted it since.
+    let mut fresh = true;
     loop {
         while wanted.is_none() {
             match inbox.next().await {
@@ -74,7 +87,16 @@ async fn run(
             status.set(LiveStatus::Connecting);
         }
         if let Ok(socket) = WebSocket::open(&address()) {
-            let heard = serve(socket, &mut inbox, &mut wanted, version, status).await;
+            let heard = serve(
+                socket,
+                &mut inbox,
+                &mut wanted,
+                &mut fresh,
+                versions,
+                status,
+            )
+            .await;
+            fresh = false;
             if heard {
                 wait_ms = FIRST_WAIT_MS;
             }
@@ -102,7 +124,8 @@ async fn serve(
     socket: WebSocket,
     inbox: &mut mpsc::UnboundedReceiver<Wake>,
     wanted: &mut Option<Subject>,
-    version: RwSignal<u64>,
+    fresh: &mut bool,
+    versions: Versions,
     status: RwSignal<LiveStatus>,
 ) -> bool {
     while matches!(socket.state(), State::Connecting) {
@@ -114,10 +137,10 @@ async fn serve(
     let (mut out, incoming) = socket.split();
     let mut incoming = incoming.fuse();
     let mut id = 1_u32;
-    let mut fresh = true;
     let mut heard = false;
     let mut last = js_sys::Date::now();
-    let settling = StoredValue::new(false);
+    let page = Settling::new(versions.page, SETTLE);
+    let history = Settling::new(versions.history, SETTLE_HISTORY);
     if let Some(subject) = wanted.clone()
         && send(&mut out, &ClientFrame::Subscribe { id, subject })
             .await
@@ -138,12 +161,18 @@ async fn serve(
                 match frame.kind {
                     FrameKind::Snapshot => {
                         status.set(LiveStatus::Live);
-                        // The page was rendered just now; a later snapshot closes a gap.
-                        if !std::mem::take(&mut fresh) {
-                            settle(settling, version);
+                        // What changed since the page was read was told to nobody.
+                        page.change();
+                        if !std::mem::take(fresh) {
+                            history.change();
                         }
                     }
-                    FrameKind::Change | FrameKind::Counts => settle(settling, version),
+                    FrameKind::Change | FrameKind::Counts => {
+                        match frame.event.map(|event| event.kind) {
+                            Some(EventHeadKind::History) => history.change(),
+                            _ => page.change(),
+                        }
+                    }
                     FrameKind::Refused => status.set(LiveStatus::Off),
                     FrameKind::Pong => {}
                 }
@@ -155,7 +184,7 @@ async fn serve(
                         return heard;
                     }
                     id = id.wrapping_add(1);
-                    fresh = true;
+                    *fresh = true;
                     *wanted = subject;
                     match wanted.clone() {
                         Some(subject) => {
@@ -178,19 +207,36 @@ async fn serve(
     }
 }
 
-/// Moves the version once for all that changes within a moment.
-fn settle(settling: StoredValue<bool>, version: RwSignal<u64>) {
-    if settling.get_value() {
-        return;
+/// Moves a version once for all that changes within a moment.
+#[derive(Clone, Copy)]
+struct Settling {
+    version: RwSignal<u64>,
+    moment: Duration,
+    waits: StoredValue<bool>,
+}
+
+impl Settling {
+    fn new(version: RwSignal<u64>, moment: Duration) -> Self {
+        Self {
+            version,
+            moment,
+            waits: StoredValue::new(false),
+        }
     }
-    settling.set_value(true);
-    set_timeout(
-        move || {
-            settling.set_value(false);
-            version.update(|version| *version += 1);
-        },
-        SETTLE,
-    );
+
+    fn change(self) {
+        if self.waits.get_value() {
+            return;
+        }
+        self.waits.set_value(true);
+        set_timeout(
+            move || {
+                self.waits.set_value(false);
+                self.version.update(|version| *version += 1);
+            },
+            self.moment,
+        );
+    }
 }
 
 async fn send(out: &mut (impl SinkExt<Message> + Unpin), frame: &ClientFrame) -> Result<(), ()> {

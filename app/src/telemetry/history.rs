@@ -25,6 +25,7 @@ use crate::{
     Failure,
     devices::server_fns::read_series,
     i18n::{Locale, use_i18n},
+    live::watch_history,
     parts::{Draw, ErrorNotice, Icon, clock::use_now},
 };
 
@@ -120,9 +121,10 @@ fn Chosen(id: DeviceId, detail: Signal<DeviceDetail>, known: Memo<Vec<Choice>>) 
     });
     let now = use_now().0;
     let gap = RwSignal::new(0_u32);
+    let changed = watch_history();
     let answer = Resource::new_blocking(
-        move || (chosen.get(), span.get(), gap.get()),
-        move |(chosen, span, _)| {
+        move || (chosen.get(), span.get(), gap.get(), changed.get()),
+        move |(chosen, span, ..)| {
             let (from, to) = span.at(now.get_untracked());
             let query = SeriesQuery {
                 component: chosen.component,

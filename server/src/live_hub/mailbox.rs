@@ -31,6 +31,7 @@ impl Told {
 #[derive(Debug, PartialEq, Eq, Hash)]
 enum Key {
     State(DeviceId),
+    History(DeviceId),
     Presence(DeviceId),
     Command(CommandId),
 }
@@ -104,6 +105,7 @@ impl Waiting {
         let order = self.order;
         let key = match &told.event {
             LiveEvent::State { device, .. } => Key::State(*device),
+            LiveEvent::History { device } => Key::History(*device),
             LiveEvent::Presence { device, .. } => Key::Presence(*device),
             LiveEvent::Command { command } => Key::Command(command.id),
             LiveEvent::Event { .. } => {

@@ -51,6 +51,10 @@ struct Touched {
     stored: bool,
     duplicates: i64,
     late: Option<events::LateReports>,
+    /// The last moment that was reported.
+    moment: Option<TimestampMs>,
+    /// Whether the newest moment is not all that was reported.
+    earlier: bool,
     revision: u64,
 }
 
@@ -237,17 +241,18 @@ impl Writer {
                 events::late(&self.services, device.id, device.uuid, late).await;
             }
         }
-        let events = committed
-            .into_iter()
-            .filter(|d| !d.changed.is_empty())
-            .map(|device| LiveEvent::State {
-                device: device.uuid,
-                revision: device.revision,
-                at: device.measured_at,
-                received_at: device.received_at,
-                changed: device.changed,
-            })
+        let earlier = committed.iter().filter(|d| d.earlier);
+        let mut events: Vec<_> = earlier
+            .map(|d| LiveEvent::History { device: d.uuid })
             .collect();
+        let changed = committed.into_iter().filter(|d| !d.changed.is_empty());
+        events.extend(changed.map(|device| LiveEvent::State {
+            device: device.uuid,
+            revision: device.revision,
+            at: device.measured_at,
+            received_at: device.received_at,
+            changed: device.changed,
+        }));
         self.services.bus.publish(events).await;
     }
 }
@@ -265,6 +270,8 @@ impl Touched {
             stored: false,
             duplicates: 0,
             late: None,
+            moment: None,
+            earlier: false,
             revision: 0,
         }
     }
@@ -300,6 +307,10 @@ impl Touched {
             self.merge(key.clone(), value.clone(), message.received_at);
         }
         for part in &message.reports {
+            // The state tells of one moment: what a chart shows of the others is read from the history.
+            let before = self.moment.replace(part.at);
+            self.earlier |= before.is_some_and(|before| before != part.at)
+                || Some(part.at) < self.live.last_report;
             self.live.last_report = self.live.last_report.max(Some(part.at));
             if part.late {
                 self.late = Some(events::LateReports::with(self.late, part.at));
