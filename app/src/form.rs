@@ -40,6 +40,7 @@ pub struct FormState {
     pub pending: RwSignal<bool>,
     /// How often it was tried on this page.
     tries: RwSignal<u32>,
+    times_done: RwSignal<u32>,
     done: RwSignal<bool>,
     outcome: RwSignal<Option<String>>,
     flash: StoredValue<Option<Flash>>,
@@ -61,6 +62,7 @@ impl FormState {
             error: RwSignal::new(error),
             pending: RwSignal::new(false),
             tries: RwSignal::new(0),
+            times_done: RwSignal::new(0),
             done: RwSignal::new(done),
             outcome: RwSignal::new(outcome),
             flash: StoredValue::new(flash),
@@ -70,6 +72,12 @@ impl FormState {
     /// How often it was tried on this page: moves with every answer.
     pub fn tries(&self) -> u32 {
         self.tries.get()
+    }
+
+    /// How often it was done on this page: what it has changed is read again then. A try that failed has
+    /// changed nothing, and where the server is away the page would fail with it.
+    pub fn times_done(&self) -> u32 {
+        self.times_done.get()
     }
 
     /// Whether the last try of it, also by a plain post just now, has been done.

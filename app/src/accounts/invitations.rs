@@ -22,7 +22,7 @@ pub fn Invitations() -> impl IntoView {
     let form = FormState::of::<InviteUser>();
     let withdraw = FormState::of::<WithdrawInvitation>();
     let waiting = Resource::new_blocking(
-        move || (form.tries(), withdraw.tries()),
+        move || (form.times_done(), withdraw.times_done()),
         |_| list_invitations(),
     );
     let own = use_me().role;

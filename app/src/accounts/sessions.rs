@@ -21,7 +21,13 @@ pub fn Sessions(
     let end = FormState::of::<EndSession>();
     let end_others = FormState::of::<EndOtherSessions>();
     let sessions = Resource::new_blocking(
-        move || (end.tries(), end_others.tries(), change.tries()),
+        move || {
+            (
+                end.times_done(),
+                end_others.times_done(),
+                change.times_done(),
+            )
+        },
         |_| list_sessions(),
     );
     view! {

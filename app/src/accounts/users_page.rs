@@ -55,8 +55,8 @@ fn Users() -> impl IntoView {
             (
                 search.get(),
                 page.get(),
-                set_role.tries(),
-                set_active.tries(),
+                set_role.times_done(),
+                set_active.times_done(),
             )
         },
         |(search, page, _, _)| list_users(search, page),

@@ -10,7 +10,7 @@ use leptos_i18n::{t_string, td_string};
 use crate::{
     form::{FormState, PostForm},
     i18n::{Locale, use_i18n},
-    parts::{Mark, Time, status_mark::Shape},
+    parts::{ErrorNotice, Mark, Time, status_mark::Shape},
 };
 
 fn word(locale: Locale, state: CommandState) -> &'static str {
@@ -53,6 +53,7 @@ pub fn CommandHistory(
     view! {
         <section class="card commands">
             <header><h2>{move || t_string!(i18n, commands.title)}</h2></header>
+            <ErrorNotice error=cancel.error/>
             {if commands.is_empty() {
                 view! { <p class="mut pad">{move || t_string!(i18n, commands.none)}</p> }.into_any()
             } else {

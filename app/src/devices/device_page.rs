@@ -16,6 +16,7 @@ use crate::{
     Failure,
     commands::history::CommandHistory,
     form::FormState,
+    frame::live_mark::{LiveStatus, use_live_slot},
     i18n::use_i18n,
     live::watch,
     parts::{ErrorNotice, NotFoundPage, PageTitle, StatusMark, Time},
@@ -43,7 +44,10 @@ fn Device(id: DeviceId) -> impl IntoView {
     let name = FormState::of::<SetNickname>();
     let changed = watch(move || Some(Subject::Device { device: id }));
     let device = Resource::new_blocking(
-        move || (set.tries(), cancel.tries(), name.tries(), changed.get()),
+        move || {
+            let own = (set.times_done(), cancel.times_done(), name.times_done());
+            (own, changed.get())
+        },
         move |_| read_device(id),
     );
     view! {
@@ -89,17 +93,26 @@ fn Page(
     let detail = Memo::new(move |_| shown.read().detail.clone());
     let commands = Memo::new(move |_| shown.read().commands.clone());
     let events = Memo::new(move |_| shown.read().events.clone());
+    let live = use_live_slot().0;
+    let unread = Signal::derive(move || {
+        // A lost connection is said in the frame, with the age of the picture, and the page is read again
+        // when it is back.
+        let lost = matches!(live.get(), LiveStatus::Lost { .. });
+        failed
+            .get()
+            .filter(|error| !(lost && *error == AppError::Unavailable))
+    });
     let gone = Memo::new(move |_| *failed.read() == Some(AppError::NotFound));
     view! {
         {move || match gone.get() {
             true => view! { <NotFoundPage/> }.into_any(),
             false => view! {
-                <ErrorNotice error=failed/>
-                <ErrorNotice error=set.error/>
+                <ErrorNotice error=unread/>
                 {move || view! { <Head detail=detail.get()/> }}
                 <div class="columns">
                     <div>
                         <h2>{move || t_string!(i18n, devices.state)}</h2>
+                        <ErrorNotice error=set.error/>
                         {move || view! { <StateTiles id detail=detail.get() set/> }}
                         <History id detail=detail.into()/>
                         <div class="beside-each-other">

@@ -36,7 +36,10 @@ fn Preregister() -> impl IntoView {
             empty_fields(&["cpu_serial", "name"]);
         }
     });
-    let waiting = Resource::new_blocking(move || (form.tries(), renew.tries()), |_| list_waiting());
+    let waiting = Resource::new_blocking(
+        move || (form.times_done(), renew.times_done()),
+        |_| list_waiting(),
+    );
     let words = move |text: &'static str| Signal::stored(text.to_owned());
     view! {
         <PageTitle text=Signal::derive(move || t_string!(i18n, devices.preregister).to_owned())/>

@@ -288,6 +288,6 @@ pub async fn claim_device(cpu_serial: String, code: String) -> Result<(), Failur
     }
     .await;
     let next = result.as_ref().ok().map(|id| format!("/devices/{id}"));
-    let typed = [("cpu_serial", cpu_serial.as_str())];
+    let typed = [("cpu_serial", cpu_serial.as_str()), ("code", code.as_str())];
     answer(result.map(|_| ()), "claim_device", &typed, next.as_deref())
 }

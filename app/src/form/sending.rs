@@ -31,6 +31,9 @@ impl FormState {
                 Err(error) => (None, Some(error)),
             };
             self.done.set(error.is_none());
+            if error.is_none() {
+                self.times_done.update(|times| *times += 1);
+            }
             self.outcome.set(outcome);
             self.error.set(error);
             self.tries.update(|tries| *tries += 1);

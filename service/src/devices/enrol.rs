@@ -30,6 +30,11 @@ pub(super) async fn find(
     code: &str,
     client: &Client,
 ) -> Result<entity::device::Model, AppError> {
+    for (field, text) in [("cpu_serial", cpu_serial), ("code", code)] {
+        if text.trim().is_empty() {
+            return Err(AppError::invalid(field, "required"));
+        }
+    }
     let serial: String = cpu_serial.trim().chars().take(128).collect();
     let attempt = limit::begin(services, "enrolment", &serial, client.address.as_deref())?;
     let row = entity::device::Entity::find()
