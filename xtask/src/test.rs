@@ -21,12 +21,25 @@ pub(crate) struct Options {
     /// Without the browser journeys.
     #[arg(long)]
     no_browser: bool,
+    /// Only the browser journeys, with what they need built; further words go to Playwright:
+    /// `--journeys -- presence --project desktop-ko`.
+    #[arg(long, conflicts_with = "no_browser")]
+    journeys: bool,
+    /// For Playwright.
+    #[arg(last = true, requires = "journeys")]
+    words: Vec<String>,
 }
 
 /// Runs every ring; the first failure ends it and is named.
 pub(crate) fn run(options: &Options) -> Result<()> {
     let start = Instant::now();
     needs::install()?;
+    if options.journeys {
+        build::ensure_wasm_target()?;
+        let passed = journeys(&options.words)?;
+        println!("\n{passed} journeys passed.");
+        return Ok(());
+    }
     check::quick()?;
     let advisories = policy::check()?;
     let mut own = cargo(&["test", "--quiet", "--package", "xtask"]);
@@ -35,12 +48,10 @@ pub(crate) fn run(options: &Options) -> Result<()> {
         let server = postgres::Server::start()?;
         counted::run(&server.url())?
     };
-    build::programs_of_tests()?;
-    build::interface(false)?;
     let browser = if options.no_browser {
         ", no journeys".to_owned()
     } else {
-        format!(", {} journeys", journeys()?)
+        format!(", {} journeys", journeys(&[])?)
     };
     println!(
         "\nEverything passed in {:.0} min: {passed} tests{}.",
@@ -55,8 +66,10 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     Ok(())
 }
 
-/// The browser journeys, against the programs that were just built; gives how many passed.
-fn journeys() -> Result<u64> {
+/// Builds what the browser journeys need and takes them; gives how many passed.
+fn journeys(words: &[String]) -> Result<u64> {
+    build::programs_of_tests()?;
+    build::interface(false)?;
     let folder = place::root().join("end2end");
     let mut install = Command::new("npm");
     install.args(["ci", "--no-audit", "--no-fund", "--prefix"]);
@@ -64,6 +77,7 @@ fn journeys() -> Result<u64> {
     step::run("journeys' packages", install.arg(&folder))?;
     let mut tests = Command::new("npm");
     tests.args(["test", "--prefix"]).arg(&folder);
+    tests.arg("--").args(words);
     tests
         .env("MADANG", place::program("madang", false))
         .env("MADANG_AGENT", place::program("madang-agent", false))
