@@ -4,6 +4,7 @@ import { kept, chromium } from './tests/madang';
 
 export default defineConfig({
   testDir: './tests',
+  globalSetup: './tests/python.ts',
   outputDir: `${kept}/traces`,
   fullyParallel: true,
   forbidOnly: !!process.env.CI,

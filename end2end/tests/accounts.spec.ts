@@ -1,5 +1,5 @@
 // Who may come in, and what they find changed when they come back.
-import { administrator, expect, forgotten, looked, setUp, signIn, submitSignIn, test } from './person';
+import { administrator, expect, forgotten, looked, member, setUp, signIn, submitSignIn, test } from './person';
 
 test('the setup code makes the first administrator, once', async ({ page, madang }) => {
   await page.goto('/');
@@ -51,21 +51,7 @@ test('sign in after a wrong password, and sign out', async ({ page, madang }) =>
 
 test('by invitation a person comes in, and sees only what is theirs', async ({ page, madang }) => {
   await setUp(page, madang);
-  await page.goto('/users');
-  await page.locator('#invite [name=email]').fill('bada@example.org');
-  await page.locator('#invite form:has([name=email]) button[type=submit]').click();
-  const link = await page.locator('#invitation-link').inputValue();
-  await looked(page, 'users-invited');
-
-  await forgotten(page);
-  const { pathname, search } = new URL(link);
-  await page.goto(pathname + search);
-  await looked(page, 'register');
-  await page.locator('[name=name]').fill('박바다');
-  await page.locator('[name=email]').fill('bada@example.org');
-  await page.locator('[name=password]').fill('another long password 2');
-  await page.locator('form[action="/do/register"] button[type=submit]').click();
-  await expect(page).not.toHaveURL(/register/);
+  await member(page);
   await looked(page, 'overview-member');
 
   // An administrator's page is closed, and the way to it is not shown.

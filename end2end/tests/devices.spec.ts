@@ -1,71 +1,14 @@
 // From the box to the first value, and what is true about a device afterwards.
-import { once } from 'node:events';
-import type { Page } from '@playwright/test';
-import type { Madang } from './madang';
-import { expect, looked, setUp, test } from './person';
-
-const serial = 'JOURNEY-0001';
-
-/** Pre-registers through the page; gives the enrolment link that is shown once. */
-async function preregister(page: Page): Promise<string> {
-  await page.goto('/devices/new');
-  await page.locator('[name=cpu_serial]').fill(serial);
-  await page.locator('[name=name]').fill('창가 컴퓨터');
-  await page.locator('[name=kind]').selectOption('computer');
-  await page.locator('[name=components]').fill('cpu, memory, uptime, led');
-  await page.locator('form:has([name=cpu_serial]) button[type=submit]').click();
-  const command = await page.locator('section.label code').innerText();
-  const link = /'(.+)'/.exec(command)?.[1];
-  expect(link, command).toBeTruthy();
-  return link!;
-}
-
-/** Enrols with the real agent and claims through the page; the agent has ended well. */
-async function enrolAndClaim(page: Page, madang: Madang): Promise<void> {
-  const link = await preregister(page);
-  await looked(page, 'preregistered');
-  const enrol = madang.agent('machine', 'enroll', link);
-  const ended = once(enrol, 'exit');
-  await once(enrol.stdout!, 'data'); // it waits for an owner
-  const [, shown] = link.split('#');
-  const [, code] = shown.split(',');
-  await page.goto(`/claim#${shown}`);
-  if (test.info().project.use.javaScriptEnabled === false) {
-    await page.locator('[name=cpu_serial]').fill(serial);
-    await page.locator('[name=code]').fill(code);
-  }
-  await expect(page.locator('[name=cpu_serial]')).toHaveValue(serial);
-  await looked(page, 'claim-filled');
-  await page.locator('form:has([name=code]) button[type=submit]').click();
-  expect((await ended)[0], 'the agent was told of its owner').toBe(0);
-}
-
-/** Opens the device's page from the list. */
-async function open(page: Page): Promise<void> {
-  await page.goto('/devices');
-  await looked(page, 'devices-one');
-  const link = page.locator('main a[href^="/devices/"]', { hasText: '창가 컴퓨터' }).first();
-  await page.goto((await link.getAttribute('href'))!);
-  await expect(page.locator('h1')).toHaveText('창가 컴퓨터');
-}
-
-/** Loads the page again until it says so: also without a script it must come to be true. */
-async function becomes(page: Page, mark: string, within = 15_000): Promise<void> {
-  await expect(async () => {
-    await page.reload();
-    await expect(page.locator('.head').first()).toContainText(mark, { timeout: 500 });
-  }).toPass({ timeout: within, intervals: [250] });
-}
+import { becomes, enrolAndClaim, open, preregister, serial, words } from './device';
+import { expect, looked, scripted, setUp, test } from './person';
 
 test('this machine is enrolled, claimed, seen and switched', async ({ page, madang }) => {
   test.slow();
-  const korean = test.info().project.use.locale === 'ko-KR';
-  const words = korean ? { online: '온라인', offline: '오프라인' } : { online: 'Online', offline: 'Offline' };
   await setUp(page, madang);
   await enrolAndClaim(page, madang);
   const agent = madang.agent('machine', 'run', '--simulate', 'led', '--report-interval', '1');
   await open(page);
-  await becomes(page, words.online);
+  await becomes(page, words().online);
   const tile = page.locator('.tiles form:has([name=component][value=led])');
   await expect(async () => {
     await page.reload();
@@ -82,19 +25,18 @@ test('this machine is enrolled, claimed, seen and switched', async ({ page, mada
   await looked(page, 'device-switched');
 
   agent.kill('SIGKILL');
-  await becomes(page, words.offline, 2_500);
+  await becomes(page, words().offline, 2_500);
   await looked(page, 'device-offline');
 
   // What was stored is there again after the server was.
   await madang.stopServer();
   await madang.start();
   madang.agent('machine', 'run', '--simulate', 'led', '--report-interval', '1');
-  await becomes(page, words.online, 30_000);
+  await becomes(page, words().online, 30_000);
 });
 
 test('the history of a value is read, seen closer and whole again', async ({ page, madang }) => {
   test.slow();
-  const scripted = test.info().project.use.javaScriptEnabled !== false;
   const closer = /from=\d+&to=\d+/;
   await setUp(page, madang);
   await enrolAndClaim(page, madang);
@@ -106,7 +48,7 @@ test('the history of a value is read, seen closer and whole again', async ({ pag
     await expect(line).toHaveAttribute('d', /L/, { timeout: 500 });
   }).toPass();
 
-  if (scripted) {
+  if (scripted()) {
     const cursor = page.locator('#history .cursor');
     await cursor.focus();
     await expect(cursor, 'the last value is read').toHaveAttribute('aria-valuetext', /:\d\d · .*%/);

@@ -6,7 +6,8 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { createInterface } from 'node:readline';
 
-const target = process.env.CARGO_TARGET_DIR ?? resolve(import.meta.dirname, '../../target');
+/** Cargo's target folder. */
+export const target = process.env.CARGO_TARGET_DIR ?? resolve(import.meta.dirname, '../../target');
 const server = process.env.MADANG ?? join(target, 'debug/madang');
 const agent = process.env.MADANG_AGENT ?? join(target, 'debug/madang-agent');
 const site = process.env.MADANG_SITE ?? join(target, 'site');
@@ -40,7 +41,13 @@ export class Madang {
   private readonly others: ChildProcess[] = [];
   private ports = { http: '127.0.0.1:0', tls: '127.0.0.1:0', mqtt: '127.0.0.1:0' };
 
-  constructor(private readonly name: string) {}
+  /** Whether the server was ever stopped under open pages: their browsers complain of it. */
+  wasAway = false;
+
+  constructor(
+    private readonly name: string,
+    private readonly configured: Record<string, string> = {},
+  ) {}
 
   /** Starts the server, or starts it again at the same addresses with the same data. */
   async start(extra: string[] = []): Promise<Ready> {
@@ -53,6 +60,7 @@ export class Madang {
         stdio: ['ignore', 'pipe', 'pipe'],
         env: {
           ...process.env,
+          ...this.configured,
           MADANG__HTTP__ADDRESS: this.ports.http,
           MADANG__HTTP__TLS_ADDRESS: this.ports.tls,
           MADANG__MQTT__ADDRESS: this.ports.mqtt,
@@ -77,11 +85,13 @@ export class Madang {
 
   /** Starts `madang-agent` with a state folder of its own. */
   agent(state: string, ...words: string[]): ChildProcess {
-    const child = spawn(agent, ['--state', join(this.folder, state), ...words], {
-      cwd: this.folder,
-      stdio: ['ignore', 'pipe', 'pipe'],
-    });
-    const log = createWriteStream(this.log(`agent-${state}`), { flags: 'a' });
+    return this.beside(`agent-${state}`, agent, ['--state', join(this.folder, state), ...words]);
+  }
+
+  /** Starts another program, such as a device that is not ours; it ends with the site. */
+  beside(name: string, program: string, words: string[]): ChildProcess {
+    const child = spawn(program, words, { cwd: this.folder, stdio: ['pipe', 'pipe', 'pipe'] });
+    const log = createWriteStream(this.log(name), { flags: 'a' });
     child.stdout.pipe(log, { end: false });
     child.stderr.pipe(log, { end: false });
     this.others.push(child);
@@ -89,6 +99,7 @@ export class Madang {
   }
 
   async stopServer(signal: NodeJS.Signals = 'SIGTERM'): Promise<void> {
+    this.wasAway = true;
     if (this.server) await end(this.server, signal);
   }
 
