@@ -127,7 +127,7 @@ impl FormState {
             self.send(fields);
         }
         #[cfg(not(feature = "hydrate"))]
-        let _ = fields;
+        let _ = (self, fields);
     }
 }
 
