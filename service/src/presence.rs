@@ -3,23 +3,22 @@
 //! The broker tells of sessions, the committer of reports; what is written here is what happened last:
 //! the end of a session that is not the device's latest changes nothing.
 
+mod change;
 mod deadlines;
 
-use std::time::Duration;
+use std::{collections::HashSet, time::Duration};
 
 use domain::{
     AppError, DeviceId, TimestampMs,
-    device::{Lifecycle, Presence, PresenceCause, PresenceInfo},
+    device::{Lifecycle, Presence, PresenceCause},
     event::{EventKind, Severity},
-    live::LiveEvent,
 };
-use sea_orm::{
-    ColumnTrait, ConnectionTrait, DbErr, EntityTrait, QueryFilter, Statement, TransactionTrait,
-};
+use sea_orm::{ConnectionTrait, Statement, TransactionTrait};
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
 
-use crate::{Services, events, internal};
+use crate::{Services, internal};
+use change::Change;
 pub use deadlines::{Deadlines, InProcessDeadlines};
 
 /// A device is silent after this many of its report intervals.
@@ -47,18 +46,29 @@ pub fn status_rank(lifecycle: Lifecycle, presence: Presence) -> i16 {
     }
 }
 
-/// A session of a device began; `session` tells it apart from earlier ones of the same device.
+/// What happened to a session of a device; `session` tells it apart from earlier ones of the same device.
+#[derive(Debug, Clone, Copy)]
+pub struct SessionChange {
+    /// Whose.
+    pub device: DeviceId,
+    /// Which.
+    pub session: u64,
+    /// Why it ended; `None` where it began.
+    pub ended: Option<PresenceCause>,
+}
+
+/// A session of a device began.
 pub async fn connected(
     services: &Services,
     device: DeviceId,
     session: u64,
 ) -> Result<(), AppError> {
-    services.deadlines.begin(device, session).await?;
-    let change = Change::to(Presence::Online, PresenceCause::Connected);
-    if let Some(row) = change.write(services, device).await? {
-        watch(services, &row).await?;
-    }
-    Ok(())
+    let began = SessionChange {
+        device,
+        session,
+        ended: None,
+    };
+    sessions(services, &[began]).await
 }
 
 /// A session ended; one that is not the device's latest changes nothing.
@@ -68,11 +78,52 @@ pub async fn disconnected(
     session: u64,
     cause: PresenceCause,
 ) -> Result<(), AppError> {
-    if !services.deadlines.end(device, session).await? {
-        return Ok(());
+    let ended = SessionChange {
+        device,
+        session,
+        ended: Some(cause),
+    };
+    sessions(services, &[ended]).await
+}
+
+/// Sessions of different devices began or ended; all of it is written at once.
+pub async fn sessions(services: &Services, happened: &[SessionChange]) -> Result<(), AppError> {
+    let mut changes = Vec::with_capacity(happened.len());
+    for &SessionChange {
+        device,
+        session,
+        ended,
+    } in happened
+    {
+        match ended {
+            None => {
+                services.deadlines.begin(device, session).await?;
+                let (to, cause) = (Presence::Online, PresenceCause::Connected);
+                changes.push(Change::to(device, to, cause));
+            }
+            Some(cause) => {
+                if services.deadlines.end(device, session).await? {
+                    changes.push(Change::to(device, Presence::Offline, cause));
+                }
+            }
+        }
     }
-    let change = Change::to(Presence::Offline, cause);
-    change.write(services, device).await.map(|_| ())
+    let began: HashSet<DeviceId> = happened
+        .iter()
+        .filter(|change| change.ended.is_none())
+        .map(|change| change.device)
+        .collect();
+    let now = services.now();
+    let due: Vec<_> = change::write(services, &changes)
+        .await?
+        .into_iter()
+        .map(|changed| changed.row)
+        .filter(|row| began.contains(&DeviceId(row.uuid)))
+        // A claimed device is given its first deadline.
+        .filter(|row| row.lifecycle == Lifecycle::Active.as_str())
+        .map(|row| (DeviceId(row.uuid), deadline(now, row.report_interval_ms)))
+        .collect();
+    services.deadlines.set(&due).await.map(|_| ())
 }
 
 /// These devices were heard: `(device, when received, report interval in milliseconds)`. Moves their
@@ -85,15 +136,20 @@ pub async fn alive(
         .iter()
         .map(|(device, at, interval)| (*device, deadline(*at, *interval)))
         .collect();
-    for device in services.deadlines.set(&due).await? {
-        let change = Change::from_to(
-            Presence::Timeout,
-            Presence::Online,
-            PresenceCause::Connected,
-        );
-        change.write(services, device).await?;
-    }
-    Ok(())
+    let spoke = services.deadlines.set(&due).await?;
+    speaking(services, &spoke).await
+}
+
+/// Ends the `TIMEOUT` of devices that have spoken.
+async fn speaking(services: &Services, devices: &[DeviceId]) -> Result<(), AppError> {
+    let changes: Vec<_> = devices
+        .iter()
+        .map(|device| {
+            let (from, to) = (Presence::Timeout, Presence::Online);
+            Change::from_to(*device, from, to, PresenceCause::Connected)
+        })
+        .collect();
+    change::write(services, &changes).await.map(|_| ())
 }
 
 /// Everything connected is `OFFLINE · server restarted` until it connects again; called once, before
@@ -150,12 +206,11 @@ pub async fn time_out(services: &Services) -> Result<(), AppError> {
     loop {
         let now = services.now();
         let due = services.deadlines.take_due(now, SWEEP_LIMIT).await?;
-        for device in &due {
-            if let Err(error) = silent(services, *device).await {
-                // Due again at once: a database that is away must not hide a silent device.
-                services.deadlines.set(&[(*device, now)]).await?;
-                return Err(error);
-            }
+        if let Err(error) = silent(services, &due).await {
+            // Due again at once: a database that is away must not hide a silent device.
+            let again: Vec<_> = due.iter().map(|device| (*device, now)).collect();
+            services.deadlines.set(&again).await?;
+            return Err(error);
         }
         if due.len() < SWEEP_LIMIT {
             return Ok(());
@@ -163,139 +218,22 @@ pub async fn time_out(services: &Services) -> Result<(), AppError> {
     }
 }
 
-/// Marks one device as silent, unless it has spoken since it was found to be.
-async fn silent(services: &Services, device: DeviceId) -> Result<(), AppError> {
-    if services.deadlines.is_set(device).await? {
-        return Ok(());
-    }
-    let silent = Change::from_to(Presence::Online, Presence::Timeout, PresenceCause::Silent);
-    silent.write(services, device).await?;
-    if services.deadlines.is_set(device).await? {
-        // It spoke while that was written, and then nothing was there to end.
-        let spoke = Change::from_to(
-            Presence::Timeout,
-            Presence::Online,
-            PresenceCause::Connected,
-        );
-        spoke.write(services, device).await?;
-    }
-    Ok(())
-}
-
-/// Gives a claimed device that just connected its first deadline.
-async fn watch(services: &Services, row: &entity::device::Model) -> Result<(), AppError> {
-    if row.lifecycle == Lifecycle::Active.as_str() {
-        let due = deadline(services.now(), row.report_interval_ms);
-        services.deadlines.set(&[(DeviceId(row.uuid), due)]).await?;
-    }
-    Ok(())
-}
-
-struct Change {
-    from: Option<Presence>,
-    to: Presence,
-    cause: PresenceCause,
-}
-
-impl Change {
-    fn to(to: Presence, cause: PresenceCause) -> Self {
-        Self {
-            from: None,
-            to,
-            cause,
+/// Marks devices as silent, but for those that have spoken since they were found to be.
+async fn silent(services: &Services, due: &[DeviceId]) -> Result<(), AppError> {
+    let mut changes = Vec::with_capacity(due.len());
+    for device in due {
+        if !services.deadlines.is_set(*device).await? {
+            let (from, to) = (Presence::Online, Presence::Timeout);
+            changes.push(Change::from_to(*device, from, to, PresenceCause::Silent));
         }
     }
-
-    fn from_to(from: Presence, to: Presence, cause: PresenceCause) -> Self {
-        Self {
-            from: Some(from),
-            to,
-            cause,
+    change::write(services, &changes).await?;
+    let mut spoke = Vec::new();
+    for change in &changes {
+        if services.deadlines.is_set(change.device).await? {
+            // It spoke while that was written, and then nothing was there to end.
+            spoke.push(change.device);
         }
     }
-
-    /// Writes the change and tells of it; gives the device as it now is, or nothing where it is
-    /// unknown or not in the presence that the change starts from.
-    async fn write(
-        &self,
-        services: &Services,
-        device: DeviceId,
-    ) -> Result<Option<entity::device::Model>, AppError> {
-        let Some((row, revision)) = self.store(services, device).await.map_err(internal)? else {
-            return Ok(None);
-        };
-        let presence = PresenceInfo {
-            presence: self.to,
-            cause: self.cause,
-            since: TimestampMs(row.presence_since_ms),
-        };
-        let event = LiveEvent::Presence {
-            device,
-            revision,
-            presence,
-        };
-        services.bus.publish(vec![event]).await;
-        let severity = match self.to {
-            Presence::Online => Severity::Info,
-            _ if self.cause == PresenceCause::Disconnected => Severity::Info,
-            _ => Severity::Warning,
-        };
-        let detail = json!({ "presence": self.to.as_str(), "cause": self.cause.as_str() });
-        let kind = EventKind::Presence;
-        events::record(services, row.id, device, kind, severity, detail).await?;
-        Ok(Some(row))
-    }
-
-    async fn store(
-        &self,
-        services: &Services,
-        device: DeviceId,
-    ) -> Result<Option<(entity::device::Model, u64)>, DbErr> {
-        use sea_orm::{ActiveModelTrait, ActiveValue::Set};
-        let transaction = services.db.write.begin().await?;
-        let mut query =
-            entity::device::Entity::find().filter(entity::device::Column::Uuid.eq(device.0));
-        if let Some(from) = self.from {
-            query = query.filter(entity::device::Column::Presence.eq(from.as_str()));
-        }
-        let Some(row) = query.one(&transaction).await? else {
-            return Ok(None);
-        };
-        let lifecycle = Lifecycle::parse(&row.lifecycle).unwrap_or(Lifecycle::Active);
-        let mut row: entity::device::ActiveModel = row.into();
-        row.presence = Set(self.to.as_str().to_owned());
-        row.presence_cause = Set(self.cause.as_str().to_owned());
-        row.presence_since_ms = Set(services.now().0);
-        row.status_rank = Set(status_rank(lifecycle, self.to));
-        let row = row.update(&transaction).await?;
-        let revision = bump_revision(&transaction, &row).await?;
-        transaction.commit().await?;
-        Ok(Some((row, revision)))
-    }
-}
-
-/// Counts the device's revision up.
-async fn bump_revision(
-    transaction: &sea_orm::DatabaseTransaction,
-    row: &entity::device::Model,
-) -> Result<u64, DbErr> {
-    let backend = transaction.get_database_backend();
-    let statement = Statement::from_sql_and_values(
-        backend,
-        "INSERT INTO device_live (device_id, ownership, sequence_high, sequence_bits, state, \
-         revision, duplicates, refused_recently) VALUES ($1, $2, -1, $3, $4, 1, 0, 0) \
-         ON CONFLICT (device_id) DO UPDATE SET revision = device_live.revision + 1 \
-         RETURNING revision",
-        [
-            row.id.into(),
-            row.ownership.into(),
-            vec![0_u8; crate::telemetry::window::WINDOW_BYTES].into(),
-            json!({}).into(),
-        ],
-    );
-    let revision: i64 = match transaction.query_one_raw(statement).await? {
-        Some(row) => row.try_get_by_index(0)?,
-        None => 0,
-    };
-    Ok(u64::try_from(revision).unwrap_or_default())
+    speaking(services, &spoke).await
 }

@@ -8,9 +8,15 @@ use std::{
 use domain::{DeviceId, device::PresenceCause};
 use parking_lot::Mutex;
 use protocol::Principal;
-use service::{Services, commands, devices, presence};
+use service::{
+    Services, commands, devices,
+    presence::{self, SessionChange},
+};
 use tokio::{sync::mpsc, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
+
+/// Changes taken up together; many devices that lose their connections at once are written at once.
+const AT_ONCE: usize = 2_048;
 
 /// A session that began or ended.
 #[derive(Debug)]
@@ -154,43 +160,94 @@ impl Sessions {
         let inbox = self.inbox.lock().take();
         tokio::spawn(async move {
             let Some(mut inbox) = inbox else { return };
-            while let Some(Some(change)) = stop.run_until_cancelled(inbox.recv()).await {
-                if let Err(error) = apply(&services, &change).await {
-                    tracing::error!(%error, ?change, "a session's change was not written");
+            let mut changes = Vec::with_capacity(AT_ONCE);
+            while let Some(1..) = stop
+                .run_until_cancelled(inbox.recv_many(&mut changes, AT_ONCE))
+                .await
+            {
+                for round in rounds(changes.drain(..)) {
+                    apply(&services, round).await;
                 }
             }
         })
     }
 }
 
-async fn apply(services: &Services, change: &Change) -> Result<(), domain::AppError> {
-    match change {
-        Change::Connected {
+/// Changes in rounds, so that no device is twice in one and each one's stay in their order.
+fn rounds(changes: impl Iterator<Item = Change>) -> Vec<Vec<Change>> {
+    let mut rounds: Vec<Vec<Change>> = Vec::new();
+    let mut before: HashMap<DeviceId, usize> = HashMap::new();
+    for change in changes {
+        let round = before.entry(change.device()).or_default();
+        if rounds.len() == *round {
+            rounds.push(Vec::new());
+        }
+        rounds[*round].push(change);
+        *round += 1;
+    }
+    rounds
+}
+
+/// Writes a round: the sessions of all its devices at once, and what follows from each.
+async fn apply(services: &Services, round: Vec<Change>) {
+    let happened: Vec<SessionChange> = round.iter().filter_map(Change::of_session).collect();
+    if let Err(error) = presence::sessions(services, &happened).await {
+        let sessions = happened.len();
+        tracing::error!(%error, sessions, "changes of sessions were not written");
+    }
+    for change in round {
+        let done = match &change {
+            Change::Connected { device, serial, .. } => {
+                devices::admission::connected_with(services, *device, serial).await
+            }
+            Change::Disconnected { .. } => Ok(()),
+            Change::Subscribed { device } => {
+                // Delivering waits for the broker and the database: others need not wait for it.
+                let (services, device) = (services.clone(), *device);
+                tokio::spawn(async move {
+                    if let Err(error) = commands::deliver(&services, device).await {
+                        tracing::error!(%device, %error, "waiting commands were not delivered");
+                    }
+                });
+                Ok(())
+            }
+            Change::ResetAcknowledged { device } => {
+                devices::reset_acknowledged(services, *device).await
+            }
+        };
+        if let Err(error) = done {
+            tracing::error!(%error, ?change, "a session's change was not followed");
+        }
+    }
+}
+
+impl Change {
+    fn device(&self) -> DeviceId {
+        match self {
+            Self::Connected { device, .. }
+            | Self::Disconnected { device, .. }
+            | Self::Subscribed { device }
+            | Self::ResetAcknowledged { device } => *device,
+        }
+    }
+
+    fn of_session(&self) -> Option<SessionChange> {
+        let (device, session, ended) = match self {
+            Self::Connected {
+                device, session, ..
+            } => (*device, *session, None),
+            Self::Disconnected {
+                device,
+                session,
+                cause,
+            } => (*device, *session, Some(*cause)),
+            _ => return None,
+        };
+        Some(SessionChange {
             device,
             session,
-            serial,
-        } => {
-            presence::connected(services, *device, *session).await?;
-            devices::admission::connected_with(services, *device, serial).await
-        }
-        Change::Disconnected {
-            device,
-            session,
-            cause,
-        } => presence::disconnected(services, *device, *session, *cause).await,
-        Change::Subscribed { device } => {
-            // Delivering waits for the broker and the database: others need not wait for it.
-            let (services, device) = (services.clone(), *device);
-            tokio::spawn(async move {
-                if let Err(error) = commands::deliver(&services, device).await {
-                    tracing::error!(%device, %error, "waiting commands were not delivered");
-                }
-            });
-            Ok(())
-        }
-        Change::ResetAcknowledged { device } => {
-            devices::reset_acknowledged(services, *device).await
-        }
+            ended,
+        })
     }
 }
 
@@ -198,5 +255,44 @@ fn device_of(principal: &Principal) -> Option<DeviceId> {
     match principal {
         Principal::Device { id, .. } => Some(*id),
         Principal::App { .. } => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_device_is_once_in_a_round_and_its_changes_stay_in_order() {
+        let (a, b) = (DeviceId::random(), DeviceId::random());
+        let ended = |device, session| Change::Disconnected {
+            device,
+            session,
+            cause: PresenceCause::ConnectionLost,
+        };
+        let began = |device, session| Change::Connected {
+            device,
+            session,
+            serial: String::new(),
+        };
+        let changes = [ended(a, 1), began(a, 2), ended(b, 1), ended(a, 2)];
+        let seen: Vec<Vec<_>> = rounds(changes.into_iter())
+            .iter()
+            .map(|round| round.iter().filter_map(Change::of_session).collect())
+            .map(|round: Vec<SessionChange>| {
+                round
+                    .iter()
+                    .map(|c| (c.device, c.session, c.ended.is_some()))
+                    .collect()
+            })
+            .collect();
+        assert_eq!(
+            seen,
+            [
+                vec![(a, 1, true), (b, 1, true)],
+                vec![(a, 2, false)],
+                vec![(a, 2, true)]
+            ]
+        );
     }
 }

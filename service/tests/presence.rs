@@ -1,0 +1,124 @@
+//! Presence of many devices at once, on both engines.
+
+#![allow(clippy::unwrap_used)]
+
+use std::time::{Duration, Instant};
+
+use domain::{
+    DeviceId,
+    device::{DeviceQuery, Presence, PresenceCause},
+    live::LiveEvent,
+};
+use sea_orm::{
+    ActiveModelTrait,
+    ActiveValue::{NotSet, Set},
+    ColumnTrait, EntityTrait, PaginatorTrait, QueryFilter,
+};
+use service::{
+    Services, devices,
+    presence::{self, SessionChange},
+};
+use testkit::{database::each_engine, device::computer, site::Site};
+
+const MANY: usize = 1_000;
+
+async fn events(services: &Services) -> u64 {
+    use entity::device_event::{Column, Entity};
+    Entity::find()
+        .filter(Column::Kind.eq("presence"))
+        .count(&services.db.read)
+        .await
+        .unwrap()
+}
+
+fn of_all(all: &[DeviceId], session: u64, ended: Option<PresenceCause>) -> Vec<SessionChange> {
+    all.iter()
+        .map(|device| SessionChange {
+            device: *device,
+            session,
+            ended,
+        })
+        .collect()
+}
+
+/// As many devices as there are to be, made after this one.
+async fn copies(services: &Services, first: DeviceId) -> Vec<DeviceId> {
+    use entity::device::{ActiveModel, Column, Entity};
+    let first = Entity::find()
+        .filter(Column::Uuid.eq(first.0))
+        .one(&services.db.read)
+        .await
+        .unwrap()
+        .unwrap();
+    let mut all = vec![DeviceId(first.uuid)];
+    let mut rows = Vec::new();
+    for n in 1..MANY {
+        let id = DeviceId::random();
+        let mut row: ActiveModel = first.clone().into();
+        row.uuid = Set(id.0);
+        row.cpu_serial = Set(format!("M-{n}"));
+        let mut row = row.reset_all();
+        row.id = NotSet;
+        rows.push(row);
+        all.push(id);
+    }
+    for rows in rows.chunks(200) {
+        Entity::insert_many(rows.to_vec())
+            .exec_without_returning(&services.db.write)
+            .await
+            .unwrap();
+    }
+    all
+}
+
+#[tokio::test]
+async fn devices_that_lose_their_connections_at_once_are_offline_within_two_seconds() {
+    for database in each_engine().await {
+        let site = Site::on(database);
+        service::components::seed(&site.services).await.unwrap();
+        let services = &site.services;
+        let admin = site.set_up().await;
+        let proof = admin.require_admin().unwrap();
+        let first = devices::preregister(services, &proof, computer("M-0"))
+            .await
+            .unwrap();
+        let all = copies(services, first.id).await;
+        presence::sessions(services, &of_all(&all, 1, None))
+            .await
+            .unwrap();
+        let mut reader = services.bus.subscribe();
+        let told = tokio::spawn(async move {
+            let mut told = 0;
+            while told < MANY {
+                let event = reader.recv().await.unwrap();
+                if let LiveEvent::Presence {
+                    revision, presence, ..
+                } = &*event
+                {
+                    assert_eq!((*revision, presence.presence), (2, Presence::Offline));
+                    assert_eq!(presence.cause, PresenceCause::ConnectionLost);
+                    told += 1;
+                }
+            }
+        });
+        let lost = of_all(&all, 1, Some(PresenceCause::ConnectionLost));
+        let began = Instant::now();
+        presence::sessions(services, &lost).await.unwrap();
+        let took = began.elapsed();
+        assert!(took < Duration::from_secs(2), "{took:?}");
+        let query = DeviceQuery {
+            presence: vec![Presence::Online],
+            lifecycle: vec![domain::device::Lifecycle::Unclaimed],
+            ..DeviceQuery::default()
+        };
+        let online = devices::list(services, &admin, &query).await.unwrap();
+        assert_eq!(online.total, 0);
+        assert_eq!(events(services).await, 2 * u64::try_from(MANY).unwrap());
+        told.await.unwrap();
+        // An older session of theirs, and a device that nobody knows, change nothing.
+        let mut late = of_all(&all, 1, Some(PresenceCause::KeepAlive));
+        late.extend(of_all(&[DeviceId::random()], 1, None));
+        presence::sessions(services, &late).await.unwrap();
+        assert_eq!(events(services).await, 2 * u64::try_from(MANY).unwrap());
+    }
+}
