@@ -9,7 +9,7 @@ use domain::{
 };
 use sea_orm::{
     ActiveModelTrait, ActiveValue::Set, ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter,
-    QueryOrder, Statement,
+    QueryOrder, QuerySelect, Statement,
 };
 use serde_json::{Value, json};
 
@@ -17,6 +17,8 @@ use crate::{Services, internal};
 
 /// The same thing within this time is one event.
 const IN_A_ROW_MS: i64 = 5 * 60_000;
+/// Events among which the same thing is looked for: more than there are reasons to refuse a message.
+const LOOKED_AT: u64 = 32;
 
 /// Late reports of one batch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -145,7 +147,8 @@ async fn count_refusal(
     record_or_grow(services, device, uuid, kind, Severity::Warning, same, grown).await
 }
 
-/// Grows the device's latest event where it is the same thing and recent; records a new one otherwise.
+/// Grows one of the device's latest events where it is the same thing and recent, whatever else happened in
+/// between; records a new one otherwise.
 async fn record_or_grow(
     services: &Services,
     device: i64,
@@ -160,10 +163,12 @@ async fn record_or_grow(
     let latest = Entity::find()
         .filter(Column::DeviceId.eq(device))
         .order_by_desc(Column::Id)
-        .one(&services.db.read)
+        .limit(LOOKED_AT)
+        .all(&services.db.read)
         .await
         .map_err(internal)?
-        .filter(|e| e.kind == kind.as_str() && now - e.at_ms <= IN_A_ROW_MS && same(&e.detail));
+        .into_iter()
+        .find(|e| e.kind == kind.as_str() && now - e.at_ms <= IN_A_ROW_MS && same(&e.detail));
     let Some(latest) = latest else {
         return record(services, device, uuid, kind, severity, detail(None)).await;
     };

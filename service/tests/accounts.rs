@@ -159,6 +159,36 @@ async fn wrong_passwords_are_limited_to_five_a_minute() {
     }
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn many_right_passwords_at_once_are_all_let_in_and_many_wrong_ones_are_not_all_tried() {
+    for database in each_engine().await {
+        let site = Site::on(database);
+        site.set_up().await;
+        let services = &site.services;
+        let client = Client {
+            address: Some("192.0.2.7".to_owned()),
+            ..Client::default()
+        };
+        let all = async |password: &'static str| {
+            let tries = (0..30)
+                .map(|_| accounts::sign_in(services, "admin@example.org", password, &client));
+            futures::future::join_all(tries).await
+        };
+        for answer in all(PASSWORD).await {
+            assert!(answer.is_ok(), "{answer:?}");
+        }
+        let wrong = all("wrong password").await;
+        let tried = wrong.iter().filter(|answer| {
+            matches!(answer, Err(AppError::Invalid { message, .. }) if message == "wrong_password")
+        });
+        assert_eq!(tried.count(), 5);
+        let limited = wrong
+            .iter()
+            .filter(|answer| matches!(answer, Err(AppError::TooMany { .. })));
+        assert_eq!(limited.count(), 25);
+    }
+}
+
 #[tokio::test]
 async fn invitations_work_once_for_whom_they_are_until_they_expire() {
     for database in each_engine().await {

@@ -1,4 +1,4 @@
-//! Presence of many devices at once, on both engines.
+//! Presence of many devices at once, and what a flood of refusals leaves behind, on both engines.
 
 #![allow(clippy::unwrap_used)]
 
@@ -120,5 +120,38 @@ async fn devices_that_lose_their_connections_at_once_are_offline_within_two_seco
         late.extend(of_all(&[DeviceId::random()], 1, None));
         presence::sessions(services, &late).await.unwrap();
         assert_eq!(events(services).await, 2 * u64::try_from(MANY).unwrap());
+    }
+}
+
+#[tokio::test]
+async fn a_device_that_floods_with_refused_messages_fills_no_table() {
+    use domain::event::{EventKind, RefusalReason};
+    for database in each_engine().await {
+        let site = Site::on(database);
+        service::components::seed(&site.services).await.unwrap();
+        let services = &site.services;
+        let admin = site.set_up().await;
+        let proof = admin.require_admin().unwrap();
+        let made = devices::preregister(services, &proof, computer("F-1"))
+            .await
+            .unwrap();
+        let viewer = admin.require_viewer(services, made.id).await.unwrap();
+        let reasons = [
+            RefusalReason::WrongSignature,
+            RefusalReason::Malformed,
+            RefusalReason::ForbiddenPublish,
+        ];
+        for n in 0..60 {
+            let device = viewer.device();
+            let reason = reasons[n % reasons.len()];
+            service::events::refused(services, device.id, device.uuid, reason, "a/b").await;
+        }
+        let events = devices::events(services, &viewer, None, 200).await.unwrap();
+        let refused: Vec<u32> = events
+            .iter()
+            .filter(|event| event.kind == EventKind::Refused)
+            .map(|event| event.count)
+            .collect();
+        assert_eq!(refused, [20, 20, 20]);
     }
 }

@@ -19,7 +19,7 @@ use service::{Services, devices};
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    rules::{self, Packet},
+    rules::{self, Packet, Will},
     sessions::Sessions,
 };
 
@@ -141,9 +141,17 @@ impl Gate {
         let (Some(name), Some(serial)) = (&certificate.common_name, &certificate.serial) else {
             return false;
         };
-        let will = connect.last_will().map(|will| match will {
-            LastWill::V3(will) => will.topic.to_string(),
-            LastWill::V5(will) => will.topic.to_string(),
+        let last_will = connect.last_will();
+        let will = last_will.as_ref().map(|will| {
+            let (topic, payload, qos) = match will {
+                LastWill::V3(will) => (&will.topic, &will.message, will.qos),
+                LastWill::V5(will) => (&will.topic, &will.message, will.qos),
+            };
+            Will {
+                topic,
+                payload,
+                exactly_once: qos == QoS::ExactlyOnce,
+            }
         });
         let principal = match devices::admission::admit(&self.services, name, serial).await {
             Ok(Some(principal)) => principal,
@@ -157,7 +165,7 @@ impl Gate {
                 return false;
             }
         };
-        match rules::connect(&principal, name, client_id, will.as_deref()) {
+        match rules::connect(&principal, name, client_id, will) {
             Ok(()) => {
                 self.sessions.admitted(client_id, principal, serial);
                 true

@@ -1,7 +1,10 @@
 //! The wire's rules on one packet, without I/O.
 
 use domain::event::RefusalReason;
-use protocol::{Principal, Topic};
+use protocol::{
+    Principal, Topic,
+    identity::{PresenceMessage, PresenceStatus},
+};
 
 /// A publish, as far as the rules look at it.
 #[derive(Debug, Clone, Copy)]
@@ -29,12 +32,20 @@ pub(super) fn publish(principal: &Principal, packet: Packet<'_>) -> Result<Topic
     }
 }
 
+/// A will, as far as the rules look at it.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Will<'a> {
+    pub topic: &'a str,
+    pub payload: &'a [u8],
+    pub exactly_once: bool,
+}
+
 /// Whether a client id and a will are ones that this principal may have.
 pub(super) fn connect(
     principal: &Principal,
     common_name: &str,
     client_id: &str,
-    will_topic: Option<&str>,
+    will: Option<Will<'_>>,
 ) -> Result<(), RefusalReason> {
     let own_id = match principal {
         Principal::Device { .. } => client_id == common_name,
@@ -42,9 +53,15 @@ pub(super) fn connect(
             .strip_prefix(common_name)
             .is_some_and(|rest| rest.is_empty() || rest.starts_with(':')),
     };
-    let own_will = match (principal, will_topic) {
+    let own_will = match (principal, will) {
         (_, None) => true,
-        (Principal::Device { id, .. }, Some(topic)) => topic.parse() == Ok(Topic::Presence(*id)),
+        // The broker will say it in the device's name: only that it is gone.
+        (Principal::Device { id, .. }, Some(will)) => {
+            let said = serde_json::from_slice::<PresenceMessage>(will.payload);
+            will.topic.parse() == Ok(Topic::Presence(*id))
+                && !will.exactly_once
+                && said.is_ok_and(|said| said.status == PresenceStatus::Offline)
+        }
         (Principal::App { .. }, Some(_)) => false,
     };
     match own_id && own_will {
@@ -84,6 +101,14 @@ mod tests {
         assert_eq!(check(&format!("commands/{id}/set"), false, false), topic);
     }
 
+    fn gone_on(topic: &str) -> Will<'_> {
+        Will {
+            topic,
+            payload: br#"{"status":"OFFLINE"}"#,
+            exactly_once: false,
+        }
+    }
+
     #[test]
     fn a_client_has_its_own_id_and_its_own_will() {
         let id = DeviceId::random();
@@ -91,16 +116,30 @@ mod tests {
         let device = Principal::Device { id, claimed: false };
         let presence = format!("presence/{id}");
         let other = format!("presence/{}", DeviceId::random());
-        assert!(connect(&device, &name, &name, Some(&presence)).is_ok());
-        assert!(connect(&device, &name, &name, Some(&other)).is_err());
+        assert!(connect(&device, &name, &name, Some(gone_on(&presence))).is_ok());
+        assert!(connect(&device, &name, &name, Some(gone_on(&other))).is_err());
         assert!(connect(&device, &name, "another", None).is_err());
         assert!(connect(&device, &name, &format!("{name}:1"), None).is_err());
+        let will = |payload: &'static str, exactly_once| Will {
+            topic: &presence,
+            payload: payload.as_bytes(),
+            exactly_once,
+        };
+        let gone = r#"{"status":"OFFLINE"}"#;
+        for wrong in [
+            will(gone, true),
+            will(r#"{"status":"ONLINE"}"#, false),
+            will("", false),
+            will("OFFLINE", false),
+        ] {
+            assert!(connect(&device, &name, &name, Some(wrong)).is_err());
+        }
         let app = Principal::App {
             user: domain::UserId::random(),
             email: "kim@example.org".parse().unwrap(),
         };
         assert!(connect(&app, "u", "u:phone", None).is_ok());
         assert!(connect(&app, "u", "u2", None).is_err());
-        assert!(connect(&app, "u", "u", Some(&presence)).is_err());
+        assert!(connect(&app, "u", "u", Some(gone_on(&presence))).is_err());
     }
 }

@@ -81,7 +81,7 @@ pub async fn register(
     account: NewAccount,
     client: &Client,
 ) -> Result<SignedIn, AppError> {
-    let attempt = limit::begin(services, "invitation", client.subject(), None)?;
+    let attempt = limit::begin(services, "invitation", client.subject(), None).await?;
     let invitation = match code {
         Some(code) => match find_invitation(services, code).await? {
             Some(invitation) => Some(invitation),

@@ -40,7 +40,7 @@ pub(super) async fn check_password(
     let email = email
         .parse::<domain::Email>()
         .map_or_else(|_| email.chars().take(254).collect(), |e| e.to_string());
-    let attempt = limit::begin(services, "password", &email, client.address.as_deref())?;
+    let attempt = limit::begin(services, "password", &email, client.address.as_deref()).await?;
     let row = entity::user::Entity::find()
         .filter(entity::user::Column::Email.eq(&email))
         .one(&services.db.read)

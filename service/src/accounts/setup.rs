@@ -50,7 +50,7 @@ pub async fn set_up(
     account: NewAccount,
     client: &Client,
 ) -> Result<SignedIn, AppError> {
-    let attempt = limit::begin(services, "setup", client.subject(), None)?;
+    let attempt = limit::begin(services, "setup", client.subject(), None).await?;
     let known = entity::setting::Entity::find_by_id(SETTING.to_owned())
         .one(&services.db.read)
         .await

@@ -36,7 +36,7 @@ pub(super) async fn find(
         }
     }
     let serial: String = cpu_serial.trim().chars().take(128).collect();
-    let attempt = limit::begin(services, "enrolment", &serial, client.address.as_deref())?;
+    let attempt = limit::begin(services, "enrolment", &serial, client.address.as_deref()).await?;
     let row = entity::device::Entity::find()
         .filter(entity::device::Column::CpuSerial.eq(&serial))
         .one(&services.db.read)
