@@ -231,8 +231,8 @@ fn marks(backend: DbBackend) -> String {
 fn delete_minutes() -> String {
     format!(
         "DELETE FROM rollup WHERE (component_id, value, resolution_ms, bucket_ms) IN \
-         (SELECT r.component_id, r.value, r.resolution_ms, r.bucket_ms FROM t \
-         JOIN n ON n.component_id = t.id JOIN rollup r ON r.component_id = n.component_id \
+         (SELECT r.component_id, r.value, r.resolution_ms, r.bucket_ms FROM t CROSS JOIN n \
+         CROSS JOIN rollup r WHERE n.component_id = t.id AND r.component_id = n.component_id \
          AND r.value = n.value AND r.resolution_ms = {MINUTE_MS} \
          AND r.bucket_ms >= t.minutes_old AND r.bucket_ms < t.minutes_new)"
     )

@@ -236,13 +236,14 @@ pub(super) const NAMES: &str = "n(component_id, value) AS (SELECT k.component_id
     SELECT n.component_id, (SELECT min(r.value) FROM rollup r \
     WHERE r.component_id = n.component_id AND r.value > n.value) FROM n WHERE n.value IS NOT NULL)";
 
-/// `v`: the wanted buckets of each value.
+/// `v`: the wanted buckets of each value. It is joined by `CROSS JOIN`, which SQLite takes in the order in
+/// which it is written: it would read all of a component's rollups first.
 fn wanted_of_values(backend: DbBackend) -> String {
     let wanted = wanted(backend);
     format!(
         "WITH RECURSIVE {wanted}, k AS (SELECT DISTINCT component_id FROM w), {NAMES}, \
-         v AS (SELECT w.component_id, n.value, w.bucket_ms FROM w JOIN n \
-         ON n.component_id = w.component_id WHERE n.value IS NOT NULL)"
+         v AS (SELECT w.component_id, n.value, w.bucket_ms FROM w CROSS JOIN n \
+         WHERE n.component_id = w.component_id AND n.value IS NOT NULL)"
     )
 }
 
@@ -255,9 +256,9 @@ fn coarser_sql(backend: DbBackend, from: i64, to: i64, set: &str) -> String {
     format!(
         "{wanted} {COLUMNS} SELECT r.component_id, r.value, {to}, v.bucket_ms, \
          min(r.min), max(r.max), sum(r.sum), sum(r.count), {any} \
-         FROM v JOIN rollup r ON r.component_id = v.component_id AND r.value = v.value \
+         FROM v CROSS JOIN rollup r WHERE r.component_id = v.component_id AND r.value = v.value \
          AND r.resolution_ms = {from} AND r.bucket_ms >= v.bucket_ms \
-         AND r.bucket_ms < v.bucket_ms + {to} WHERE true \
+         AND r.bucket_ms < v.bucket_ms + {to} \
          GROUP BY r.component_id, r.value, v.bucket_ms {CONFLICT} {set}"
     )
 }
@@ -278,8 +279,8 @@ fn minutes_of_hours(backend: DbBackend) -> String {
     let wanted = wanted_of_values(backend);
     format!(
         "{wanted} DELETE FROM rollup WHERE (component_id, value, resolution_ms, bucket_ms) IN \
-         (SELECT r.component_id, r.value, r.resolution_ms, r.bucket_ms FROM v JOIN rollup r \
-         ON r.component_id = v.component_id AND r.value = v.value \
+         (SELECT r.component_id, r.value, r.resolution_ms, r.bucket_ms FROM v CROSS JOIN rollup r \
+         WHERE r.component_id = v.component_id AND r.value = v.value \
          AND r.resolution_ms = {MINUTE_MS} AND r.bucket_ms >= v.bucket_ms \
          AND r.bucket_ms < v.bucket_ms + {HOUR_MS})"
     )
