@@ -4,6 +4,7 @@ pub mod claim_page;
 pub mod device_events;
 pub mod device_manage;
 pub mod device_page;
+mod device_record;
 pub mod device_state;
 pub mod label;
 pub mod list_page;

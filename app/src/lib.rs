@@ -29,6 +29,7 @@ pub mod overview;
 mod pages;
 pub mod parts;
 pub mod preferences;
+mod reading;
 #[cfg(feature = "ssr")]
 pub mod request;
 pub mod routes;

@@ -9,6 +9,7 @@ pub mod error_notice;
 pub mod error_text;
 pub mod field;
 pub mod icon;
+pub mod later;
 pub mod number;
 pub mod page_title;
 pub mod pagination;

@@ -1,5 +1,7 @@
 //! One person in the list, with what an administrator may do to their account.
 
+use std::sync::Arc;
+
 use domain::{account::UserSummary, role::SiteRole};
 use leptos::prelude::*;
 use leptos_i18n::t_string;
@@ -8,13 +10,13 @@ use super::roles::{grantable, role_name, role_options};
 use crate::{
     form::{FormState, PostForm},
     i18n::use_i18n,
-    parts::{Mark, StatusMark, Time, number::grouped, use_toasts},
+    parts::{Mark, StatusMark, Time, number::grouped, toast::Undo, use_toasts},
     session::use_me,
 };
 
 /// What to say, and how to undo it, once the act that was just sent has been done.
 #[derive(Clone, Copy)]
-pub(super) struct Promise(StoredValue<Option<(String, Callback<()>)>>);
+pub(super) struct Promise(StoredValue<Option<(String, Undo)>>);
 
 impl Promise {
     /// Nothing was sent yet; put in context above the rows, which do not outlive their act.
@@ -38,8 +40,7 @@ impl Promise {
     }
 
     fn keep(self, text: String, undo: impl Fn() + Send + Sync + 'static) {
-        self.0
-            .set_value(Some((text, Callback::new(move |()| undo()))));
+        self.0.set_value(Some((text, Arc::new(undo))));
     }
 }
 

@@ -6,21 +6,19 @@ use leptos_i18n::t_string;
 use leptos_router::hooks::use_params_map;
 
 use super::{
-    device_events::Events,
     device_manage::{About, Manage},
+    device_record::{RecordOf, record},
     device_state::StateTiles,
-    server_fns::{CancelCommand, DeviceView, SetComponent, SetNickname, read_device},
+    server_fns::{CancelCommand, SetComponent, SetNickname, read_device},
     words,
 };
 use crate::{
     Failure,
-    commands::history::CommandHistory,
     form::FormState,
     frame::live_mark::{LiveStatus, use_live_slot},
     i18n::use_i18n,
     live::watch,
-    parts::{ErrorNotice, NotFoundPage, PageTitle, StatusMark, Time},
-    telemetry::history::History,
+    parts::{ErrorNotice, NotFoundPage, PageTitle, StatusMark, Time, later::later},
 };
 
 /// One device.
@@ -56,7 +54,7 @@ fn Device(id: DeviceId) -> impl IntoView {
                 // What changes later changes on the page: nothing that is typed or focused is lost.
                 ScopedFuture::new_untracked(async move {
                     match device.await {
-                        Ok(first) => view! { <Page id first device set cancel name/> }.into_any(),
+                        Ok(first) => view! { <Page id first device changed set cancel name/> }.into_any(),
                         Err(Failure(AppError::NotFound)) => view! { <NotFoundPage/> }.into_any(),
                         Err(Failure(error)) => {
                             view! { <ErrorNotice error=Signal::stored(Some(error))/> }.into_any()
@@ -71,8 +69,9 @@ fn Device(id: DeviceId) -> impl IntoView {
 #[component]
 fn Page(
     id: DeviceId,
-    first: DeviceView,
-    device: Resource<Result<DeviceView, Failure>>,
+    first: DeviceDetail,
+    device: Resource<Result<DeviceDetail, Failure>>,
+    changed: Signal<u64>,
     set: FormState,
     cancel: FormState,
     name: FormState,
@@ -90,9 +89,6 @@ fn Page(
         Some(Err(Failure(error))) => failed.set(Some(error)),
         None => {}
     });
-    let detail = Memo::new(move |_| shown.read().detail.clone());
-    let commands = Memo::new(move |_| shown.read().commands.clone());
-    let events = Memo::new(move |_| shown.read().events.clone());
     let live = use_live_slot().0;
     let unread = Signal::derive(move || {
         // A lost connection is said in the frame, with the age of the picture, and the page is read again
@@ -102,6 +98,15 @@ fn Page(
             .get()
             .filter(|error| !(lost && *error == AppError::Unavailable))
     });
+    let detail = Memo::new(move |_| shown.get());
+    let of = RecordOf {
+        id,
+        detail,
+        changed,
+        set,
+        cancel,
+        failed,
+    };
     let gone = Memo::new(move |_| *failed.read() == Some(AppError::NotFound));
     view! {
         {move || match gone.get() {
@@ -114,14 +119,7 @@ fn Page(
                         <h2>{move || t_string!(i18n, devices.state)}</h2>
                         <ErrorNotice error=set.error/>
                         {move || view! { <StateTiles id detail=detail.get() set/> }}
-                        <History id detail=detail.into()/>
-                        <div class="beside-each-other">
-                        {move || {
-                            let may_cancel = detail.read().may_command;
-                            view! { <CommandHistory id commands=commands.get() may_cancel cancel/> }
-                        }}
-                            {move || view! { <Events events=events.get()/> }}
-                        </div>
+                        {later(move || record(of))}
                     </div>
                     <div>
                         {move || view! { <About detail=detail.get() form=name/> }}

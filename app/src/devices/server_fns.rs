@@ -73,24 +73,29 @@ pub async fn read_overview() -> Result<Overview, Failure> {
     })
 }
 
-/// Everything on a device's page but its chart.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct DeviceView {
-    /// Head, state, components.
-    pub detail: DeviceDetail,
+/// What a device is and how it stands.
+#[server(prefix = "/do", endpoint = "read_device", input = Json, output = Json)]
+pub async fn read_device(id: DeviceId) -> Result<DeviceDetail, Failure> {
+    let (services, actor) = (request::services()?, request::actor()?);
+    let viewer = actor.require_viewer(&services, id).await?;
+    Ok(devices::detail(&services, &viewer).await?)
+}
+
+/// What a device was told and did.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Record {
     /// Its latest commands, newest first.
     pub commands: Vec<Command>,
     /// What happened to it, newest first.
     pub events: Vec<DeviceEvent>,
 }
 
-/// Everything on a device's page but its chart.
-#[server(prefix = "/do", endpoint = "read_device", input = Json, output = Json)]
-pub async fn read_device(id: DeviceId) -> Result<DeviceView, Failure> {
+/// What a device was told and did.
+#[server(prefix = "/do", endpoint = "read_record", input = Json, output = Json)]
+pub async fn read_record(id: DeviceId) -> Result<Record, Failure> {
     let (services, actor) = (request::services()?, request::actor()?);
     let viewer = actor.require_viewer(&services, id).await?;
-    Ok(DeviceView {
-        detail: devices::detail(&services, &viewer).await?,
+    Ok(Record {
         commands: commands::list(&services, &viewer, None, 10).await?,
         events: devices::events(&services, &viewer, None, 20).await?,
     })

@@ -9,12 +9,15 @@ use leptos_router::{
 };
 
 use super::{
-    keys::{self, KeysDialog},
-    palette::Palette,
+    keys, palette,
     rail::{BottomBar, Rail},
     top_bar::TopBar,
 };
-use crate::{i18n::use_i18n, parts::Toasts, session::use_session};
+use crate::{
+    i18n::use_i18n,
+    parts::{Toasts, later::when},
+    session::use_session,
+};
 
 /// Where someone goes who must sign in first; `next` leads back.
 pub fn sign_in_address(next: &str) -> String {
@@ -45,19 +48,19 @@ pub fn Household() -> impl IntoView {
 #[component]
 fn Frame() -> impl IntoView {
     let i18n = use_i18n();
-    let palette = RwSignal::new(false);
+    let search = RwSignal::new(false);
     let help = RwSignal::new(false);
-    Effect::new(move || keys::listen(help, palette));
+    Effect::new(move || keys::listen(help, search));
     view! {
         <a class="skip" href="#main">{move || t_string!(i18n, frame.skip)}</a>
         <div class="app">
             <Rail/>
-            <TopBar palette/>
+            <TopBar palette=search/>
             <main id="main" tabindex="-1"><Outlet/></main>
             <BottomBar/>
         </div>
-        <Palette open=palette/>
-        <KeysDialog open=help/>
+        {when(move || search.get(), move || palette::palette(search))}
+        {when(move || help.get(), move || keys::keys_dialog(help))}
         <Toasts/>
     }
 }

@@ -42,12 +42,9 @@ fn is_typing() -> bool {
     })
 }
 
-/// The keys and what they do.
-#[component]
-pub fn KeysDialog(
-    /// Whether it is shown.
-    open: RwSignal<bool>,
-) -> impl IntoView {
+/// The keys and what they do, while `open`. Loaded when someone first asks.
+#[lazy]
+pub(super) fn keys_dialog(open: RwSignal<bool>) -> AnyView {
     let i18n = use_i18n();
     view! {
         <Dialog open title=Signal::derive(move || t_string!(i18n, frame.keys).to_owned())>
@@ -68,4 +65,5 @@ pub fn KeysDialog(
             </div>
         </Dialog>
     }
+    .into_any()
 }

@@ -18,12 +18,9 @@ struct Entry {
     href: String,
 }
 
-/// The dialog with the box and what matches.
-#[component]
-pub fn Palette(
-    /// Whether it is shown.
-    open: RwSignal<bool>,
-) -> impl IntoView {
+/// The dialog with the box and what matches, while `open`. Loaded when someone first searches.
+#[lazy]
+pub(super) fn palette(open: RwSignal<bool>) -> AnyView {
     let i18n = use_i18n();
     let dialog = NodeRef::<html::Dialog>::new();
     let input = NodeRef::<html::Input>::new();

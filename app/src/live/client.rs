@@ -10,7 +10,10 @@ use futures::{SinkExt, StreamExt, channel::mpsc, select};
 use gloo_net::websocket::{Message, State, futures::WebSocket};
 use leptos::{prelude::*, task::spawn_local};
 
-use crate::frame::live_mark::{LiveSlot, LiveStatus};
+use crate::{
+    frame::live_mark::{LiveSlot, LiveStatus},
+    hydrate::{hydrated, pause},
+};
 
 const TICK: Duration = Duration::from_secs(5);
 /// A page is read again at most this often.
@@ -21,9 +24,7 @@ const SETTLE_HISTORY: Duration = Duration::from_secs(1);
 const SILENT_MS: f64 = 45_000.0;
 const FIRST_WAIT_MS: u64 = 500;
 /// Between two looks whether the connection stands.
-const CONNECTING_MS: u64 = 20;
-/// Between two looks whether the page stands.
-const HYDRATION_MS: u64 = 30;
+const CONNECTING: Duration = Duration::from_millis(20);
 const LONGEST_WAIT_MS: u64 = 30_000;
 
 enum Wake {
@@ -58,10 +59,7 @@ pub(super) fn start(
         TICK,
     );
     spawn_local(async move {
-        // What changes before every part of the page has found its elements would change them under it.
-        while !crate::hydrate::is_hydrated() {
-            pause(HYDRATION_MS).await;
-        }
+        hydrated().await;
         run(inbox, versions, status).await;
     });
 }
@@ -114,7 +112,7 @@ async fn run(
             clippy::cast_sign_loss
         )]
         let jittered = (wait_ms as f64 * (0.5 + js_sys::Math::random())) as u64;
-        pause(jittered).await;
+        pause(Duration::from_millis(jittered)).await;
         wait_ms = (wait_ms * 2).min(LONGEST_WAIT_MS);
     }
 }
@@ -129,7 +127,7 @@ async fn serve(
     status: RwSignal<LiveStatus>,
 ) -> bool {
     while matches!(socket.state(), State::Connecting) {
-        pause(CONNECTING_MS).await;
+        pause(CONNECTING).await;
     }
     if !matches!(socket.state(), State::Open) {
         return false;
@@ -242,17 +240,6 @@ impl Settling {
 async fn send(out: &mut (impl SinkExt<Message> + Unpin), frame: &ClientFrame) -> Result<(), ()> {
     let text = serde_json::to_string(frame).map_err(|_| ())?;
     out.send(Message::Text(text)).await.map_err(|_| ())
-}
-
-async fn pause(ms: u64) {
-    let (done, waited) = futures::channel::oneshot::channel::<()>();
-    set_timeout(
-        move || {
-            let _ = done.send(());
-        },
-        Duration::from_millis(ms),
-    );
-    let _ = waited.await;
 }
 
 fn address() -> String {

@@ -1,21 +1,24 @@
 //! Short notes that something was done, with the way back. Never the only copy of a message.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use leptos::prelude::*;
 use leptos_i18n::t_string;
 
-use super::{Draw, Icon, Mark, status_mark::Shape};
+use super::{Draw, Icon, Mark, later::when, status_mark::Shape};
 use crate::i18n::use_i18n;
 
 /// How long a note stays.
 const SHOWN: Duration = Duration::from_secs(10);
 
+/// Takes back what was done. It outlives the row or form that made it.
+pub type Undo = Arc<dyn Fn() + Send + Sync>;
+
 #[derive(Clone)]
 struct Toast {
     id: u32,
     text: String,
-    undo: Option<Callback<()>>,
+    undo: Option<Undo>,
 }
 
 /// Says things in the corner of the page.
@@ -32,8 +35,8 @@ impl Notes {
     }
 
     /// Says that something was done, and offers to undo it (also by Ctrl or ⌘ Z).
-    pub fn undoable(self, text: impl Into<String>, undo: impl Into<Callback<()>>) {
-        self.push(text.into(), Some(undo.into()));
+    pub fn undoable(self, text: impl Into<String>, undo: Undo) {
+        self.push(text.into(), Some(undo));
     }
 
     /// Undoes what the newest note offers to undo; tells whether there was one.
@@ -50,7 +53,7 @@ impl Notes {
         true
     }
 
-    fn push(self, text: String, undo: Option<Callback<()>>) {
+    fn push(self, text: String, undo: Option<Undo>) {
         self.last.update_value(|last| *last += 1);
         let id = self.last.get_value();
         self.shown
@@ -60,8 +63,8 @@ impl Notes {
 
     fn undo(self, toast: &Toast) {
         self.close(toast.id);
-        if let Some(undo) = toast.undo {
-            undo.run(());
+        if let Some(undo) = &toast.undo {
+            undo();
         }
     }
 
@@ -87,11 +90,20 @@ pub fn use_toasts() -> Notes {
 /// Where the notes appear; spoken politely.
 #[component]
 pub fn Toasts() -> impl IntoView {
-    let i18n = use_i18n();
     let notes = use_toasts();
     view! {
         <div class="toasts" role="status" aria-live="polite">
-            <For each=move || notes.shown.get() key=|toast| toast.id let:toast>
+            {when(move || !notes.shown.read().is_empty(), move || list(notes))}
+        </div>
+    }
+}
+
+/// The notes one below the other. Loaded with the first of them.
+#[lazy]
+fn list(notes: Notes) -> AnyView {
+    let i18n = use_i18n();
+    view! {
+        <For each=move || notes.shown.get() key=|toast| toast.id let:toast>
                 <div class="toast">
                     <Shape mark=Mark::Done/>
                     <span>{toast.text.clone()}</span>
@@ -112,7 +124,7 @@ pub fn Toasts() -> impl IntoView {
                         <Draw icon=Icon::X/>
                     </button>
                 </div>
-            </For>
-        </div>
+        </For>
     }
+    .into_any()
 }

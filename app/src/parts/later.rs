@@ -1,0 +1,147 @@
+//! What is no part of the first visit: its code is loaded when the page stands, or when it is first needed.
+
+use std::future::Future;
+
+use leptos::{prelude::*, reactive::computed::ScopedFuture};
+
+/// Shows what `load` gives.
+///
+/// On the server that is part of the page. A browser leaves what the server drew as it is, runs `load`
+/// once everything else has come to life, and puts its view in the same place at once; before that its
+/// links work already. Whatever else the page reads stands before it: both sides count what they read.
+#[cfg(not(feature = "hydrate"))]
+pub fn later<F>(load: impl FnOnce() -> F + Send + 'static) -> AnyView
+where
+    F: Future<Output = AnyView> + Send + 'static,
+{
+    view! {
+        <div class="later">
+            <Suspense>{Suspend::new(ScopedFuture::new_untracked(load()))}</Suspense>
+        </div>
+        {None::<AnyView>}
+    }
+    .into_any()
+}
+
+/// Shows what `load` gives.
+#[cfg(feature = "hydrate")]
+pub fn later<F>(load: impl FnOnce() -> F + 'static) -> AnyView
+where
+    F: Future<Output = AnyView> + 'static,
+{
+    let place = NodeRef::<leptos::html::Div>::new();
+    let loaded = Loaded::new();
+    leptos::task::spawn_local(ScopedFuture::new_untracked(async move {
+        crate::hydrate::hydrated().await;
+        let view = load().await;
+        let Some(drawn) = place.try_get_untracked().flatten() else {
+            return;
+        };
+        let focus = focus::within(&drawn);
+        drawn.set_inner_html("");
+        loaded.show(view);
+        if let Some(focus) = focus {
+            // The view stands once what the signal moved has run.
+            leptos::task::tick().await;
+            focus::again(&drawn, focus);
+        }
+    }));
+    view! {
+        // What the server drew is not this side's to look into.
+        <div class="later" node_ref=place inner_html=""></div>
+        {move || loaded.take().map(|view| view! { <div class="later">{view}</div> })}
+    }
+    .into_any()
+}
+
+/// Shows what `load` gives from when `wanted` is first true. Nothing of it is drawn before, nor by the
+/// server.
+#[cfg(not(feature = "hydrate"))]
+pub fn when<F>(_wanted: impl Fn() -> bool + 'static, _load: impl FnOnce() -> F + 'static) -> AnyView
+where
+    F: Future<Output = AnyView> + 'static,
+{
+    None::<AnyView>.into_any()
+}
+
+/// Shows what `load` gives from when `wanted` is first true.
+#[cfg(feature = "hydrate")]
+pub fn when<F>(wanted: impl Fn() -> bool + 'static, load: impl FnOnce() -> F + 'static) -> AnyView
+where
+    F: Future<Output = AnyView> + 'static,
+{
+    let loaded = Loaded::new();
+    // The view lives as long as its place, not until the effect runs again.
+    let owner = Owner::current().unwrap_or_default();
+    let mut load = Some(load);
+    Effect::new(move || {
+        if let Some(load) = load.take_if(|_| wanted()) {
+            let shown = async move { loaded.show(load().await) };
+            leptos::task::spawn_local(owner.with(|| ScopedFuture::new_untracked(shown)));
+        }
+    });
+    (move || loaded.take()).into_any()
+}
+
+/// A view that was loaded, on its way to its place.
+#[cfg(feature = "hydrate")]
+#[derive(Clone, Copy)]
+struct Loaded {
+    view: StoredValue<Option<AnyView>, LocalStorage>,
+    stands: RwSignal<bool>,
+}
+
+#[cfg(feature = "hydrate")]
+impl Loaded {
+    fn new() -> Self {
+        Self {
+            view: StoredValue::new_local(None),
+            stands: RwSignal::new(false),
+        }
+    }
+
+    /// Shows it; where the page has gone meanwhile, nothing happens.
+    fn show(self, view: AnyView) {
+        if self.view.try_set_value(Some(view)).is_none() {
+            self.stands.set(true);
+        }
+    }
+
+    /// The view, once.
+    fn take(self) -> Option<AnyView> {
+        let stands = self.stands.get();
+        stands
+            .then(|| self.view.try_update_value(Option::take).flatten())
+            .flatten()
+    }
+}
+
+/// Where the focus is, so that it is not lost when a view takes the place of its like.
+#[cfg(feature = "hydrate")]
+mod focus {
+    use leptos::prelude::document;
+    use wasm_bindgen::JsCast;
+    use web_sys::{Element, HtmlElement};
+
+    const FOCUSABLE: &str = "a, button, input, select, summary, textarea, [tabindex]";
+
+    /// Which of the elements that can have it has it.
+    pub(super) fn within(view: &Element) -> Option<u32> {
+        let active = document().active_element()?;
+        let all = view.query_selector_all(FOCUSABLE).ok()?;
+        (0..all.length()).find(|at| all.get(*at).as_ref() == Some(active.as_ref()))
+    }
+
+    /// Gives it to the like of that element in the view that stands after `place`.
+    pub(super) fn again(place: &Element, at: u32) {
+        let found = place
+            .next_element_sibling()
+            .and_then(|view| view.query_selector_all(FOCUSABLE).ok())
+            .and_then(|all| all.get(at))
+            .and_then(|element| element.dyn_into::<HtmlElement>().ok());
+        if let Some(element) = found {
+            // An element that refuses it has gone; the page has the focus then, as a browser does it.
+            let _ = element.focus();
+        }
+    }
+}
