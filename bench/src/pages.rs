@@ -1,7 +1,7 @@
 //! `madang-bench pages`: the server-rendered device list, and what a first visit loads.
 
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeMap, BTreeSet},
     path::PathBuf,
     time::{Duration, Instant},
 };
@@ -47,8 +47,9 @@ pub(crate) async fn run(options: &Options, figures: Figures) -> Result<()> {
         let site = Site::make(0, *devices).await?;
         let (data, any) = (site.data(), Addresses::default());
         let (madang, at) = Program::madang(&data, Some(&options.site_dir), &any).await?;
-        let first = Visitor::at(&at.http, Some(&site.session)).await?;
-        first_visit(first, figures, *devices).await?;
+        if devices == &options.devices[0] {
+            first_visits(&at.http, &site.session, figures).await?;
+        }
         for encoding in ["identity", "br"] {
             say(&format!(
                 "{devices} devices, {} connections, {encoding}",
@@ -108,39 +109,101 @@ async fn list(
     figures.tell_waits(&name, &mut waits)
 }
 
-/// The bytes that a browser without a cache loads to show the list, as they travel.
-async fn first_visit(mut visitor: Visitor, figures: Figures, devices: usize) -> Result<()> {
-    let plain = visitor.get(LIST, "identity").await?;
-    let text = String::from_utf8(plain.body.to_vec()).context("the page")?;
-    let rows = text.matches("<tr").count();
-    ensure!(
-        plain.status == 200 && rows > 50,
-        "{LIST}: {} with {rows} rows",
-        plain.status
-    );
-    let page = visitor.get(LIST, "br").await?;
-    figures.tell(
-        &format!("first_visit_html_{devices}"),
-        kilobytes(page.body.len()),
-        "kB",
-    )?;
-    let mut sums = [("wasm", 0), ("js", 0), ("css", 0), ("woff2", 0)];
-    for path in own_files(&text) {
-        let kind = path.rsplit('.').next().unwrap_or_default();
-        if let Some((_, sum)) = sums.iter_mut().find(|(known, _)| *known == kind) {
-            let file = visitor.get(&path, "br").await?;
-            ensure!(file.status == 200, "{path} answered {}", file.status);
-            *sum += file.body.len();
-        }
+/// What a browser without a cache loads for each page until it is alive, in bytes as they travel, beside
+/// the budget.
+async fn first_visits(http: &str, session: &str, figures: Figures) -> Result<()> {
+    let mut visitor = Visitor::at(http, Some(session)).await?;
+    let list = visitor.text(LIST).await?;
+    let rows = list.matches("<tr").count();
+    ensure!(rows > 50, "{LIST} has {rows} rows");
+    let device = list
+        .split('"')
+        .find(|word| word.starts_with("/devices/") && word.len() > 40)
+        .context("no device is listed")?;
+    let pages = [
+        ("overview", "/"),
+        ("device_list", LIST),
+        ("device", device),
+        ("preregister", "/devices/new"),
+        ("claim", "/claim"),
+        ("users", "/users"),
+        ("account", "/account"),
+    ];
+    let parts = Parts::of(&mut visitor).await?;
+    for (page, path) in pages {
+        first_visit(&mut visitor, &parts, page, path, figures).await?;
     }
-    for (kind, sum) in sums {
-        figures.tell(
-            &format!("first_visit_{kind}_{devices}"),
-            kilobytes(sum),
-            "kB",
-        )?;
+    let mut stranger = Visitor::at(http, None).await?;
+    first_visit(&mut stranger, &parts, "sign_in", "/sign-in", figures).await?;
+    first_visit(&mut stranger, &parts, "register", "/register", figures).await
+}
+
+async fn first_visit(
+    visitor: &mut Visitor,
+    parts: &Parts,
+    page: &str,
+    path: &str,
+    figures: Figures,
+) -> Result<()> {
+    let text = visitor.text(path).await?;
+    let html = visitor.get(path, "br").await?.body.len();
+    let mut files = own_files(&text);
+    let scripts: Vec<_> = files
+        .iter()
+        .filter(|file| file.ends_with(".js"))
+        .cloned()
+        .collect();
+    for script in scripts {
+        files.extend(imports(&visitor.text(&script).await?));
+    }
+    files.extend(parts.of_page(page)?);
+    let mut sums = [
+        ("code", &[".wasm", ".js"][..], 350.0, 0),
+        ("css", &[".css"], 20.0, 0),
+        ("fonts", &[".woff2"], 150.0, 0),
+    ];
+    for path in files {
+        let Some((.., sum)) = sums
+            .iter_mut()
+            .find(|(_, ends, ..)| ends.iter().any(|end| path.ends_with(end)))
+        else {
+            continue;
+        };
+        let file = visitor.get(&path, "br").await?;
+        ensure!(file.status == 200, "{path} answered {}", file.status);
+        *sum += file.body.len();
+    }
+    let name = |kind| format!("first_visit_{page}_{kind}");
+    figures.tell_beside(&name("html"), kilobytes(html), "kB", 40.0)?;
+    for (kind, _, budget, sum) in sums {
+        figures.tell_beside(&name(kind), kilobytes(sum), "kB", budget)?;
     }
     Ok(())
+}
+
+/// Which files hold each part of the interface, as the build wrote it down.
+struct Parts(BTreeMap<String, Vec<String>>);
+
+impl Parts {
+    async fn of(visitor: &mut Visitor) -> Result<Self> {
+        let list = visitor.text("/pkg/__wasm_split_manifest.json").await?;
+        Ok(Self(
+            serde_json::from_str(&list).context("the list of parts")?,
+        ))
+    }
+
+    /// The files that a page loads before it is alive; `page` is its name in `app/src/pages.rs`.
+    fn of_page(&self, page: &str) -> Result<Vec<String>> {
+        let (_, files) = self
+            .0
+            .iter()
+            .find(|(part, _)| part.starts_with(&format!("__{page}_view_")))
+            .with_context(|| format!("no part is called {page}"))?;
+        Ok(files
+            .iter()
+            .map(|file| format!("/pkg/{file}.wasm"))
+            .collect())
+    }
 }
 
 /// The paths of files that a page names and its browser loads at once.
@@ -153,6 +216,16 @@ fn own_files(html: &str) -> BTreeSet<String> {
                 .any(|end| word.ends_with(end))
         })
         .map(ToOwned::to_owned)
+        .collect()
+}
+
+/// The paths of scripts that a script in `/pkg` imports.
+fn imports(script: &str) -> BTreeSet<String> {
+    script
+        .split("from \"./")
+        .skip(1)
+        .filter_map(|rest| rest.split_once('"'))
+        .map(|(name, _)| format!("/pkg/{name}"))
         .collect()
 }
 
@@ -187,6 +260,13 @@ impl Visitor {
         })
     }
 
+    /// A page or file that is there, as text.
+    async fn text(&mut self, path: &str) -> Result<String> {
+        let answer = self.get(path, "identity").await?;
+        ensure!(answer.status == 200, "{path} answered {}", answer.status);
+        String::from_utf8(answer.body.to_vec()).with_context(|| path.to_owned())
+    }
+
     async fn get(&mut self, path: &str, encoding: &str) -> Result<Answer> {
         let request = Request::get(path)
             .header(header::HOST, &self.host)
@@ -205,7 +285,7 @@ impl Visitor {
 
 #[cfg(test)]
 mod tests {
-    use super::own_files;
+    use super::{imports, own_files};
 
     #[test]
     fn only_files_of_this_origin_count() {
@@ -213,5 +293,14 @@ mod tests {
             <a href="/devices">x</a><img src="//elsewhere.example/a.js">"#;
         let found: Vec<_> = own_files(html).into_iter().collect();
         assert_eq!(found, ["/pkg/madang.css", "/pkg/madang.js"]);
+    }
+
+    #[test]
+    fn what_a_script_imports_counts() {
+        let script = r#"import * as import1 from "./__wasm_split.js"
+            import * as import2 from "./__wasm_split.js"
+            export function load() {}"#;
+        let found: Vec<_> = imports(script).into_iter().collect();
+        assert_eq!(found, ["/pkg/__wasm_split.js"]);
     }
 }
