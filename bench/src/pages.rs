@@ -2,7 +2,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    path::PathBuf,
+    path::{Path, PathBuf},
     time::{Duration, Instant},
 };
 
@@ -150,7 +150,11 @@ async fn first_visit(
     let mut files = own_files(&text);
     let scripts: Vec<_> = files
         .iter()
-        .filter(|file| file.ends_with(".js"))
+        .filter(|file| {
+            Path::new(file.as_str())
+                .extension()
+                .is_some_and(|e| e == "js")
+        })
         .cloned()
         .collect();
     for script in scripts {

@@ -119,7 +119,7 @@ fn Page(
                         <h2>{move || t_string!(i18n, devices.state)}</h2>
                         <ErrorNotice error=set.error/>
                         {move || view! { <StateTiles id detail=detail.get() set/> }}
-                        {later(move || record(of))}
+                        {later(move || record(Box::new(of)))}
                     </div>
                     <div>
                         {move || view! { <About detail=detail.get() form=name/> }}

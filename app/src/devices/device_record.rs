@@ -31,17 +31,17 @@ pub(super) struct RecordOf {
 /// The record, as a part of its own.
 #[cfg(feature = "hydrate")]
 #[lazy]
-pub(super) async fn record(of: RecordOf) -> AnyView {
+pub(super) async fn record(of: Box<RecordOf>) -> AnyView {
     drawn(of).await
 }
 
 /// The record. Without the hint that would have it loaded before the page.
 #[cfg(not(feature = "hydrate"))]
-pub(super) async fn record(of: RecordOf) -> AnyView {
+pub(super) async fn record(of: Box<RecordOf>) -> AnyView {
     drawn(of).await
 }
 
-async fn drawn(of: RecordOf) -> AnyView {
+async fn drawn(of: Box<RecordOf>) -> AnyView {
     let RecordOf {
         id,
         detail,
@@ -49,7 +49,7 @@ async fn drawn(of: RecordOf) -> AnyView {
         set,
         cancel,
         failed: page_failed,
-    } = of;
+    } = *of;
     let asked = Memo::new(move |_| (set.times_done(), cancel.times_done(), changed.get()));
     let known = asked.get_untracked();
     let (first, chart) = futures::future::join(read_record(id), history(id, detail.into())).await;

@@ -44,6 +44,10 @@ fn is_typing() -> bool {
 
 /// The keys and what they do, while `open`. Loaded when someone first asks.
 #[lazy]
+#[allow(
+    clippy::unused_async,
+    reason = "a part is waited for where it is loaded"
+)]
 pub(super) fn keys_dialog(open: RwSignal<bool>) -> AnyView {
     let i18n = use_i18n();
     view! {

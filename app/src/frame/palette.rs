@@ -20,6 +20,10 @@ struct Entry {
 
 /// The dialog with the box and what matches, while `open`. Loaded when someone first searches.
 #[lazy]
+#[allow(
+    clippy::unused_async,
+    reason = "a part is waited for where it is loaded"
+)]
 pub(super) fn palette(open: RwSignal<bool>) -> AnyView {
     let i18n = use_i18n();
     let dialog = NodeRef::<html::Dialog>::new();
