@@ -40,7 +40,7 @@ pub struct BatchReport {
 impl Batch {
     /// Reads a batch out of a verified body.
     pub fn from_body(body: &Map<String, Value>) -> Result<Self, EnvelopeError> {
-        let batch = Self::deserialize(Value::Object(body.clone()))
+        let batch = Self::deserialize(body)
             .map_err(|_| EnvelopeError::Member("reports or hardware_variant"))?;
         if batch.reports.is_empty() || batch.reports.len() > MAX_BATCH_REPORTS {
             return Err(EnvelopeError::Member("reports"));

@@ -3,6 +3,7 @@
 use std::{fmt, str::FromStr};
 
 use serde::{Deserialize, Serialize};
+use smol_str::SmolStr;
 use uuid::Uuid;
 
 /// Why a name was refused.
@@ -105,8 +106,8 @@ macro_rules! name {
     ($(#[$doc:meta])* $name:ident, $check:path) => {
         $(#[$doc])*
         #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-        #[serde(try_from = "String", into = "String")]
-        pub struct $name(String);
+        #[serde(try_from = "SmolStr", into = "SmolStr")]
+        pub struct $name(SmolStr);
 
         impl $name {
             /// The name as text.
@@ -125,7 +126,15 @@ macro_rules! name {
             type Err = NameError;
 
             fn from_str(text: &str) -> Result<Self, NameError> {
-                Self::try_from(text.to_owned())
+                Self::try_from(SmolStr::new(text))
+            }
+        }
+
+        impl TryFrom<SmolStr> for $name {
+            type Error = NameError;
+
+            fn try_from(text: SmolStr) -> Result<Self, NameError> {
+                if $check(&text) { Ok(Self(text)) } else { Err(NameError::Name(text.into())) }
             }
         }
 
@@ -133,13 +142,19 @@ macro_rules! name {
             type Error = NameError;
 
             fn try_from(text: String) -> Result<Self, NameError> {
-                if $check(&text) { Ok(Self(text)) } else { Err(NameError::Name(text)) }
+                Self::try_from(SmolStr::from(text))
+            }
+        }
+
+        impl From<$name> for SmolStr {
+            fn from(name: $name) -> SmolStr {
+                name.0
             }
         }
 
         impl From<$name> for String {
             fn from(name: $name) -> String {
-                name.0
+                name.0.into()
             }
         }
     };
@@ -184,13 +199,13 @@ impl ComponentKey {
         if number <= 1 {
             Self(kind.0.clone())
         } else {
-            Self(format!("{kind}-{number}"))
+            Self(smol_str::format_smolstr!("{kind}-{number}"))
         }
     }
 
     /// The component type this key names.
     pub fn kind(&self) -> ComponentType {
-        ComponentType(self.0.split('-').next().unwrap_or_default().to_owned())
+        ComponentType(self.0.split('-').next().unwrap_or_default().into())
     }
 }
 
@@ -230,12 +245,15 @@ impl Email {
 
     /// Reads a topic level; refuses any spelling other than the one that [`Email::to_topic_level`] gives.
     pub fn from_topic_level(level: &str) -> Result<Self, NameError> {
-        let decoded = level
-            .replace("%2B", "+")
-            .replace("%23", "#")
-            .replace("%2F", "/")
-            .replace("%25", "%");
-        let email: Self = decoded.parse()?;
+        let email: Self = match level.contains('%') {
+            false => level.parse()?,
+            true => level
+                .replace("%2B", "+")
+                .replace("%23", "#")
+                .replace("%2F", "/")
+                .replace("%25", "%")
+                .parse()?,
+        };
         if email.to_topic_level() == level {
             Ok(email)
         } else {
@@ -279,7 +297,10 @@ impl FromStr for Email {
 #[cfg(not(target_family = "wasm"))]
 fn composed(text: &str) -> String {
     use unicode_normalization::UnicodeNormalization;
-    text.nfc().collect()
+    match text.is_ascii() {
+        true => text.to_owned(),
+        false => text.nfc().collect(),
+    }
 }
 
 /// A browser reads addresses only from the server, which has composed them; its tables are a fifth of

@@ -10,6 +10,8 @@ pub mod enroll;
 pub mod envelope;
 pub mod identity;
 pub mod ids;
+#[cfg(not(target_family = "wasm"))]
+mod jcs;
 pub mod json;
 pub mod problem;
 pub mod report;

@@ -1,8 +1,8 @@
 //! Telemetry: one report of one component.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, fmt};
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, de::Visitor};
 use serde_json::{Map, Value};
 
 use crate::{
@@ -11,7 +11,7 @@ use crate::{
 };
 
 /// One reading: a number, a text or a truth.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(untagged)]
 pub enum Scalar {
     /// `true` or `false`
@@ -20,6 +20,49 @@ pub enum Scalar {
     Number(f64),
     /// At most a payload long.
     Text(String),
+}
+
+// By hand: the derived one tries each variant on a copy, and this is read for every value of every report.
+impl<'de> Deserialize<'de> for Scalar {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Reading;
+
+        impl Visitor<'_> for Reading {
+            type Value = Scalar;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a number, a text or a truth")
+            }
+
+            fn visit_bool<E>(self, truth: bool) -> Result<Scalar, E> {
+                Ok(Scalar::Bool(truth))
+            }
+
+            fn visit_f64<E>(self, number: f64) -> Result<Scalar, E> {
+                Ok(Scalar::Number(number))
+            }
+
+            #[expect(clippy::cast_precision_loss, reason = "JSON's numbers are doubles")]
+            fn visit_i64<E>(self, number: i64) -> Result<Scalar, E> {
+                Ok(Scalar::Number(number as f64))
+            }
+
+            #[expect(clippy::cast_precision_loss, reason = "JSON's numbers are doubles")]
+            fn visit_u64<E>(self, number: u64) -> Result<Scalar, E> {
+                Ok(Scalar::Number(number as f64))
+            }
+
+            fn visit_str<E>(self, text: &str) -> Result<Scalar, E> {
+                Ok(Scalar::Text(text.to_owned()))
+            }
+
+            fn visit_string<E>(self, text: String) -> Result<Scalar, E> {
+                Ok(Scalar::Text(text))
+            }
+        }
+
+        deserializer.deserialize_any(Reading)
+    }
 }
 
 /// What a device measured or did, without the envelope around it.
@@ -44,7 +87,7 @@ pub struct Report {
 impl Report {
     /// Reads a report out of a verified body.
     pub fn from_body(body: &Map<String, Value>) -> Result<Self, EnvelopeError> {
-        let raw: Raw = Raw::deserialize(Value::Object(body.clone()))
+        let raw: Raw = Raw::deserialize(body)
             .map_err(|_| EnvelopeError::Member("status, values or hardware_variant"))?;
         Ok(Self {
             timestamp: raw.timestamp,

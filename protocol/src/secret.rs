@@ -9,6 +9,8 @@ use sha2::Sha256;
 use subtle::ConstantTimeEq;
 use zeroize::{Zeroize, ZeroizeOnDrop};
 
+use crate::jcs;
+
 use crate::Envelope;
 
 /// 32 random bytes, shown to a device once. Never printed: its `Debug` hides it.
@@ -67,9 +69,7 @@ impl SharedSecret {
             Hmac::<Sha256>::new_from_slice(&self.0).expect("HMAC takes a key of any length");
         mac.update(topic.as_bytes());
         mac.update(b"\n");
-        let canonical =
-            serde_json_canonicalizer::to_vec(payload).expect("a JSON object has an RFC 8785 form");
-        mac.update(&canonical);
+        mac.update(&jcs::to_vec(payload));
         mac.finalize().into_bytes().into()
     }
 }
