@@ -30,7 +30,7 @@ pub(crate) struct Options {
     #[arg(long, default_value_t = 200)]
     devices: usize,
     /// Reports of each device as fast as they are acknowledged.
-    #[arg(long, default_value_t = 500)]
+    #[arg(long, default_value_t = 2_000)]
     reports: usize,
     /// Reports a second of all devices together while a browser watches.
     #[arg(long, default_value_t = 1_000)]

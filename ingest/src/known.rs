@@ -1,7 +1,7 @@
 //! A verified message whose components are known: what the committer takes.
 
 use domain::{ComponentKey, TimestampMs, device::StateMap, event::RefusalReason};
-use protocol::{Batch, LATE_AFTER_MS, Report, Scalar, Topic};
+use protocol::{Batch, LATE_AFTER_MS, Report, Scalar, Topic, ValueName};
 use serde::Deserialize;
 use serde_json::Value;
 use service::telemetry::{Incoming, ReportPart};
@@ -28,26 +28,24 @@ impl Known {
                 let report = Report::from_body(&verified.envelope.body)
                     .map_err(|_| RefusalReason::Malformed)?;
                 check_variant(verified, &report.hardware_variant)?;
-                let values = report.values.into_iter();
                 let part = Part {
                     key: component,
                     at: report.timestamp,
                     status: report.status,
-                    values: values.map(|(name, value)| (name.into(), value)).collect(),
+                    values: report.values.into_iter().collect(),
                 };
-                known.incoming.reports.push(part.resolve(verified)?);
+                known.incoming.reports = vec![part.resolve(verified)?];
             }
             Topic::Batch { .. } => {
                 let batch = Batch::from_body(&verified.envelope.body)
                     .map_err(|_| RefusalReason::Malformed)?;
                 check_variant(verified, &batch.hardware_variant)?;
                 for report in batch.reports {
-                    let values = report.values.into_iter();
                     let part = Part {
                         key: &report.component_key,
                         at: report.timestamp,
                         status: report.status,
-                        values: values.map(|(name, value)| (name.into(), value)).collect(),
+                        values: report.values.into_iter().collect(),
                     };
                     match part.resolve(verified) {
                         Ok(part) => known.incoming.reports.push(part),
@@ -66,7 +64,7 @@ struct Part<'a> {
     key: &'a ComponentKey,
     at: TimestampMs,
     status: Option<String>,
-    values: Vec<(String, Scalar)>,
+    values: Vec<(ValueName, Scalar)>,
 }
 
 impl Part<'_> {

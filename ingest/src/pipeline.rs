@@ -42,6 +42,9 @@ pub enum Outcome {
 }
 
 /// The pipeline; cheap to clone.
+///
+/// What happens to few messages is boxed: thousands of them wait at a time, and each would have the size
+/// of the largest query that one of them may need.
 #[derive(Debug, Clone)]
 pub struct Pipeline {
     services: Services,
@@ -76,7 +79,7 @@ impl Pipeline {
         match self.store(received).await {
             Ok(Ok(())) => Outcome::Stored,
             Ok(Err(reason)) => {
-                self.refuse(received, reason).await;
+                Box::pin(self.refuse(received, reason)).await;
                 Outcome::Refused(reason)
             }
             Err(error) => Outcome::NotNow(error),
@@ -100,8 +103,8 @@ impl Pipeline {
                     let wait = RETRY[tries.min(RETRY.len() - 1)];
                     tries += 1;
                     tracing::warn!(device = %received.device, %error, "a message waits to be stored");
-                    let stopped = tokio::time::timeout(wait, stop.cancelled()).await.is_ok();
-                    if stopped || gone() {
+                    let stopped = tokio::time::timeout(wait, stop.cancelled());
+                    if Box::pin(stopped).await.is_ok() || gone() {
                         return None;
                     }
                 }
@@ -114,7 +117,10 @@ impl Pipeline {
             Ok(envelope) => envelope,
             Err(reason) => return Ok(Err(reason)),
         };
-        let mut sender = self.directory.get(&self.services, received.device).await?;
+        let mut sender = match &received.sender {
+            Some(sender) => Some(sender.clone()),
+            None => self.directory.get(&self.services, received.device).await?,
+        };
         let mut read_again = false;
         loop {
             let Some(known) = sender else {
@@ -129,10 +135,8 @@ impl Pipeline {
                 // What is kept of the device may be old: nothing is refused for that.
                 Err(_) if !read_again => {
                     read_again = true;
-                    sender = self
-                        .directory
-                        .fresh(&self.services, received.device)
-                        .await?;
+                    let fresh = self.directory.fresh(&self.services, received.device);
+                    sender = Box::pin(fresh).await?;
                 }
                 Err(reason) => return Ok(Err(reason)),
             }
@@ -151,16 +155,16 @@ impl Pipeline {
         match &received.topic {
             Topic::Identity(_) => match Identity::deserialize(body()) {
                 Ok(identity) => {
-                    devices::identified(&self.services, received.device, &identity).await?;
+                    let noted = devices::identified(&self.services, received.device, &identity);
+                    Box::pin(noted).await?;
                 }
                 Err(_) => return Ok(Err(RefusalReason::Malformed)),
             },
             Topic::Result { command, .. } => match CommandResult::deserialize(body()) {
                 Ok(result) => {
                     let (device, command) = (received.device, *command);
-                    let recorded =
-                        commands::record_result(&self.services, device, command, result).await;
-                    match recorded {
+                    let recorded = commands::record_result(&self.services, device, command, result);
+                    match Box::pin(recorded).await {
                         // An answer to a command that nobody sent is noted and forgotten.
                         Ok(()) | Err(AppError::NotFound) => {}
                         Err(error) => return Err(error),
@@ -175,11 +179,14 @@ impl Pipeline {
             return Ok(Ok(()));
         }
         for reason in &ready.refused {
-            self.refuse(received, *reason).await;
+            Box::pin(self.refuse(received, *reason)).await;
         }
         let committed = self.committer.submit(ready.incoming).await?;
         match committed {
-            Committed::Stored => self.directory.spend_code(&self.services, sender).await?,
+            Committed::Stored if sender.code_spent => {}
+            Committed::Stored => {
+                Box::pin(self.directory.spend_code(&self.services, sender)).await?;
+            }
             Committed::Duplicate => {}
             Committed::SequenceReused => return Ok(Err(RefusalReason::SequenceReused)),
             Committed::SequenceTooOld => return Ok(Err(RefusalReason::SequenceTooOld)),

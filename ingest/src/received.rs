@@ -1,8 +1,11 @@
 //! A message as the broker took it: its sender is proved by its certificate, its content by nothing yet.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use domain::{DeviceId, TimestampMs, event::RefusalReason};
 use protocol::{Envelope, EnvelopeError, Topic, envelope};
+use service::devices::directory::Known;
 
 /// A message of a device.
 #[derive(Debug, Clone)]
@@ -15,6 +18,8 @@ pub struct Received {
     pub payload: Bytes,
     /// When.
     pub received_at: TimestampMs,
+    /// What was known of the device when the broker let it publish, where it had to look.
+    pub sender: Option<Arc<Known>>,
 }
 
 impl Received {

@@ -1,5 +1,7 @@
 //! A message whose signature is that of its sender's present ownership.
 
+use std::fmt::Write as _;
+
 use domain::{device::Lifecycle, event::RefusalReason};
 use protocol::{Envelope, LATE_AFTER_MS, Topic};
 use service::devices::directory::Known;
@@ -30,7 +32,8 @@ impl<'a> Verified<'a> {
             (None, Topic::Identity(_)) if unclaimed => {}
             (None, _) => return Err(RefusalReason::ForbiddenPublish),
             (Some(secret), topic) => {
-                if !envelope.verify(&topic.to_string(), secret) {
+                let mut text = String::with_capacity(160);
+                if write!(text, "{topic}").is_err() || !envelope.verify(&text, secret) {
                     return Err(RefusalReason::WrongSignature);
                 }
             }

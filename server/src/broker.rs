@@ -10,7 +10,7 @@ mod storage;
 
 use std::{
     net::SocketAddr,
-    num::NonZeroU16,
+    num::{NonZeroU16, NonZeroUsize},
     path::PathBuf,
     sync::{Arc, OnceLock},
     time::Duration,
@@ -22,7 +22,7 @@ use ingest::{Broker, BrokerError, Pipeline};
 use protocol::Topic;
 use rmqtt::{
     codec::types::Publish as CodecPublish,
-    context::ServerContext,
+    context::{PublishOverlap, ServerContext},
     hook::{Handler, Type},
     net::{Builder, Listener},
     server::MqttServer,
@@ -40,6 +40,8 @@ const MAX_PACKET_BYTES: u32 = 66 * 1024;
 /// database, so both are far from reached, and what is over them would be lost.
 const MAX_INFLIGHT: u16 = 1_024;
 const MAX_QUEUE: usize = 100_000;
+/// Reports of one device that wait for a commit together; beyond it its connection is not read.
+const MAX_UNDER_WAY: NonZeroUsize = NonZeroUsize::new(128).expect("not zero");
 /// Between tries to end a session that is busy beginning or ending.
 const KICKS: [Duration; 6] = [
     Duration::from_millis(5),
@@ -82,7 +84,14 @@ impl std::fmt::Debug for EmbeddedBroker {
 impl EmbeddedBroker {
     /// Binds the listener; nothing is accepted before [`Broker::run`].
     pub async fn bind(config: &BrokerConfig) -> Result<Arc<Self>, BrokerError> {
-        let context = ServerContext::new().busy_check_enable(false).build().await;
+        let context = ServerContext::new()
+            .busy_check_enable(false)
+            .publish_overlap(PublishOverlap {
+                most: MAX_UNDER_WAY,
+                may: is_telemetry,
+            })
+            .build()
+            .await;
         *context.extends.shared_subscription_mut().await = Box::new(storage::RoundRobin::default());
         *context.extends.retain_mut().await = Box::new(storage::Retained::default());
         let text = |path: &PathBuf| Some(path.display().to_string());
@@ -243,4 +252,10 @@ impl DeviceLink for EmbeddedBroker {
     fn is_connected(&self, device: DeviceId) -> bool {
         self.sessions.is_connected(device)
     }
+}
+
+/// Reports carry their time and place in the device's order, so several may wait for one commit.
+/// Everything else a device says has an effect of its own and is taken in its turn.
+fn is_telemetry(publish: &Publish) -> bool {
+    publish.topic.starts_with("telemetry/")
 }

@@ -94,6 +94,59 @@ async fn a_report_is_acknowledged_when_it_is_stored_and_a_replay_is_stored_once(
     app.stop().await;
 }
 
+/// A figure of the server's metrics.
+async fn figure(app: &App, name: &str) -> u64 {
+    let answer = reqwest::get(app.url("/metrics")).await.expect("an answer");
+    let text = answer.text().await.expect("text");
+    let line = text.lines().find_map(|line| line.strip_prefix(name));
+    let value = line.expect("the figure").trim();
+    value.parse().expect("a number")
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_reports_of_one_device_wait_for_one_commit_together() {
+    use sea_orm::TransactionTrait as _;
+    const REPORTS: u32 = 20;
+    let app = App::start().await;
+    let admin = app.set_up().await;
+    let identity = claimed(&app, &admin, "A-1").await;
+    let device = Device::online(&identity, app.mqtt(), 1).await;
+    assert_eq!(
+        device.report("cpu", 2, &[("average", 0.0)]).await,
+        Answer::Accepted
+    );
+
+    // Nothing can be committed while another holds the writer.
+    let held = app.services().db.write.begin().await.expect("the writer");
+    let before = figure(&app, "madang_commits_total").await;
+    let sending = futures::future::join_all((0..REPORTS).map(|n| {
+        let device = &device;
+        async move {
+            device
+                .report("cpu", 3 + u64::from(n), &[("average", f64::from(n))])
+                .await
+        }
+    }));
+    let releasing = async {
+        until("reports that wait together", async || {
+            // The first of them are in the committer's hands already.
+            let waiting = figure(&app, "madang_messages_waiting").await;
+            (waiting >= u64::from(REPORTS / 2)).then_some(())
+        })
+        .await;
+        held.rollback().await.expect("released");
+    };
+    let (answers, ()) = tokio::join!(sending, releasing);
+    assert!(answers.iter().all(|answer| *answer == Answer::Accepted));
+    let commits = figure(&app, "madang_commits_total").await - before;
+    assert!(
+        commits < u64::from(REPORTS / 2),
+        "{commits} commits of {REPORTS} reports"
+    );
+    assert_eq!(stored_rows(&app).await, 1 + i64::from(REPORTS));
+    app.stop().await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn every_refusal_of_the_wire_is_acknowledged_with_its_reason_and_counted() {
     let app = App::start().await;

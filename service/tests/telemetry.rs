@@ -85,12 +85,12 @@ impl Bench {
                 late: ago_ms > 5 * MINUTE_MS,
                 status: None,
                 values: vec![
-                    ("average".to_owned(), Scalar::Number(average)),
+                    ("average".parse().unwrap(), Scalar::Number(average)),
                     (
-                        "note".to_owned(),
+                        "note".parse().unwrap(),
                         Scalar::Text("뜰 \u{1f331} \0".to_owned()),
                     ),
-                    ("busy".to_owned(), Scalar::Bool(true)),
+                    ("busy".parse().unwrap(), Scalar::Bool(true)),
                 ],
             }],
             state: std::collections::BTreeMap::new(),

@@ -76,9 +76,11 @@ fn layers(wrong: &mut Vec<String>) -> Result<()> {
             .filter_map(|dependency| Some(dependency["name"].as_str()?.to_owned()))
             .collect()
     };
+    let members = metadata["workspace_members"].as_array();
+    let members = members.context("workspace_members")?;
     let ours: BTreeSet<&str> = packages
         .iter()
-        .filter(|package| package["source"].is_null())
+        .filter(|package| members.contains(&package["id"]))
         .filter_map(|package| package["name"].as_str())
         .collect();
     for (name, may) in MAY_USE {

@@ -143,6 +143,7 @@ impl Connection {
             topic,
             payload: publish.payload.clone(),
             received_at: self.services.now(),
+            sender: None,
         };
         let answered = self.pipeline.keep_trying(received, || false, &self.stop);
         if answered.await.is_none() {

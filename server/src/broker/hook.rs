@@ -15,7 +15,10 @@ use rmqtt::{
         SubscribeAclResult,
     },
 };
-use service::{Services, devices};
+use service::{
+    Services,
+    devices::{self, directory::Known},
+};
 use tokio_util::sync::CancellationToken;
 
 use super::{
@@ -63,10 +66,12 @@ struct Gate {
 
 #[async_trait]
 impl Handler for Gate {
+    // All but the way of a message is boxed: this future has the size of its largest part, and there is
+    // one for each message that waits.
     async fn hook(&self, event: &Parameter, before: Option<HookResult>) -> ReturnType {
         match event {
             Parameter::ClientAuthenticate(connect) => {
-                let result = match self.admit(connect).await {
+                let result = match Box::pin(self.admit(connect)).await {
                     true => AuthResult::Allow(false, None),
                     false => AuthResult::NotAuthorized,
                 };
@@ -79,7 +84,7 @@ impl Handler for Gate {
             Parameter::ClientSubscribeCheckAcl(session, subscribe) => {
                 let shared = subscribe.opts.shared_group().is_some();
                 let filter = &subscribe.topic_filter;
-                let allowed = self.subscribe(&session.id.client_id, filter, shared).await;
+                let allowed = Box::pin(self.subscribe(&session.id.client_id, filter, shared)).await;
                 let verdict = match allowed {
                     true => SubscribeAclResult::new_success(subscribe.opts.qos(), None),
                     false => SubscribeAclResult::new_failure(SubscribeAckReason::NotAuthorized),
@@ -88,14 +93,14 @@ impl Handler for Gate {
             }
             Parameter::ClientConnected(session) => {
                 let id = &session.id;
-                self.welcome(&id.client_id).await;
+                Box::pin(self.welcome(&id.client_id)).await;
                 self.sessions
                     .connected(&id.client_id, number(id.create_time));
                 (true, before)
             }
             Parameter::ClientDisconnected(session, reason) => {
                 let id = &session.id;
-                self.too_large(&id.client_id, reason).await;
+                Box::pin(self.too_large(&id.client_id, reason)).await;
                 let cause = cause(reason);
                 self.sessions
                     .disconnected(&id.client_id, number(id.create_time), cause);
@@ -215,14 +220,14 @@ impl Gate {
             retain: publish.retain,
             exactly_once: publish.qos == QoS::ExactlyOnce,
         };
-        let Some(principal) = self.current(client_id).await else {
+        let Some((principal, sender)) = self.current(client_id).await else {
             return PublishAclResult::rejected(true, None);
         };
         let topic = match rules::publish(&principal, packet) {
             Ok(topic) => topic,
             Err(reason) => {
                 if let Principal::Device { id, .. } = principal {
-                    self.pipeline.refuse_on(id, packet.topic, reason).await;
+                    Box::pin(self.pipeline.refuse_on(id, packet.topic, reason)).await;
                 }
                 return refused(reason);
             }
@@ -236,6 +241,7 @@ impl Gate {
                     topic,
                     payload: publish.payload.clone(),
                     received_at: self.services.now(),
+                    sender,
                 };
                 self.store(client_id, received).await
             }
@@ -255,7 +261,7 @@ impl Gate {
     }
 
     async fn subscribe(&self, client_id: &str, filter: &str, shared: bool) -> bool {
-        let Some(principal) = self.current(client_id).await else {
+        let Some((principal, _)) = self.current(client_id).await else {
             return false;
         };
         if !shared && principal.may_subscribe(filter) {
@@ -268,18 +274,17 @@ impl Gate {
         false
     }
 
-    /// Who is behind a session now: a device may have been claimed or given up since it connected.
-    async fn current(&self, client_id: &str) -> Option<Principal> {
+    /// Who is behind a session now, and what is known of it where it is a device: it may have been claimed
+    /// or given up since it connected.
+    async fn current(&self, client_id: &str) -> Option<(Principal, Option<Arc<Known>>)> {
         match self.sessions.principal(client_id)? {
             Principal::Device { id, .. } => {
                 let directory = self.pipeline.directory();
                 let known = directory.get(&self.services, id).await.ok()??;
-                Some(Principal::Device {
-                    id,
-                    claimed: known.lifecycle == Lifecycle::Active,
-                })
+                let claimed = known.lifecycle == Lifecycle::Active;
+                Some((Principal::Device { id, claimed }, Some(known)))
             }
-            app @ Principal::App { .. } => Some(app),
+            app @ Principal::App { .. } => Some((app, None)),
         }
     }
 }

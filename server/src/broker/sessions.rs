@@ -6,7 +6,7 @@ use std::{
 };
 
 use domain::{DeviceId, device::PresenceCause};
-use parking_lot::Mutex;
+use parking_lot::{Mutex, RwLock};
 use protocol::Principal;
 use service::{
     Services, commands, devices,
@@ -43,7 +43,7 @@ enum Change {
 #[derive(Debug)]
 pub(super) struct Sessions {
     /// By client id: who, and which session of theirs.
-    live: Mutex<HashMap<String, (Principal, u64)>>,
+    live: RwLock<HashMap<String, (Principal, u64)>>,
     /// By client id: the serial with which it was let in.
     serials: Mutex<HashMap<String, (Principal, String)>>,
     revoked: Mutex<HashSet<String>>,
@@ -56,7 +56,7 @@ impl Default for Sessions {
         // Bounded by the connections: each has at most a few changes under way.
         let (changes, inbox) = mpsc::unbounded_channel();
         Self {
-            live: Mutex::default(),
+            live: RwLock::default(),
             serials: Mutex::default(),
             revoked: Mutex::default(),
             changes,
@@ -67,16 +67,16 @@ impl Default for Sessions {
 
 impl Sessions {
     pub(super) fn len(&self) -> usize {
-        self.live.lock().len()
+        self.live.read().len()
     }
 
     pub(super) fn is_connected(&self, device: DeviceId) -> bool {
-        self.live.lock().contains_key(&device.to_string())
+        self.live.read().contains_key(&device.to_string())
     }
 
     /// Its next end is by revocation.
     pub(super) fn mark_revoked(&self, client_id: &str) {
-        if self.live.lock().contains_key(client_id) {
+        if self.live.read().contains_key(client_id) {
             self.revoked.lock().insert(client_id.to_owned());
         }
     }
@@ -90,7 +90,7 @@ impl Sessions {
 
     /// Who is behind a client id.
     pub(super) fn principal(&self, client_id: &str) -> Option<Principal> {
-        let live = self.live.lock().get(client_id).map(|(p, _)| p.clone());
+        let live = self.live.read().get(client_id).map(|(p, _)| p.clone());
         live.or_else(|| self.serials.lock().get(client_id).map(|(p, _)| p.clone()))
     }
 
@@ -101,7 +101,7 @@ impl Sessions {
         let device = device_of(&principal);
         self.revoked.lock().remove(client_id);
         self.live
-            .lock()
+            .write()
             .insert(client_id.to_owned(), (principal, session));
         if let Some(device) = device {
             self.tell_change(Change::Connected {
@@ -113,7 +113,7 @@ impl Sessions {
     }
 
     pub(super) fn disconnected(&self, client_id: &str, session: u64, cause: PresenceCause) {
-        let mut live = self.live.lock();
+        let mut live = self.live.write();
         let Some((principal, latest)) = live.get(client_id) else {
             return;
         };

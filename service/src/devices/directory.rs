@@ -20,6 +20,8 @@ use crate::{Services, accounts::actor::DeviceRef, components, downlink, internal
 
 const KEEP: Duration = Duration::from_secs(30);
 const MOST: usize = 65_536;
+/// Devices that may be read at a time.
+const READERS: usize = 64;
 
 /// What the ingest must know of a device.
 #[derive(Debug)]
@@ -49,11 +51,24 @@ pub struct Known {
 }
 
 /// The devices that were asked for lately; cheap to clone.
-#[derive(Debug, Clone, Default)]
-pub struct Directory(Arc<RwLock<Remembered>>);
+#[derive(Debug, Clone)]
+pub struct Directory {
+    kept: Arc<RwLock<Remembered>>,
+    /// Who reads which device: a hundred messages of one device wait for one of them.
+    turns: Arc<[tokio::sync::Mutex<()>]>,
+}
 
 /// What was read of each device, and when.
 type Remembered = HashMap<DeviceId, (Arc<Known>, Instant)>;
+
+impl Default for Directory {
+    fn default() -> Self {
+        Self {
+            kept: Arc::default(),
+            turns: (0..READERS).map(|_| tokio::sync::Mutex::new(())).collect(),
+        }
+    }
+}
 
 impl Directory {
     /// What is known of a device; `None` where there is no such device.
@@ -62,11 +77,22 @@ impl Directory {
         services: &Services,
         device: DeviceId,
     ) -> Result<Option<Arc<Known>>, AppError> {
-        let kept = self.0.read().get(&device).cloned();
-        match kept {
-            Some((known, at)) if at.elapsed() < KEEP => Ok(Some(known)),
-            _ => self.fresh(services, device).await,
+        if let Some(known) = self.kept(device) {
+            return Ok(Some(known));
         }
+        let turn = usize::from(device.0.as_bytes()[15]) % self.turns.len();
+        let _turn = self.turns[turn].lock().await;
+        match self.kept(device) {
+            Some(known) => Ok(Some(known)),
+            // Boxed: rare, and its queries would make every message's future as large as theirs.
+            None => Box::pin(self.fresh(services, device)).await,
+        }
+    }
+
+    fn kept(&self, device: DeviceId) -> Option<Arc<Known>> {
+        let kept = self.kept.read();
+        let (known, at) = kept.get(&device)?;
+        (at.elapsed() < KEEP).then(|| known.clone())
     }
 
     /// As [`Directory::get`], read from the database now.
@@ -76,7 +102,7 @@ impl Directory {
         device: DeviceId,
     ) -> Result<Option<Arc<Known>>, AppError> {
         let known = read(services, device).await?.map(Arc::new);
-        let mut kept = self.0.write();
+        let mut kept = self.kept.write();
         if kept.len() > MOST {
             kept.clear();
         }
@@ -94,12 +120,12 @@ impl Directory {
             match change {
                 Ok(event) => match &*event {
                     LiveEvent::Device { device } => {
-                        self.0.write().remove(device);
+                        self.kept.write().remove(device);
                     }
-                    LiveEvent::Access { .. } => self.0.write().clear(),
+                    LiveEvent::Access { .. } => self.kept.write().clear(),
                     _ => {}
                 },
-                Err(RecvError::Lagged(_)) => self.0.write().clear(),
+                Err(RecvError::Lagged(_)) => self.kept.write().clear(),
                 Err(RecvError::Closed) => return,
             }
         }
@@ -116,7 +142,7 @@ impl Directory {
             ..Default::default()
         };
         row.update(&services.db.write).await.map_err(internal)?;
-        self.0.write().remove(&known.device.uuid);
+        self.kept.write().remove(&known.device.uuid);
         Ok(())
     }
 }

@@ -331,17 +331,16 @@ impl Touched {
     }
 
     fn merge(&mut self, key: String, value: Scalar, at: TimestampMs) {
-        if self
-            .live
-            .state
-            .get(&key)
-            .is_some_and(|(_, known)| *known > at)
-        {
-            return;
+        match self.live.state.get_mut(&key) {
+            Some((_, known)) if *known > at => return,
+            Some(known) => *known = (value.clone(), at),
+            None => {
+                let first = (value.clone(), at);
+                self.live.state.insert(key.clone(), first);
+            }
         }
         self.measured_at = self.measured_at.max(at);
-        self.changed.insert(key.clone(), value.clone());
-        self.live.state.insert(key, (value, at));
+        self.changed.insert(key, value);
     }
 
     /// As the columns of [`LIVE`].

@@ -16,7 +16,7 @@ use std::{
 };
 
 use domain::{AppError, TimestampMs, device::StateMap};
-use protocol::{ComponentKey, Scalar, Sequence};
+use protocol::{ComponentKey, Scalar, Sequence, ValueName};
 use tokio::{
     sync::{mpsc, oneshot},
     task::JoinHandle,
@@ -29,7 +29,7 @@ use crate::{Services, accounts::actor::DeviceRef};
 /// Messages that may wait for a commit.
 const QUEUE: usize = 8_192;
 /// Messages in one transaction.
-const MAX_BATCH: usize = 2_048;
+const MAX_BATCH: usize = 8_192;
 /// How long a commit waits for the senders that the last one answered: they send again at once, and
 /// without this the first of them would have a transaction for itself.
 const GATHER: Duration = Duration::from_millis(1);
@@ -69,7 +69,7 @@ pub struct ReportPart {
     /// An actuator's state.
     pub status: Option<String>,
     /// Its readings.
-    pub values: Vec<(String, Scalar)>,
+    pub values: Vec<(ValueName, Scalar)>,
 }
 
 /// What became of a message.
@@ -133,7 +133,18 @@ impl Committer {
             .enable_all()
             .build()?;
         let running = run(services, inbox, counters.clone(), stop);
-        let task = tokio::task::spawn_blocking(move || runtime.block_on(running));
+        let (end, ended) = oneshot::channel();
+        std::thread::Builder::new()
+            .name("committer".to_owned())
+            .spawn(move || {
+                runtime.block_on(running);
+                let _ = end.send(());
+            })?;
+        let task = tokio::spawn(async move {
+            if ended.await.is_err() {
+                tracing::error!("the committer ended before its time");
+            }
+        });
         Ok((Self { queue, counters }, task))
     }
 
