@@ -17,6 +17,7 @@ import socket
 import ssl
 import subprocess
 import sys
+import threading
 import time
 import urllib.error
 import urllib.parse
@@ -74,6 +75,8 @@ class State:
     def __init__(self, folder):
         self.folder = pathlib.Path(folder)
         self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        # Reports and answers are sent from two threads, in the order of their sequences.
+        self.turn = threading.Lock()
 
     def path(self, name):
         return self.folder / name
@@ -174,9 +177,10 @@ class Device:
 
     def publish(self, topic, body):
         now = int(time.time() * 1000)
-        body = {"timestamp": now, "sequence": self.state.next_sequence(), **body}
-        body["signature"] = signature(self.secret, topic, body)
-        return self.client.publish(topic, json.dumps(body), qos=1)
+        with self.state.turn:
+            body = {"timestamp": now, "sequence": self.state.next_sequence(), **body}
+            body["signature"] = signature(self.secret, topic, body)
+            return self.client.publish(topic, json.dumps(body), qos=1)
 
     def connected(self, client, _, __, reason, ___=None):
         if reason.is_failure:
