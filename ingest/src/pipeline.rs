@@ -18,6 +18,7 @@ use service::{
     events,
     telemetry::{Committed, Committer},
 };
+use tokio::sync::Mutex;
 use tokio_util::sync::CancellationToken;
 
 use crate::{Received, known::Known, verified::Verified};
@@ -29,6 +30,9 @@ const RETRY: [Duration; 4] = [
     Duration::from_secs(1),
     Duration::from_secs(5),
 ];
+
+/// Refusals noted at a time; one of a device.
+const REFUSING: usize = 4;
 
 /// What became of a message.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -51,6 +55,8 @@ pub struct Pipeline {
     committer: Committer,
     directory: Directory,
     refused: Arc<AtomicU64>,
+    /// Whose turn it is to note a refusal, by device.
+    refusing: Arc<[Mutex<()>]>,
 }
 
 impl Pipeline {
@@ -61,6 +67,7 @@ impl Pipeline {
             committer,
             directory,
             refused: Arc::default(),
+            refusing: (0..REFUSING).map(|_| Mutex::new(())).collect(),
         }
     }
 
@@ -204,6 +211,9 @@ impl Pipeline {
     /// As [`Pipeline::refuse`], for a topic that may be outside the contract.
     pub async fn refuse_on(&self, device: domain::DeviceId, topic: &str, reason: RefusalReason) {
         self.refused.fetch_add(1, Ordering::Relaxed);
+        // One after the other: what a device is refused must not crowd out what others report.
+        let turn = usize::from(device.0.as_bytes()[15]) % self.refusing.len();
+        let _turn = self.refusing[turn].lock().await;
         let topic: String = topic.chars().take(200).collect();
         match self.directory.get(&self.services, device).await {
             Ok(Some(known)) => {

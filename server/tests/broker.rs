@@ -129,9 +129,8 @@ async fn the_reports_of_one_device_wait_for_one_commit_together() {
     }));
     let releasing = async {
         until("reports that wait together", async || {
-            // The first of them are in the committer's hands already.
             let waiting = figure(&app, "madang_messages_waiting").await;
-            (waiting >= u64::from(REPORTS / 2)).then_some(())
+            (waiting == u64::from(REPORTS)).then_some(())
         })
         .await;
         held.rollback().await.expect("released");

@@ -10,7 +10,7 @@
 use std::{
     sync::{
         Arc,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicU64, AtomicUsize, Ordering},
     },
     time::Duration,
 };
@@ -112,6 +112,7 @@ pub(super) struct Waiting {
 pub struct Committer {
     queue: mpsc::Sender<Waiting>,
     counters: Arc<CommitCounters>,
+    waiting: Arc<AtomicUsize>,
 }
 
 impl std::fmt::Debug for Waiting {
@@ -145,12 +146,18 @@ impl Committer {
                 tracing::error!("the committer ended before its time");
             }
         });
-        Ok((Self { queue, counters }, task))
+        let committer = Self {
+            queue,
+            counters,
+            waiting: Arc::default(),
+        };
+        Ok((committer, task))
     }
 
     /// Stores a message; returns when it is durable, or with an error when it is not and the sender
     /// must keep it. Waits while the queue is full.
     pub async fn submit(&self, message: Incoming) -> Result<Committed, AppError> {
+        let _waits = Waits::new(&self.waiting);
         let (answer, result) = oneshot::channel();
         self.queue
             .send(Waiting { message, answer })
@@ -164,9 +171,25 @@ impl Committer {
         &self.counters
     }
 
-    /// Messages that wait for a commit now.
+    /// Messages that wait for a commit now, those of the one under way included.
     pub fn waiting(&self) -> usize {
-        self.queue.max_capacity() - self.queue.capacity()
+        self.waiting.load(Ordering::Relaxed)
+    }
+}
+
+/// Counts a message that waits, until it is answered or its sender has gone.
+struct Waits<'a>(&'a AtomicUsize);
+
+impl<'a> Waits<'a> {
+    fn new(count: &'a AtomicUsize) -> Self {
+        count.fetch_add(1, Ordering::Relaxed);
+        Self(count)
+    }
+}
+
+impl Drop for Waits<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
@@ -195,6 +218,9 @@ async fn run(
             let _ = tokio::time::timeout(GATHER, gather(&mut inbox, &mut batch, last / 2)).await;
         }
         last = batch.len();
+        // The messages of a device may overtake each other on their way here; of two that were measured in
+        // the same millisecond the later one counts.
+        batch.sort_by_cached_key(|waiting| (waiting.message.device.id, waiting.message.sequence.0));
         let started = std::time::Instant::now();
         commit(&mut writer, &mut batch, &counters).await;
         let micros = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);

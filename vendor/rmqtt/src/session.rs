@@ -73,12 +73,13 @@ use async_trait::async_trait;
 use bitflags::Flags;
 use bytestring::ByteString;
 use futures::channel::mpsc::unbounded;
-use futures::{future::BoxFuture, stream::FuturesOrdered, FutureExt, StreamExt};
+use futures::{stream::FuturesOrdered, FutureExt, StreamExt};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::RwLock;
+use tokio::task::{JoinError, JoinHandle};
 use tokio::time::{Duration, Instant};
 
 use crate::acl::AuthInfo;
@@ -136,7 +137,9 @@ impl Deref for SessionState {
 
 /// QoS 1 publishes whose hooks are under way, in the order of their arrival: packet id, whether it was
 /// added to the inbound window, and what is to be answered.
-type Publishing = FuturesOrdered<BoxFuture<'static, (NonZeroU16, bool, Result<PublishResult>)>>;
+type Publishing = FuturesOrdered<JoinHandle<Published>>;
+
+type Published = (NonZeroU16, bool, Result<PublishResult>);
 
 /// Acknowledgements that are written to the connection at once.
 const ACKS_AT_ONCE: usize = 64;
@@ -217,11 +220,10 @@ impl SessionState {
                 &mut publishing,
             )
             .await;
-        // What was received before the connection ended is taken, as if each had been waited for.
+        // What was received before the connection ended is taken, as if each had been waited for; it is
+        // not acknowledged any more, because one before it may not have been.
         if !flags.contains(StateFlags::Kicked) {
-            while let Some(published) = publishing.next().await {
-                let _ = self.published(&mut sink, published).await;
-            }
+            while publishing.next().await.is_some() {}
         }
         drop(publishing);
         match ended {
@@ -1030,7 +1032,9 @@ impl SessionState {
                     let taken = async move {
                         (packet_id, inflight_res, Self::publish(&session, &hook, publish).await)
                     };
-                    publishing.push_back(taken.boxed());
+                    // A task of its own: while this session waits to write, nobody polls what it holds,
+                    // and a hook may hold what others wait for.
+                    publishing.push_back(tokio::spawn(taken));
                     return Ok(());
                 }
 
@@ -1083,11 +1087,12 @@ impl SessionState {
     async fn published<Io>(
         &mut self,
         sink: &mut Sink<Io>,
-        (packet_id, added, pubres): (NonZeroU16, bool, Result<PublishResult>),
+        published: std::result::Result<Published, JoinError>,
     ) -> std::result::Result<(), Reason>
     where
         Io: AsyncRead + AsyncWrite + Unpin,
     {
+        let (packet_id, added, pubres) = published.map_err(anyhow::Error::from)?;
         if added {
             self.in_inflight.remove(&packet_id);
         }
