@@ -16,7 +16,7 @@ use service::{
     Services, commands, devices,
     devices::directory::{Directory, Known as Sender},
     events,
-    telemetry::{Committed, Committer},
+    telemetry::{Committed, Committer, Ticket},
 };
 use tokio::sync::Mutex;
 use tokio_util::sync::CancellationToken;
@@ -81,12 +81,28 @@ impl Pipeline {
         &self.directory
     }
 
+    /// The short way of most messages: a report that is right and whose device is known is in the
+    /// committer's hands at once. `None` for every other, which goes the long way of
+    /// [`Pipeline::keep_trying`], with its reasons.
+    ///
+    /// It is no future, so that a message keeps little while it waits: there are thousands of them.
+    pub fn at_once(&self, received: &Received) -> Option<Ticket> {
+        let sender = received.sender.as_ref()?;
+        if !matches!(received.topic, Topic::Report { .. }) || !sender.code_spent {
+            return None;
+        }
+        let envelope = received.open().ok()?;
+        let verified = Verified::check(received, sender, &envelope).ok()?;
+        let ready = Known::resolve(&verified).ok()?;
+        self.committer.offer(ready.incoming).ok()
+    }
+
     /// Takes one message through all stages.
     pub async fn take(&self, received: &Received) -> Outcome {
         match self.store(received).await {
             Ok(Ok(())) => Outcome::Stored,
             Ok(Err(reason)) => {
-                Box::pin(self.refuse(received, reason)).await;
+                self.refuse(received, reason).await;
                 Outcome::Refused(reason)
             }
             Err(error) => Outcome::NotNow(error),
@@ -142,8 +158,10 @@ impl Pipeline {
                 // What is kept of the device may be old: nothing is refused for that.
                 Err(_) if !read_again => {
                     read_again = true;
-                    let fresh = self.directory.fresh(&self.services, received.device);
-                    sender = Box::pin(fresh).await?;
+                    sender = self
+                        .directory
+                        .fresh(&self.services, received.device)
+                        .await?;
                 }
                 Err(reason) => return Ok(Err(reason)),
             }
@@ -186,13 +204,13 @@ impl Pipeline {
             return Ok(Ok(()));
         }
         for reason in &ready.refused {
-            Box::pin(self.refuse(received, *reason)).await;
+            self.refuse(received, *reason).await;
         }
         let committed = self.committer.submit(ready.incoming).await?;
         match committed {
             Committed::Stored if sender.code_spent => {}
             Committed::Stored => {
-                Box::pin(self.directory.spend_code(&self.services, sender)).await?;
+                self.directory.spend_code(&self.services, sender).await?;
             }
             Committed::Duplicate => {}
             Committed::SequenceReused => return Ok(Err(RefusalReason::SequenceReused)),
@@ -211,13 +229,22 @@ impl Pipeline {
     /// As [`Pipeline::refuse`], for a topic that may be outside the contract.
     pub async fn refuse_on(&self, device: domain::DeviceId, topic: &str, reason: RefusalReason) {
         self.refused.fetch_add(1, Ordering::Relaxed);
+        let topic: String = topic.chars().take(200).collect();
+        let pipeline = self.clone();
+        // In a task: whoever waits for this may stop polling, and must not keep the turn meanwhile.
+        let noted = tokio::spawn(async move { pipeline.note(device, &topic, reason).await });
+        if let Err(error) = noted.await {
+            tracing::error!(%device, %error, "a refusal was not noted");
+        }
+    }
+
+    async fn note(&self, device: domain::DeviceId, topic: &str, reason: RefusalReason) {
         // One after the other: what a device is refused must not crowd out what others report.
         let turn = usize::from(device.0.as_bytes()[15]) % self.refusing.len();
         let _turn = self.refusing[turn].lock().await;
-        let topic: String = topic.chars().take(200).collect();
         match self.directory.get(&self.services, device).await {
             Ok(Some(known)) => {
-                events::refused(&self.services, known.device.id, device, reason, &topic).await;
+                events::refused(&self.services, known.device.id, device, reason, topic).await;
             }
             _ => tracing::warn!(
                 target: "security", %device, reason = reason.as_str(), topic,

@@ -11,7 +11,7 @@ mod series;
 mod table;
 pub mod window;
 
-pub use commit::{Committed, Committer, Incoming, ReportPart};
+pub use commit::{Committed, Committer, Incoming, ReportPart, Ticket};
 pub use reports::{MOST_REPORTS_OF_PAGE, reports};
 pub use retention::{Keep, delete_old, keep_reports};
 pub use rollup::{roll_due, roll_up};

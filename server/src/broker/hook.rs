@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use domain::{DeviceId, device::Lifecycle, device::PresenceCause, event::RefusalReason};
+use domain::{AppError, DeviceId, device::Lifecycle, device::PresenceCause, event::RefusalReason};
 use ingest::{Pipeline, Received};
 use protocol::{Principal, Topic};
 use rmqtt::{
@@ -18,6 +18,7 @@ use rmqtt::{
 use service::{
     Services,
     devices::{self, directory::Known},
+    telemetry::{Committed, Ticket},
 };
 use tokio_util::sync::CancellationToken;
 
@@ -78,7 +79,15 @@ impl Handler for Gate {
                 (false, Some(HookResult::AuthResult(result)))
             }
             Parameter::MessagePublishCheckAcl(session, publish) => {
-                let verdict = self.publish(&session.id.client_id, publish).await;
+                let client_id = &session.id.client_id;
+                let stored = match self.at_once(client_id, publish) {
+                    Some(ticket) => ticket.committed().await,
+                    None => Err(AppError::Unavailable),
+                };
+                let verdict = match stored {
+                    Ok(Committed::Stored | Committed::Duplicate) => PublishAclResult::allow(),
+                    _ => Box::pin(self.publish(client_id, publish)).await,
+                };
                 (false, Some(HookResult::PublishAclResult(verdict)))
             }
             Parameter::ClientSubscribeCheckAcl(session, subscribe) => {
@@ -214,12 +223,24 @@ impl Gate {
         }
     }
 
-    async fn publish(&self, client_id: &str, publish: &Publish) -> PublishAclResult {
-        let packet = Packet {
-            topic: &publish.topic,
-            retain: publish.retain,
-            exactly_once: publish.qos == QoS::ExactlyOnce,
+    /// The short way of [`Pipeline::at_once`], where nothing has to be asked for.
+    fn at_once(&self, client_id: &str, publish: &Publish) -> Option<Ticket> {
+        let Principal::Device { id, .. } = self.sessions.principal(client_id)? else {
+            return None;
         };
+        let known = self.pipeline.directory().kept(id)?;
+        let topic = rules::publish(&of(id, &known), packet(publish)).ok()?;
+        self.pipeline.at_once(&Received {
+            device: id,
+            topic,
+            payload: publish.payload.clone(),
+            received_at: self.services.now(),
+            sender: Some(known),
+        })
+    }
+
+    async fn publish(&self, client_id: &str, publish: &Publish) -> PublishAclResult {
+        let packet = packet(publish);
         let Some((principal, sender)) = self.current(client_id).await else {
             return PublishAclResult::rejected(true, None);
         };
@@ -281,11 +302,24 @@ impl Gate {
             Principal::Device { id, .. } => {
                 let directory = self.pipeline.directory();
                 let known = directory.get(&self.services, id).await.ok()??;
-                let claimed = known.lifecycle == Lifecycle::Active;
-                Some((Principal::Device { id, claimed }, Some(known)))
+                Some((of(id, &known), Some(known)))
             }
             app @ Principal::App { .. } => Some((app, None)),
         }
+    }
+}
+
+/// Who a device is to the rules.
+fn of(id: DeviceId, known: &Known) -> Principal {
+    let claimed = known.lifecycle == Lifecycle::Active;
+    Principal::Device { id, claimed }
+}
+
+fn packet(publish: &Publish) -> Packet<'_> {
+    Packet {
+        topic: &publish.topic,
+        retain: publish.retain,
+        exactly_once: publish.qos == QoS::ExactlyOnce,
     }
 }
 

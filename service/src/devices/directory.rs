@@ -72,6 +72,10 @@ impl Default for Directory {
 
 impl Directory {
     /// What is known of a device; `None` where there is no such device.
+    ///
+    /// What asks the database is a task of its own, here and in [`Directory::fresh`] and
+    /// [`Directory::spend_code`]: the sender's session may stop polling for as long as its device does not
+    /// read, and must not keep a connection of the database meanwhile.
     pub async fn get(
         &self,
         services: &Services,
@@ -80,16 +84,20 @@ impl Directory {
         if let Some(known) = self.kept(device) {
             return Ok(Some(known));
         }
-        let turn = usize::from(device.0.as_bytes()[15]) % self.turns.len();
-        let _turn = self.turns[turn].lock().await;
-        match self.kept(device) {
-            Some(known) => Ok(Some(known)),
-            // Boxed: rare, and its queries would make every message's future as large as theirs.
-            None => Box::pin(self.fresh(services, device)).await,
-        }
+        let (directory, services) = (self.clone(), services.clone());
+        apart(async move {
+            let turn = usize::from(device.0.as_bytes()[15]) % directory.turns.len();
+            let _turn = directory.turns[turn].lock().await;
+            match directory.kept(device) {
+                Some(known) => Ok(Some(known)),
+                None => directory.read(&services, device).await,
+            }
+        })
+        .await
     }
 
-    fn kept(&self, device: DeviceId) -> Option<Arc<Known>> {
+    /// What is known of a device without asking the database.
+    pub fn kept(&self, device: DeviceId) -> Option<Arc<Known>> {
         let kept = self.kept.read();
         let (known, at) = kept.get(&device)?;
         (at.elapsed() < KEEP).then(|| known.clone())
@@ -97,6 +105,15 @@ impl Directory {
 
     /// As [`Directory::get`], read from the database now.
     pub async fn fresh(
+        &self,
+        services: &Services,
+        device: DeviceId,
+    ) -> Result<Option<Arc<Known>>, AppError> {
+        let (directory, services) = (self.clone(), services.clone());
+        apart(async move { directory.read(&services, device).await }).await
+    }
+
+    async fn read(
         &self,
         services: &Services,
         device: DeviceId,
@@ -141,10 +158,18 @@ impl Directory {
             code_spent_ms: Set(Some(services.now().0)),
             ..Default::default()
         };
-        row.update(&services.db.write).await.map_err(internal)?;
+        let db = services.db.write.clone();
+        apart(async move { row.update(&db).await.map_err(internal) }).await?;
         self.kept.write().remove(&known.device.uuid);
         Ok(())
     }
+}
+
+/// Runs this in a task of its own and waits for it.
+async fn apart<T: Send + 'static>(
+    work: impl Future<Output = Result<T, AppError>> + Send + 'static,
+) -> Result<T, AppError> {
+    tokio::spawn(work).await.map_err(internal)?
 }
 
 async fn read(services: &Services, device: DeviceId) -> Result<Option<Known>, AppError> {

@@ -18,7 +18,7 @@ use std::{
 use domain::{AppError, TimestampMs, device::StateMap};
 use protocol::{ComponentKey, Scalar, Sequence, ValueName};
 use tokio::{
-    sync::{mpsc, oneshot},
+    sync::{mpsc, mpsc::error::TrySendError, oneshot},
     task::JoinHandle,
 };
 use tokio_util::sync::CancellationToken;
@@ -154,16 +154,32 @@ impl Committer {
         Ok((committer, task))
     }
 
-    /// Stores a message; returns when it is durable, or with an error when it is not and the sender
-    /// must keep it. Waits while the queue is full.
-    pub async fn submit(&self, message: Incoming) -> Result<Committed, AppError> {
-        let _waits = Waits::new(&self.waiting);
+    /// Hands a message over at once; gives it back where there is no room for it, or no committer any more.
+    pub fn offer(&self, message: Incoming) -> Result<Ticket, Incoming> {
+        let waits = Waits::new(&self.waiting);
         let (answer, result) = oneshot::channel();
-        self.queue
-            .send(Waiting { message, answer })
-            .await
-            .map_err(|_| AppError::Unavailable)?;
-        result.await.map_err(|_| AppError::Unavailable)?
+        match self.queue.try_send(Waiting { message, answer }) {
+            Ok(()) => Ok(Ticket { result, waits }),
+            Err(TrySendError::Full(back) | TrySendError::Closed(back)) => Err(back.message),
+        }
+    }
+
+    /// Stores a message; returns when it is durable, or with an error when it is not and the sender
+    /// must keep it. Waits while the queue is full. Nobody waits for a caller that is not polled.
+    pub async fn submit(&self, message: Incoming) -> Result<Committed, AppError> {
+        let message = match self.offer(message) {
+            Ok(ticket) => return ticket.committed().await,
+            Err(message) => message,
+        };
+        let waits = Waits::new(&self.waiting);
+        let (answer, result) = oneshot::channel();
+        let queue = self.queue.clone();
+        // In a task: a place in the queue that is given to a caller who does not come for it is lost.
+        let sent = tokio::spawn(async move { queue.send(Waiting { message, answer }).await });
+        match sent.await {
+            Ok(Ok(())) => Ticket { result, waits }.committed().await,
+            _ => Err(AppError::Unavailable),
+        }
     }
 
     /// What it did so far.
@@ -177,17 +193,33 @@ impl Committer {
     }
 }
 
-/// Counts a message that waits, until it is answered or its sender has gone.
-struct Waits<'a>(&'a AtomicUsize);
+/// A message in the committer's hands.
+#[derive(Debug)]
+pub struct Ticket {
+    result: oneshot::Receiver<Result<Committed, AppError>>,
+    waits: Waits,
+}
 
-impl<'a> Waits<'a> {
-    fn new(count: &'a AtomicUsize) -> Self {
-        count.fetch_add(1, Ordering::Relaxed);
-        Self(count)
+impl Ticket {
+    /// What became of the message, once it is durable; an error where it is not.
+    pub async fn committed(self) -> Result<Committed, AppError> {
+        let _waits = self.waits;
+        self.result.await.map_err(|_| AppError::Unavailable)?
     }
 }
 
-impl Drop for Waits<'_> {
+/// Counts a message that waits, until it is answered or its sender has gone.
+#[derive(Debug)]
+struct Waits(Arc<AtomicUsize>);
+
+impl Waits {
+    fn new(count: &Arc<AtomicUsize>) -> Self {
+        count.fetch_add(1, Ordering::Relaxed);
+        Self(count.clone())
+    }
+}
+
+impl Drop for Waits {
     fn drop(&mut self) {
         self.0.fetch_sub(1, Ordering::Relaxed);
     }

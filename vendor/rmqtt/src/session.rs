@@ -73,13 +73,12 @@ use async_trait::async_trait;
 use bitflags::Flags;
 use bytestring::ByteString;
 use futures::channel::mpsc::unbounded;
-use futures::{stream::FuturesOrdered, FutureExt, StreamExt};
+use futures::{future::BoxFuture, stream::FuturesOrdered, FutureExt, StreamExt};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::RwLock;
-use tokio::task::{JoinError, JoinHandle};
 use tokio::time::{Duration, Instant};
 
 use crate::acl::AuthInfo;
@@ -137,7 +136,7 @@ impl Deref for SessionState {
 
 /// QoS 1 publishes whose hooks are under way, in the order of their arrival: packet id, whether it was
 /// added to the inbound window, and what is to be answered.
-type Publishing = FuturesOrdered<JoinHandle<Published>>;
+type Publishing = FuturesOrdered<BoxFuture<'static, Published>>;
 
 type Published = (NonZeroU16, bool, Result<PublishResult>);
 
@@ -875,14 +874,13 @@ impl SessionState {
             Packet::V3(v3::Packet::Disconnect) => {
                 flags.insert(StateFlags::DisconnectReceived);
                 self.disconnected_set(Some(Disconnect::V3), None).await?;
-                // return Err(Reason::ConnectDisconnect(Some(Disconnect::V3)));
-                return Ok(());
+                // MQTT-3.14.4-1: whoever sent it closes the connection, and the server where it does not.
+                return Err(Reason::ConnectDisconnect(Some(Disconnect::V3)));
             }
             Packet::V5(v5::Packet::Disconnect(d)) => {
                 flags.insert(StateFlags::DisconnectReceived);
-                self.disconnected_set(Some(Disconnect::V5(d)), None).await?;
-                // return Err(Reason::ConnectDisconnect(Some(Disconnect::V5(d))));
-                return Ok(());
+                self.disconnected_set(Some(Disconnect::V5(d.clone())), None).await?;
+                return Err(Reason::ConnectDisconnect(Some(Disconnect::V5(d))));
             }
             Packet::V5(v5::Packet::Auth(_)) => {
                 // rmqtt does not support MQTT 5.0 enhanced authentication, so no
@@ -1032,9 +1030,7 @@ impl SessionState {
                     let taken = async move {
                         (packet_id, inflight_res, Self::publish(&session, &hook, publish).await)
                     };
-                    // A task of its own: while this session waits to write, nobody polls what it holds,
-                    // and a hook may hold what others wait for.
-                    publishing.push_back(tokio::spawn(taken));
+                    publishing.push_back(taken.boxed());
                     return Ok(());
                 }
 
@@ -1087,12 +1083,12 @@ impl SessionState {
     async fn published<Io>(
         &mut self,
         sink: &mut Sink<Io>,
-        published: std::result::Result<Published, JoinError>,
+        published: Published,
     ) -> std::result::Result<(), Reason>
     where
         Io: AsyncRead + AsyncWrite + Unpin,
     {
-        let (packet_id, added, pubres) = published.map_err(anyhow::Error::from)?;
+        let (packet_id, added, pubres) = published;
         if added {
             self.in_inflight.remove(&packet_id);
         }
