@@ -5,11 +5,12 @@ use std::{error::Error, path::PathBuf};
 use leptos_i18n_build::{Config, ParseOptions, TranslationsInfos};
 
 /// One file of each language, owned by one feature.
-const NAMESPACES: [&str; 7] = [
+const NAMESPACES: [&str; 8] = [
     "frame",
     "errors",
     "accounts",
     "devices",
+    "finding",
     "telemetry",
     "commands",
     "overview",

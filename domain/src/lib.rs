@@ -7,8 +7,11 @@ pub mod component;
 pub mod device;
 pub mod error;
 pub mod event;
+pub mod filter;
+pub mod finding;
 pub mod live;
 pub mod role;
+pub mod tag;
 pub mod telemetry;
 
 pub use error::AppError;

@@ -3,6 +3,7 @@
 mod auth;
 mod commands;
 mod devices;
+mod finding;
 mod health;
 pub(crate) mod problem;
 mod telemetry;
@@ -52,6 +53,7 @@ pub(crate) fn router() -> Router<AppState> {
         .merge(auth::router())
         .merge(users::router())
         .merge(devices::router())
+        .merge(finding::router())
         .merge(telemetry::router())
         .merge(commands::router())
         .merge(health::router())

@@ -1,15 +1,21 @@
 //! The list of devices: filters, order and page are in the address, and every one of them is a link.
 
 use domain::{
-    Page,
-    device::{DeviceQuery, DeviceSort, DeviceSummary, Lifecycle, Presence, PresenceCounts},
+    device::{DeviceQuery, DeviceSort, Lifecycle, Presence, PresenceCounts},
+    filter::FilterError,
+    finding::Column,
     live::Subject,
 };
 use leptos::prelude::*;
 use leptos_i18n::{t_string, td_string};
 use leptos_router::hooks::use_query_map;
 
-use super::{list_rows, query, server_fns::list_devices};
+use super::{
+    finding_server_fns::{Found, find_devices},
+    list_bulk::{self, Bulk},
+    list_rows, list_tools, list_wrong,
+    query::{self, View},
+};
 use crate::{
     i18n::use_i18n,
     live::watch,
@@ -24,19 +30,21 @@ use crate::{
 pub fn DeviceListPage() -> impl IntoView {
     let i18n = use_i18n();
     let map = use_query_map();
-    let query = Memo::new(move |_| query::read(&map.read()));
+    let view = Memo::new(move |_| query::read(&map.read()));
+    let asked = Memo::new(move |_| view.with(|view| (view.query.clone(), view.keys())));
+    let bulk = Bulk::new();
     let shown = RwSignal::new(Vec::new());
     let changed = watch(move || {
         let ids = shown.get();
         (!ids.is_empty()).then_some(Subject::Devices { ids })
     });
     let devices = Resource::new_blocking(
-        move || (query.get(), changed.get()),
-        |(query, _)| list_devices(query),
+        move || (asked.get(), changed.get(), bulk.times_done()),
+        |((query, keys), ..)| find_devices(query, keys),
     );
     Effect::new(move || {
-        if let Some(Ok((page, _))) = &*devices.read() {
-            let ids: Vec<_> = page.items.iter().map(|device| device.id).collect();
+        if let Some(Ok(found)) = &*devices.read() {
+            let ids: Vec<_> = found.page.items.iter().map(|device| device.id).collect();
             if shown.get_untracked() != ids {
                 shown.set(ids);
             }
@@ -62,12 +70,11 @@ pub fn DeviceListPage() -> impl IntoView {
                 </a>
             </div>
         </div>
+        {list_bulk::tagged(bulk)}
         <Transition>
             {move || Suspend::new(async move {
                 match devices.await {
-                    Ok((page, counts)) => {
-                        view! { <List query=query.get() page counts admin/> }.into_any()
-                    }
+                    Ok(found) => list(view.get(), found, admin, bulk),
                     Err(failure) => {
                         view! { <ErrorNotice error=Signal::stored(Some(failure.0))/> }.into_any()
                     }
@@ -77,46 +84,109 @@ pub fn DeviceListPage() -> impl IntoView {
     }
 }
 
-#[component]
-fn List(
-    query: DeviceQuery,
-    page: Page<DeviceSummary>,
-    counts: PresenceCounts,
-    admin: bool,
-) -> impl IntoView {
+fn list(shown: View, found: Found, admin: bool, bulk: Bulk) -> AnyView {
     let i18n = use_i18n();
+    let Found {
+        page,
+        extras,
+        counts,
+        tags,
+        filter,
+        wrong,
+    } = found;
+    let query = shown.query.clone();
     let filtered =
         !query.search.is_empty() || !query.presence.is_empty() || !query.lifecycle.is_empty();
-    let (search, sort) = (query.search.clone(), query.sort);
     let now = use_now().0;
     let locale = i18n.get_locale_untracked();
     let empty = page.items.is_empty();
-    let items = page.items;
-    let rows = move || list_rows::rows(i18n.get_locale(), now.get_untracked(), &items);
+    let items: Vec<_> = page.items.into_iter().zip(extras).collect();
+    let columns = shown.columns.clone();
+    let rows = move || list_rows::rows(i18n.get_locale(), now.get_untracked(), &columns, &items);
     #[cfg(feature = "hydrate")]
     Effect::new(move || list_rows::tell_times(i18n.get_locale(), now.get()));
     let href = {
-        let query = query.clone();
+        let shown = shown.clone();
         Callback::new(move |page| {
-            query::write(&DeviceQuery {
-                page,
-                ..query.clone()
-            })
+            let mut next = shown.clone();
+            next.query.page = page;
+            next.href()
         })
     };
+    let heads = shown
+        .columns
+        .iter()
+        .map(|column| {
+            let class = match column {
+                Column::Value | Column::State(_) => "r",
+                Column::Version | Column::Hardware | Column::Owner => "wideonly",
+                _ => "",
+            };
+            view! { <th scope="col" class=class>{list_tools::column_name(locale, column)}</th> }
+        })
+        .collect_view();
+    let density = shown.compact.then_some("compact");
     view! {
-        <Chips query=query.clone() counts/>
+        <Chips shown=shown.clone() counts/>
+        <div class="filters">
+            {searching(&shown, wrong)}
+            <div class="tools">
+                {list_tools::tag_menu(&shown, tags)}
+                {list_tools::density(&shown)}
+                {list_tools::column_menu(&shown)}
+            </div>
+        </div>
+        {wrong.map(|wrong| list_wrong::notice(&query.search, wrong))}
+        {match (wrong, empty) {
+            (Some(_), _) => ().into_any(),
+            (None, true) => view! { <Nothing filtered admin/> }.into_any(),
+            (None, false) => view! {
+                <section class="card devices" data-density=density>
+                    <div class="tablebox">
+                        <table class="grid entries">
+                            <thead>
+                                <tr>
+                                    <th scope="col">{move || t_string!(i18n, devices.name)}</th>
+                                    {heads}
+                                </tr>
+                            </thead>
+                            <tbody inner_html=rows></tbody>
+                        </table>
+                    </div>
+                    {list_bulk::tag_all(filter, page.total, bulk)}
+                    <Pagination total=page.total page=page.page page_size=page.page_size href/>
+                </section>
+            }
+            .into_any(),
+        }}
+    }
+    .into_any()
+}
+
+/// What is looked for and in which order; a form whose address is the list's.
+fn searching(shown: &View, wrong: Option<FilterError>) -> AnyView {
+    let i18n = use_i18n();
+    let locale = i18n.get_locale_untracked();
+    let (search, sort) = (shown.query.search.clone(), shown.query.sort);
+    view! {
         <form class="filters" method="get" action="/devices" role="search">
-            <span class="search inl">
+            {list_tools::kept(shown, &["q", "sort"])}
+            <span class="search inl wide">
                 <Draw icon=Icon::Search/>
                 <input
                     type="search"
                     name="q"
                     value=search
+                    maxlength="1000"
+                    autocapitalize="none"
+                    spellcheck="false"
                     aria-label=move || t_string!(i18n, devices.find)
-                    placeholder=move || t_string!(i18n, devices.find)
+                    aria-invalid=wrong.map(|_| "true")
+                    aria-describedby=wrong.map(|_| "wrong-search")
+                    placeholder=move || t_string!(i18n, finding.find)
                 />
             </span>
+            {list_tools::help(shown)}
             <select class="in" name="sort" aria-label=move || t_string!(i18n, devices.sort)>
                 {DeviceSort::ALL
                     .iter()
@@ -140,39 +210,16 @@ fn List(
                 {move || t_string!(i18n, frame.search_button)}
             </button>
         </form>
-        {if empty {
-            view! { <Nothing filtered admin/> }.into_any()
-        } else {
-            view! {
-                <section class="card devices">
-                    <div class="tablebox">
-                        <table class="grid entries">
-                            <thead>
-                                <tr>
-                                    <th scope="col">{move || t_string!(i18n, devices.name)}</th>
-                                    <th scope="col">{move || t_string!(i18n, devices.status)}</th>
-                                    <th scope="col" class="r">{move || t_string!(i18n, devices.value)}</th>
-                                    <th scope="col">{move || t_string!(i18n, devices.last_report)}</th>
-                                    <th scope="col">{move || t_string!(i18n, devices.version)}</th>
-                                    <th scope="col">{move || t_string!(i18n, devices.owner)}</th>
-                                </tr>
-                            </thead>
-                            <tbody inner_html=rows></tbody>
-                        </table>
-                    </div>
-                    <Pagination total=page.total page=page.page page_size=page.page_size href/>
-                </section>
-            }
-                .into_any()
-        }}
     }
+    .into_any()
 }
 
 /// The statuses with their counts, as links.
 #[component]
-fn Chips(query: DeviceQuery, counts: PresenceCounts) -> impl IntoView {
+fn Chips(shown: View, counts: PresenceCounts) -> impl IntoView {
     let i18n = use_i18n();
     let locale = i18n.get_locale_untracked();
+    let query = shown.query.clone();
     let presence = |presence| DeviceQuery {
         presence: vec![presence],
         lifecycle: Vec::new(),
@@ -223,7 +270,7 @@ fn Chips(query: DeviceQuery, counts: PresenceCounts) -> impl IntoView {
                     let current = target.presence == query.presence
                         && target.lifecycle == query.lifecycle;
                     view! {
-                        <a href=query::write(&target) aria-current=current.then_some("page")>
+                        <a href=shown.asking(target).href() aria-current=current.then_some("page")>
                             {words}
                             " "
                             <span class="num mut">{grouped(count)}</span>

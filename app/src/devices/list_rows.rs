@@ -5,11 +5,15 @@
 
 use std::fmt::Write as _;
 
-use domain::{TimestampMs, device::DeviceSummary};
+use domain::{
+    TimestampMs,
+    device::DeviceSummary,
+    finding::{Column, RowExtra},
+};
 use html_escape::{encode_double_quoted_attribute as attribute, encode_text as text};
 use leptos_i18n::td_string;
 
-use super::words;
+use super::{list_tools::column_name, trouble, words};
 use crate::{
     i18n::Locale,
     parts::{
@@ -19,32 +23,76 @@ use crate::{
     },
 };
 
-/// The rows of these devices as they stand at `now_ms`.
-pub(crate) fn rows(locale: Locale, now_ms: i64, devices: &[DeviceSummary]) -> String {
+/// The rows of these devices as they stand at `now_ms`, with these columns beside their names.
+pub(crate) fn rows(
+    locale: Locale,
+    now_ms: i64,
+    columns: &[Column],
+    devices: &[(DeviceSummary, RowExtra)],
+) -> String {
     let mut html = String::with_capacity(devices.len() * 900);
-    for device in devices {
-        row(&mut html, locale, now_ms, device);
+    for (device, extra) in devices {
+        let _ = write!(
+            html,
+            r#"<tr><td><a class="strong" href="/devices/{}">{}</a><small class="mut mono">{}</small></td>"#,
+            device.id,
+            text(&device.name),
+            text(&device.cpu_serial),
+        );
+        let mut values = extra.values.iter();
+        for column in columns {
+            match column {
+                Column::Status => status(&mut html, locale, device, extra),
+                Column::Value => headline(&mut html, device),
+                Column::Report => reported(&mut html, locale, now_ms, device),
+                Column::Version => word(&mut html, device.agent_version.as_deref()),
+                Column::Hardware => {
+                    let (version, variant) = (&device.hardware_version, &device.hardware_variant);
+                    word(&mut html, Some(&format!("{version} · {variant}")));
+                }
+                Column::Owner => {
+                    let owner = device.owner.as_ref().map(ToString::to_string);
+                    word(&mut html, owner.as_deref());
+                }
+                Column::Tags => tags(&mut html, extra),
+                Column::State(_) => {
+                    let value = values.next().and_then(Option::as_ref).map(value_text);
+                    let name = column_name(locale, column);
+                    let _ = write!(
+                        html,
+                        r#"<td class="r num" data-label="{}">{}</td>"#,
+                        attribute(&name),
+                        text(value.as_deref().unwrap_or("–"))
+                    );
+                }
+            }
+        }
+        html.push_str("</tr>");
     }
     html
 }
 
-fn row(html: &mut String, locale: Locale, now_ms: i64, device: &DeviceSummary) {
+fn status(html: &mut String, locale: Locale, device: &DeviceSummary, extra: &RowExtra) {
     let mark = words::mark(device);
     let _ = write!(
         html,
-        r#"<tr><td><a class="strong" href="/devices/{}">{}</a><small class="mut mono">{}</small></td>"#,
-        device.id,
-        text(&device.name),
-        text(&device.cpu_serial),
-    );
-    let _ = write!(
-        html,
-        r#"<td><span class="status"><svg class="{}" viewBox="0 0 12 12" aria-hidden="true">{}</svg><b>{}</b><span class="why">{}</span></span></td>"#,
+        r#"<td><span class="status"><svg class="{}" viewBox="0 0 12 12" aria-hidden="true">{}</svg><b>{}</b><span class="why">{}</span></span>"#,
         mark.colour(),
         mark.drawing(),
         words::status(locale, device),
         words::cause(locale, device.presence.cause),
     );
+    for one in &extra.troubles {
+        let _ = write!(
+            html,
+            r#"<small class="is-warn trouble">{}</small>"#,
+            text(&trouble::words(locale, one))
+        );
+    }
+    html.push_str("</td>");
+}
+
+fn headline(html: &mut String, device: &DeviceSummary) {
     html.push_str(r#"<td class="r num"><span class="row">"#);
     if let Some(headline) = &device.headline {
         let hour = headline.last_hour.iter();
@@ -58,19 +106,35 @@ fn row(html: &mut String, locale: Locale, now_ms: i64, device: &DeviceSummary) {
             text(&headline.unit)
         );
     }
-    html.push_str(r#"</span></td><td class="mut">"#);
+    html.push_str("</span></td>");
+}
+
+fn reported(html: &mut String, locale: Locale, now_ms: i64, device: &DeviceSummary) {
+    html.push_str(r#"<td class="mut">"#);
     match device.last_report_at {
         Some(at) => time(html, locale, now_ms, at),
         None => html.push_str(td_string!(locale, frame.never)),
     }
-    let version = device.agent_version.as_deref().unwrap_or_default();
-    let owner = device.owner.as_ref().map(ToString::to_string);
-    let _ = write!(
-        html,
-        r#"</td><td class="mut wideonly">{}</td><td class="mut wideonly">{}</td></tr>"#,
-        text(version),
-        text(owner.as_deref().unwrap_or_default()),
-    );
+    html.push_str("</td>");
+}
+
+fn word(html: &mut String, word: Option<&str>) {
+    let word = text(word.unwrap_or_default());
+    let _ = write!(html, r#"<td class="mut wideonly">{word}</td>"#);
+}
+
+fn tags(html: &mut String, extra: &RowExtra) {
+    html.push_str(r#"<td class="tags">"#);
+    for tag in &extra.tags {
+        // A tag is letters, digits, `-`, `_` and `.` alone.
+        let _ = write!(
+            html,
+            r#"<a class="tag" href="/devices?q=tag:{}">{}</a>"#,
+            attribute(tag.as_str()),
+            text(tag.as_str())
+        );
+    }
+    html.push_str("</td>");
 }
 
 fn time(html: &mut String, locale: Locale, now_ms: i64, at: TimestampMs) {
@@ -114,6 +178,7 @@ mod tests {
         device::{
             DeviceKind, DeviceSummary, Headline, Lifecycle, Presence, PresenceCause, PresenceInfo,
         },
+        finding::Trouble,
     };
 
     use super::*;
@@ -146,9 +211,26 @@ mod tests {
         }
     }
 
+    fn columns() -> Vec<Column> {
+        let mut columns = Column::NAMED.to_vec();
+        columns.push(Column::State("led".to_owned()));
+        columns
+    }
+
+    fn extra() -> RowExtra {
+        RowExtra {
+            tags: vec!["lab-1".parse().expect("a tag")],
+            troubles: vec![Trouble::Clock {
+                ahead_ms: 4 * 3_600_000,
+                since: TimestampMs(0),
+            }],
+            values: vec![Some(Scalar::Text("<img>".to_owned()))],
+        }
+    }
+
     #[test]
     fn what_others_wrote_is_text() {
-        let html = rows(Locale::en, 61_000, &[device()]);
+        let html = rows(Locale::en, 61_000, &columns(), &[(device(), extra())]);
         assert!(html.contains("&lt;script&gt;alert(1)"), "{html}");
         assert!(html.contains("A&amp;B"), "{html}");
         assert!(
@@ -156,6 +238,8 @@ mod tests {
             "{html}"
         );
         assert!(html.contains("60 s ago"), "{html}");
+        assert!(html.contains("q=tag:lab-1"), "{html}");
+        assert!(html.contains("clock 4 h fast"), "{html}");
         assert_eq!(html.matches("<td").count(), html.matches("</td>").count());
     }
 }

@@ -1,16 +1,110 @@
-//! The list's filters, as the address bar spells them.
+//! The list as its address spells it: what is looked for, in which order, and what is shown of it.
 
-use domain::device::{DeviceQuery, DeviceSort, Lifecycle, Presence};
+use domain::{
+    device::{DeviceKind, DeviceQuery, DeviceSort, Lifecycle, Presence},
+    finding::Column,
+};
 use leptos_router::{location::Url, params::ParamsMap};
 
+/// The most columns at a time.
+const MOST_COLUMNS: usize = 12;
+
+/// What is looked for, and what is shown of it.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct View {
+    pub(super) query: DeviceQuery,
+    /// Beside the name.
+    pub(super) columns: Vec<Column>,
+    /// Whether rows are low.
+    pub(super) compact: bool,
+}
+
+impl View {
+    /// This view with another question, from its first page.
+    pub(super) fn asking(&self, query: DeviceQuery) -> Self {
+        Self {
+            query: DeviceQuery { page: 1, ..query },
+            ..self.clone()
+        }
+    }
+
+    /// This view of what a filter finds.
+    pub(super) fn finding(&self, search: &str) -> Self {
+        self.asking(DeviceQuery {
+            search: search.to_owned(),
+            ..self.query.clone()
+        })
+    }
+
+    /// The keys of the state that it shows.
+    pub(super) fn keys(&self) -> Vec<String> {
+        let keys = self.columns.iter().filter_map(Column::state_key);
+        keys.map(str::to_owned).collect()
+    }
+
+    /// Its address.
+    pub(super) fn href(&self) -> String {
+        address("/devices", &self.parameters())
+    }
+
+    /// What its address says, without what is so by itself.
+    pub(super) fn parameters(&self) -> Vec<(&'static str, String)> {
+        let query = &self.query;
+        let mut parts = Vec::new();
+        let mut say = |name, text: String| {
+            if !text.is_empty() {
+                parts.push((name, text));
+            }
+        };
+        say("q", query.search.clone());
+        let names = query.presence.iter().map(|one| one.as_str());
+        say("presence", names.collect::<Vec<_>>().join(","));
+        let names = query.lifecycle.iter().map(|one| one.as_str());
+        say("lifecycle", names.collect::<Vec<_>>().join(","));
+        let names = query.kind.iter().map(|one| one.as_str());
+        say("kind", names.collect::<Vec<_>>().join(","));
+        if query.sort != DeviceQuery::default().sort {
+            say("sort", query.sort.as_str().to_owned());
+        }
+        if query.reverse {
+            say("reverse", "1".to_owned());
+        }
+        if self.columns != Column::DEFAULT {
+            match self.columns.as_slice() {
+                [] => say("col", "none".to_owned()),
+                some => some
+                    .iter()
+                    .for_each(|column| say("col", column.to_string())),
+            }
+        }
+        if self.compact {
+            say("density", "compact".to_owned());
+        }
+        if query.page > 1 {
+            say("page", query.page.to_string());
+        }
+        parts
+    }
+}
+
+fn address(path: &str, parts: &[(&str, String)]) -> String {
+    let parts = parts.iter();
+    let parts = parts.map(|(name, text)| format!("{name}={}", Url::escape(text)));
+    let parts: Vec<String> = parts.collect();
+    match parts.is_empty() {
+        true => path.to_owned(),
+        false => format!("{path}?{}", parts.join("&")),
+    }
+}
+
 /// Reads the address; what it does not understand is left out.
-pub(super) fn read(map: &ParamsMap) -> DeviceQuery {
+pub(super) fn read(map: &ParamsMap) -> View {
     let list = |key: &str| {
         let text = map.get(key).unwrap_or_default();
         text.split(',').map(str::to_owned).collect::<Vec<_>>()
     };
     let start = DeviceQuery::default();
-    DeviceQuery {
+    let query = DeviceQuery {
         search: map.get("q").unwrap_or_default(),
         presence: list("presence")
             .iter()
@@ -19,6 +113,10 @@ pub(super) fn read(map: &ParamsMap) -> DeviceQuery {
         lifecycle: list("lifecycle")
             .iter()
             .filter_map(|l| Lifecycle::parse(l))
+            .collect(),
+        kind: list("kind")
+            .iter()
+            .filter_map(|k| DeviceKind::parse(k))
             .collect(),
         sort: map
             .get("sort")
@@ -30,34 +128,60 @@ pub(super) fn read(map: &ParamsMap) -> DeviceQuery {
             .and_then(|page| page.parse().ok())
             .unwrap_or(1),
         ..start
+    };
+    let chosen = map.get_all("col").unwrap_or_default();
+    let mut columns: Vec<Column> = Vec::new();
+    for column in chosen.iter().filter_map(|name| name.parse().ok()) {
+        if !columns.contains(&column) && columns.len() < MOST_COLUMNS {
+            columns.push(column);
+        }
+    }
+    View {
+        query,
+        columns: match chosen.is_empty() {
+            true => Column::DEFAULT.to_vec(),
+            false => columns,
+        },
+        compact: map.get_str("density") == Some("compact"),
     }
 }
 
-/// Writes an address that [`read`] understands, without what is as it is by itself.
-pub(super) fn write(query: &DeviceQuery) -> String {
-    let mut parts = Vec::new();
-    if !query.search.is_empty() {
-        parts.push(format!("q={}", Url::escape(&query.search)));
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn reads(view: &View) -> View {
+        let mut map = ParamsMap::new();
+        for (name, text) in view.parameters() {
+            map.insert(name, text);
+        }
+        read(&map)
     }
-    let names: Vec<_> = query.presence.iter().map(|p| p.as_str()).collect();
-    if !names.is_empty() {
-        parts.push(format!("presence={}", names.join(",")));
-    }
-    let names: Vec<_> = query.lifecycle.iter().map(|l| l.as_str()).collect();
-    if !names.is_empty() {
-        parts.push(format!("lifecycle={}", names.join(",")));
-    }
-    if query.sort != DeviceQuery::default().sort {
-        parts.push(format!("sort={}", query.sort.as_str()));
-    }
-    if query.reverse {
-        parts.push("reverse=1".to_owned());
-    }
-    if query.page > 1 {
-        parts.push(format!("page={}", query.page));
-    }
-    match parts.is_empty() {
-        true => "/devices".to_owned(),
-        false => format!("/devices?{}", parts.join("&")),
+
+    #[test]
+    fn a_view_is_read_as_it_is_written() {
+        let plain = read(&ParamsMap::new());
+        assert_eq!(plain.href(), "/devices");
+        assert_eq!(plain.columns, Column::DEFAULT);
+        let none = View {
+            columns: Vec::new(),
+            ..plain.clone()
+        };
+        let full = View {
+            query: DeviceQuery {
+                search: "tag:a,b state.led:\"ON & off\"".to_owned(),
+                presence: vec![Presence::Offline, Presence::Timeout],
+                kind: vec![DeviceKind::Board],
+                sort: DeviceSort::Name,
+                reverse: true,
+                page: 3,
+                ..DeviceQuery::default()
+            },
+            columns: vec![Column::Tags, Column::State("cpu_average".to_owned())],
+            compact: true,
+        };
+        for view in [plain, none, full] {
+            assert_eq!(reads(&view), view);
+        }
     }
 }

@@ -6,7 +6,7 @@
 )]
 
 use domain::{
-    CommandId, DeviceId, Page,
+    CommandId, DeviceId,
     command::Command,
     device::{DeviceDetail, DeviceQuery, DeviceSummary, PresenceCounts},
     event::DeviceEvent,
@@ -31,17 +31,6 @@ use {
 /// How long a command of a page waits for its device, in milliseconds.
 #[cfg(feature = "ssr")]
 const COMMAND_MS: i64 = 60_000;
-
-/// One page of the list, and how many devices there are of each status.
-#[server(prefix = "/do", endpoint = "list_devices", input = Json, output = Json)]
-pub async fn list_devices(
-    query: DeviceQuery,
-) -> Result<(Page<DeviceSummary>, PresenceCounts), Failure> {
-    let (services, actor) = (request::services()?, request::actor()?);
-    let page = devices::list(&services, &actor, &query).await?;
-    let counts = devices::counts(&services, &actor).await?;
-    Ok((page, counts))
-}
 
 /// What the overview shows.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -69,6 +69,9 @@ pub fn field_text(locale: Locale, key: &str) -> String {
         "not_an_actuator" => td_string!(locale, errors.not_an_actuator),
         "not_attached" => td_string!(locale, errors.not_attached),
         "sure" => td_string!(locale, errors.sure),
+        "tag" => td_string!(locale, errors.tag),
+        "too_many_tags" => td_string!(locale, errors.too_many_tags),
+        "undone_already" => td_string!(locale, errors.undone_already),
         "not_claimed" | "device_not_claimed" => td_string!(locale, errors.not_claimed),
         _ => td_string!(locale, errors.invalid),
     }

@@ -46,7 +46,8 @@ pub(crate) fn router() -> OpenApiRouter<AppState> {
 /// A filtered, sorted page of the list.
 #[derive(Debug, Deserialize, IntoParams)]
 struct ListQuery {
-    /// Words to find in name, nickname and serial number.
+    /// A filter: words to find in name, nickname and serial number, and tests such as
+    /// `presence:offline tag:lab-1 state.cpu_average>80 version<2.4 -tag:spare`.
     #[serde(default)]
     search: String,
     /// `ONLINE`, `TIMEOUT`, `OFFLINE`; several with commas.
@@ -87,7 +88,7 @@ impl ListQuery {
         }
         let start = DeviceQuery::default();
         Ok(DeviceQuery {
-            search: self.search.chars().take(200).collect(),
+            search: self.search,
             presence: several("presence", &self.presence, Presence::parse)?,
             lifecycle: several("lifecycle", &self.lifecycle, Lifecycle::parse)?,
             kind: several("kind", &self.kind, DeviceKind::parse)?,
@@ -114,7 +115,8 @@ async fn list(
     Query(query): Query<ListQuery>,
 ) -> Result<Response, Refusal> {
     let page = devices::list(&state.services, &actor, &query.checked()?).await?;
-    Ok(Json(page).into_response())
+    let rows = super::finding::rows(&state.services, page).await?;
+    Ok(Json(rows).into_response())
 }
 
 /// A device with its state and components.

@@ -20,7 +20,7 @@ use sea_orm::{
 };
 use uuid::Uuid;
 
-use super::{found::Answer, search};
+use super::{found::Answer, matching};
 use crate::{Actor, Services, internal};
 
 /// Which values a list row leads with, and their units; the first that a device has.
@@ -92,7 +92,7 @@ async fn total(services: &Services, actor: &Actor, query: &DeviceQuery) -> Resul
         .found()
         .answer(services, question(actor, query), async || {
             let counted = device::Entity::find()
-                .filter(filter(actor, query))
+                .filter(filter(services, actor, query).await?)
                 .count(&services.db.read);
             counted.await.map(Answer::Total).map_err(internal)
         });
@@ -118,7 +118,7 @@ async fn ids(
             DeviceSort::LastReport => ids.join(JoinType::LeftJoin, to_live()),
             _ => ids,
         };
-        let ids: Vec<i64> = sorted(ids.filter(filter(actor, query)), query)
+        let ids: Vec<i64> = sorted(ids.filter(filter(services, actor, query).await?), query)
             .offset(u64::from(page - 1) * u64::from(page_size))
             .limit(u64::from(page_size))
             .into_tuple()
@@ -400,27 +400,17 @@ fn sorted(select: Select<device::Entity>, query: &DeviceQuery) -> Select<device:
     }
 }
 
-fn filter(actor: &Actor, query: &DeviceQuery) -> Condition {
-    use device::Column;
-    let mut all = visible_to(actor);
-    all = match query.lifecycle.as_slice() {
-        [] => all.add(Column::Lifecycle.ne(Lifecycle::Revoked.as_str())),
-        some => all.add(Column::Lifecycle.is_in(some.iter().map(|l| l.as_str()))),
-    };
-    if !query.presence.is_empty() {
-        let names = query.presence.iter().map(|p| p.as_str());
-        all = all
-            .add(Column::Presence.is_in(names))
-            .add(Column::Lifecycle.eq(Lifecycle::Active.as_str()));
-    }
-    if !query.kind.is_empty() {
-        all = all.add(Column::Kind.is_in(query.kind.iter().map(|k| k.as_str())));
-    }
-    all.add(search::condition(&query.search, actor.user.id.0))
+/// What a device in the list must be.
+async fn filter(
+    services: &Services,
+    actor: &Actor,
+    query: &DeviceQuery,
+) -> Result<Condition, AppError> {
+    matching::whole(services, actor, &matching::filter_of(query)?).await
 }
 
 /// Administrators and developers see all; others what they have a role on.
-fn visible_to(actor: &Actor) -> Condition {
+pub(super) fn visible_to(actor: &Actor) -> Condition {
     if actor.user.role.sees_all_devices() {
         return Condition::all();
     }

@@ -17,7 +17,6 @@ use crate::internal;
 
 /// Grams of names that everybody sees.
 const EVERYBODY: Uuid = Uuid::nil();
-const MAX_WORDS: usize = 8;
 const MAX_GRAMS: usize = 24;
 
 /// A name as it sorts and is searched: NFC, lower case.
@@ -48,36 +47,38 @@ pub(super) async fn index_nickname(
     replace(transaction, device, user, grams).await
 }
 
-/// The devices in whose name, serial number or nickname (of this person) every word is found.
+/// The devices in whose name, serial number or nickname (of this person) the text is found.
 pub(super) fn condition(search: &str, user: Uuid) -> Condition {
+    let text = sort_key(search.trim());
     let mut all = Condition::all();
-    for word in sort_key(search).split_whitespace().take(MAX_WORDS) {
-        for gram in grams(word).into_iter().take(MAX_GRAMS) {
-            let devices = Entity::find()
-                .select_only()
-                .column(Column::DeviceId)
-                .filter(Column::Gram.eq(gram))
-                .filter(Column::UserId.is_in([EVERYBODY, user]))
-                .into_query();
-            all = all.add(entity::device::Column::Id.in_subquery(devices));
-        }
-        // A word of two letters is its only gram.
-        if word.chars().nth(2).is_some() {
-            all = all.add(contains(word, user));
-        }
+    for gram in grams(&text).into_iter().take(MAX_GRAMS) {
+        let devices = Entity::find()
+            .select_only()
+            .column(Column::DeviceId)
+            .filter(Column::Gram.eq(gram))
+            .filter(Column::UserId.is_in([EVERYBODY, user]))
+            .into_query();
+        all = all.add(entity::device::Column::Id.in_subquery(devices));
     }
-    all
+    // A word of two letters is its only gram.
+    match text.chars().count() {
+        2 if !text.contains(char::is_whitespace) => all,
+        _ => all.add(contains(&text, user)),
+    }
+}
+
+/// A text as a part of a pattern: what would stand for anything stands for itself.
+pub(super) fn escaped(text: &str) -> String {
+    text.replace('\\', "\\\\")
+        .replace('%', "\\%")
+        .replace('_', "\\_")
 }
 
 /// Grams may come from different places of a name: the word itself must be there.
 fn contains(word: &str, user: Uuid) -> Condition {
     use entity::device_access as access;
     use sea_orm::sea_query::{Expr, ExprTrait, Func};
-    let escaped = word
-        .replace('\\', "\\\\")
-        .replace('%', "\\%")
-        .replace('_', "\\_");
-    let like = LikeExpr::new(format!("%{escaped}%")).escape('\\');
+    let like = LikeExpr::new(format!("%{}%", escaped(word))).escape('\\');
     let lower = |column: entity::device::Column| {
         Expr::expr(Func::lower(Expr::col((entity::device::Entity, column))))
     };

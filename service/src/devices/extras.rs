@@ -1,0 +1,83 @@
+//! What the rows of a list show beside the summaries of their devices.
+
+use std::collections::HashMap;
+
+use domain::{
+    AppError, DeviceId, TimestampMs,
+    finding::{RowExtra, Trouble},
+};
+use entity::{device, device_health};
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QuerySelect};
+
+use super::tags;
+use crate::{Services, internal};
+
+/// Tags, troubles and these values of the state, for devices that the caller may see and in their order.
+pub async fn extras(
+    services: &Services,
+    devices: &[DeviceId],
+    keys: &[String],
+) -> Result<Vec<RowExtra>, AppError> {
+    let mut tags = tags::of_many(services, devices).await?;
+    let mut troubles = troubles(services, devices).await?;
+    let states = match keys.is_empty() {
+        true => HashMap::new(),
+        false => services.cache.get(devices).await?,
+    };
+    Ok(devices
+        .iter()
+        .map(|device| {
+            let state = states.get(device);
+            let value = |key: &String| state.and_then(|known| known.state.get(key).cloned());
+            RowExtra {
+                tags: tags.remove(device).unwrap_or_default(),
+                troubles: troubles.remove(device).unwrap_or_default(),
+                values: keys.iter().map(value).collect(),
+            }
+        })
+        .collect())
+}
+
+/// What is wrong with these devices now.
+pub(super) async fn troubles(
+    services: &Services,
+    devices: &[DeviceId],
+) -> Result<HashMap<DeviceId, Vec<Trouble>>, AppError> {
+    let rows: Vec<(uuid::Uuid, i64)> = device::Entity::find()
+        .select_only()
+        .columns([device::Column::Uuid, device::Column::Id])
+        .filter(device::Column::Uuid.is_in(devices.iter().map(|id| id.0)))
+        .into_tuple()
+        .all(&services.db.read)
+        .await
+        .map_err(internal)?;
+    let uuids: HashMap<i64, DeviceId> = rows
+        .into_iter()
+        .map(|(uuid, id)| (id, DeviceId(uuid)))
+        .collect();
+    let sick = device_health::Entity::find()
+        .filter(device_health::Column::DeviceId.is_in(uuids.keys().copied()))
+        .all(&services.db.read)
+        .await
+        .map_err(internal)?;
+    Ok(sick
+        .into_iter()
+        .filter_map(|row| Some((*uuids.get(&row.device_id)?, of_row(&row))))
+        .filter(|(_, troubles)| !troubles.is_empty())
+        .collect())
+}
+
+fn of_row(row: &device_health::Model) -> Vec<Trouble> {
+    let flapping = row.flapping_since_ms.map(|since| Trouble::Flapping {
+        connections: row
+            .flapping_connections
+            .and_then(|n| u32::try_from(n).ok())
+            .unwrap_or(0),
+        since: TimestampMs(since),
+    });
+    let clock = row.skewed_since_ms.map(|since| Trouble::Clock {
+        ahead_ms: row.skew_ms.unwrap_or(0),
+        since: TimestampMs(since),
+    });
+    flapping.into_iter().chain(clock).collect()
+}

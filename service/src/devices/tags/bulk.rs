@@ -1,0 +1,260 @@
+//! Tags put on and taken off everything that matches, and the way back.
+//!
+//! The way back is the audit record of the act: it names exactly what was changed, so that undoing it leaves
+//! alone what had been so before.
+
+use std::collections::{HashMap, HashSet};
+
+use domain::{
+    AppError, UserId, filter::Filter, finding::BulkTagged, live::LiveEvent, role::DeviceRole,
+    tag::Tag,
+};
+use entity::{
+    audit::{ActiveModel as AuditRow, Column as AuditColumn, Entity as Audit},
+    device_access,
+    device_tag::{Column, Entity},
+};
+use sea_orm::{
+    ActiveModelTrait, ActiveValue::Set, ColumnTrait, ConnectionTrait, DatabaseTransaction,
+    EntityTrait, NotSet, QueryFilter, QuerySelect, TransactionTrait,
+};
+use serde::{Deserialize, Serialize};
+
+use super::{AT_ONCE, MOST, put};
+use crate::{Actor, Services, accounts::actor::DeviceRef, devices::matching::matching, internal};
+
+/// The most devices of one act.
+const MOST_DEVICES: u64 = 20_000;
+/// How an act is called in the audit trail.
+const ACTION: &str = "tag_many";
+
+/// What an act has changed, as the audit trail keeps it: each row of `device_tag`.
+#[derive(Debug, Default, Serialize, Deserialize)]
+struct Record {
+    filter: String,
+    added: Vec<(String, i64)>,
+    removed: Vec<(String, i64)>,
+    #[serde(default)]
+    undone: bool,
+}
+
+/// Puts tags on, and takes tags off, every device that passes the filter and that the actor may manage.
+pub async fn tag_matching(
+    services: &Services,
+    actor: &Actor,
+    filter: &Filter,
+    add: &[Tag],
+    remove: &[Tag],
+) -> Result<BulkTagged, AppError> {
+    if add.is_empty() && remove.is_empty() {
+        return Err(AppError::invalid("tags", "required"));
+    }
+    let found = matching(services, actor, filter, MOST_DEVICES + 1).await?;
+    if u64::try_from(found.len()).unwrap_or(u64::MAX) > MOST_DEVICES {
+        return Err(AppError::invalid("search", "too_many_devices"));
+    }
+    let total = found.len();
+    let devices = managed(services, actor, found).await?;
+    let transaction = services.db.write.begin().await.map_err(internal)?;
+    let now = tags_of(&transaction, &devices).await?;
+    let mut record = Record {
+        filter: filter.to_string(),
+        ..Record::default()
+    };
+    let (mut changed, mut full) = (Vec::new(), 0);
+    for device in &devices {
+        let has = now.get(&device.id);
+        let has = |tag: &Tag| has.is_some_and(|tags| tags.contains(tag.as_str()));
+        let row = |tag: &Tag| (tag.as_str().to_owned(), device.id);
+        let gone: Vec<_> = remove
+            .iter()
+            .filter(|t| has(t) && !add.contains(t))
+            .collect();
+        let new: Vec<_> = add.iter().filter(|tag| !has(tag)).collect();
+        let before = now.get(&device.id).map_or(0, HashSet::len);
+        if before - gone.len() + new.len() > MOST {
+            full += 1;
+            continue;
+        }
+        if !gone.is_empty() || !new.is_empty() {
+            record.removed.extend(gone.into_iter().map(row));
+            record.added.extend(new.into_iter().map(row));
+            changed.push(*device);
+        }
+    }
+    let left = total - devices.len() + full;
+    let count = |n: usize| u64::try_from(n).unwrap_or(u64::MAX);
+    if changed.is_empty() {
+        return Ok(BulkTagged {
+            changed: 0,
+            left: count(left),
+            undo: None,
+        });
+    }
+    take(&transaction, &record.removed).await?;
+    put(&transaction, record.added.clone()).await?;
+    let kept = write_audit(services, &transaction, actor, &record).await?;
+    transaction.commit().await.map_err(internal)?;
+    tell(services, &changed).await;
+    Ok(BulkTagged {
+        changed: count(changed.len()),
+        left: count(left),
+        undo: Some(kept),
+    })
+}
+
+/// Takes an act of one's own back, once: what it put on is taken off, and the other way round.
+pub async fn undo(services: &Services, actor: &Actor, act: i64) -> Result<u64, AppError> {
+    let transaction = services.db.write.begin().await.map_err(internal)?;
+    let row = Audit::find_by_id(act)
+        .filter(AuditColumn::Action.eq(ACTION))
+        .filter(AuditColumn::UserId.eq(actor.user.id.0))
+        .one(&transaction)
+        .await
+        .map_err(internal)?
+        .ok_or(AppError::NotFound)?;
+    let mut record: Record = serde_json::from_value(row.detail.clone()).map_err(internal)?;
+    if record.undone {
+        return Err(AppError::conflict("undone_already"));
+    }
+    let ids: HashSet<i64> = record
+        .added
+        .iter()
+        .chain(&record.removed)
+        .map(|row| row.1)
+        .collect();
+    let devices = devices_of(&transaction, &ids).await?;
+    // Who has lost a device meanwhile may no longer change it.
+    let devices = managed(services, actor, devices).await?;
+    let may: HashSet<i64> = devices.iter().map(|device| device.id).collect();
+    let mine = |rows: &[(String, i64)]| -> Vec<(String, i64)> {
+        rows.iter()
+            .filter(|row| may.contains(&row.1))
+            .cloned()
+            .collect()
+    };
+    take(&transaction, &mine(&record.added)).await?;
+    put(&transaction, mine(&record.removed)).await?;
+    record.undone = true;
+    let mut change: AuditRow = row.into();
+    change.detail = Set(serde_json::to_value(&record).map_err(internal)?);
+    change.update(&transaction).await.map_err(internal)?;
+    transaction.commit().await.map_err(internal)?;
+    tell(services, &devices).await;
+    Ok(u64::try_from(devices.len()).unwrap_or(u64::MAX))
+}
+
+/// Those of these devices that the actor may manage.
+async fn managed(
+    services: &Services,
+    actor: &Actor,
+    devices: Vec<DeviceRef>,
+) -> Result<Vec<DeviceRef>, AppError> {
+    if actor.user.role.is_admin() {
+        return Ok(devices);
+    }
+    let UserId(user) = actor.user.id;
+    let own: Vec<i64> = device_access::Entity::find()
+        .select_only()
+        .column(device_access::Column::DeviceId)
+        .filter(device_access::Column::UserId.eq(user))
+        .filter(device_access::Column::Role.eq(DeviceRole::Owner.as_str()))
+        .into_tuple()
+        .all(&services.db.read)
+        .await
+        .map_err(internal)?;
+    let own: HashSet<i64> = own.into_iter().collect();
+    Ok(devices
+        .into_iter()
+        .filter(|device| own.contains(&device.id))
+        .collect())
+}
+
+async fn devices_of<C: ConnectionTrait>(
+    connection: &C,
+    ids: &HashSet<i64>,
+) -> Result<Vec<DeviceRef>, AppError> {
+    use entity::device;
+    let mut all = Vec::with_capacity(ids.len());
+    let ids: Vec<i64> = ids.iter().copied().collect();
+    for ids in ids.chunks(AT_ONCE) {
+        let rows: Vec<(i64, uuid::Uuid)> = device::Entity::find()
+            .select_only()
+            .columns([device::Column::Id, device::Column::Uuid])
+            .filter(device::Column::Id.is_in(ids.iter().copied()))
+            .into_tuple()
+            .all(connection)
+            .await
+            .map_err(internal)?;
+        all.extend(rows.into_iter().map(|(id, uuid)| DeviceRef {
+            id,
+            uuid: domain::DeviceId(uuid),
+        }));
+    }
+    Ok(all)
+}
+
+async fn tags_of(
+    transaction: &DatabaseTransaction,
+    devices: &[DeviceRef],
+) -> Result<HashMap<i64, HashSet<String>>, AppError> {
+    let mut all: HashMap<i64, HashSet<String>> = HashMap::new();
+    for devices in devices.chunks(AT_ONCE) {
+        let rows: Vec<(i64, String)> = Entity::find()
+            .select_only()
+            .columns([Column::DeviceId, Column::Tag])
+            .filter(Column::DeviceId.is_in(devices.iter().map(|device| device.id)))
+            .into_tuple()
+            .all(transaction)
+            .await
+            .map_err(internal)?;
+        for (device, tag) in rows {
+            all.entry(device).or_default().insert(tag);
+        }
+    }
+    Ok(all)
+}
+
+async fn take(transaction: &DatabaseTransaction, rows: &[(String, i64)]) -> Result<(), AppError> {
+    let mut by_tag: HashMap<&str, Vec<i64>> = HashMap::new();
+    for (tag, device) in rows {
+        by_tag.entry(tag).or_default().push(*device);
+    }
+    for (tag, devices) in by_tag {
+        for devices in devices.chunks(AT_ONCE) {
+            Entity::delete_many()
+                .filter(Column::Tag.eq(tag))
+                .filter(Column::DeviceId.is_in(devices.iter().copied()))
+                .exec(transaction)
+                .await
+                .map_err(internal)?;
+        }
+    }
+    Ok(())
+}
+
+async fn write_audit(
+    services: &Services,
+    transaction: &DatabaseTransaction,
+    actor: &Actor,
+    record: &Record,
+) -> Result<i64, AppError> {
+    let row = AuditRow {
+        id: NotSet,
+        at_ms: Set(services.now().0),
+        user_id: Set(Some(actor.user.id.0)),
+        action: Set(ACTION.to_owned()),
+        target: Set(None),
+        detail: Set(serde_json::to_value(record).map_err(internal)?),
+        address: Set(actor.address.clone()),
+    };
+    let row = row.insert(transaction).await.map_err(internal)?;
+    Ok(row.id)
+}
+
+async fn tell(services: &Services, devices: &[DeviceRef]) {
+    let changes = devices.iter().map(|device| LiveEvent::Device {
+        device: device.uuid,
+    });
+    services.bus.publish(changes.collect()).await;
+}
