@@ -4,6 +4,7 @@ pub mod account_page;
 pub mod account_server_fns;
 #[cfg(feature = "ssr")]
 pub mod admission;
+pub mod apps;
 pub mod invitations;
 #[cfg(feature = "ssr")]
 pub mod preferences;

@@ -69,6 +69,19 @@ pub struct SessionInfo {
     pub current: bool,
 }
 
+/// An installation of an app that may connect to the broker for a person.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AppInfo {
+    /// Its id: the serial number of its certificate.
+    pub id: String,
+    /// What it is called.
+    pub name: String,
+    /// When it was admitted.
+    pub created_at: TimestampMs,
+    /// When its certificate ends.
+    pub expires_at: TimestampMs,
+}
+
 /// One row of the list of people.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct UserSummary {

@@ -13,7 +13,7 @@
 mod connection;
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     sync::{
         Arc,
         atomic::{AtomicBool, AtomicU64, Ordering},
@@ -22,7 +22,7 @@ use std::{
 };
 
 use async_trait::async_trait;
-use domain::{DeviceId, device::PresenceCause};
+use domain::{DeviceId, UserId, device::PresenceCause};
 use parking_lot::Mutex;
 use protocol::{
     MAX_PAYLOAD_BYTES, Topic,
@@ -34,7 +34,9 @@ use rumqttc::{
 };
 use rustls::ClientConfig;
 use service::{
-    Services, commands, devices,
+    Services,
+    accounts::apps::client_id,
+    commands, devices,
     link::{DeviceLink, LinkError},
     presence,
 };
@@ -263,6 +265,15 @@ impl DeviceLink for ExternalBroker {
     fn is_connected(&self, device: DeviceId) -> bool {
         self.sessions.lock().contains_key(&device)
     }
+
+    /// Only a session with the client id that the app was told to use is found.
+    async fn disconnect_app(&self, user: UserId, serial: &str) -> Result<(), LinkError> {
+        self.disconnect(&client_id(user, serial)).await
+    }
+
+    fn people_listening(&self) -> Option<HashSet<UserId>> {
+        None
+    }
 }
 
 fn options(config: &ExternalConfig, client_id: &str) -> Result<MqttOptions, BrokerError> {
@@ -295,10 +306,11 @@ fn build(options: MqttOptions) -> Result<(AsyncClient, EventLoop), BrokerError> 
 
 /// What is shared among the connections of all programs. A session that the broker has kept has these
 /// already: where they change, the client ids must change too.
-const SHARED: [&str; 3] = [
+const SHARED: [&str; 4] = [
     "$share/ingest/telemetry/#",
     "$share/ingest/system/+/identity",
     "$share/ingest/results/#",
+    "$share/ingest/client/request_state/#",
 ];
 /// What each program hears.
 const PRESENCE: &str = "presence/+";

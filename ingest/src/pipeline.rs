@@ -8,13 +8,16 @@ use std::{
     time::Duration,
 };
 
-use domain::{AppError, event::RefusalReason};
+use domain::{AppError, DeviceId, Email, event::RefusalReason};
 use protocol::{CommandResult, Topic, identity::Identity};
 use serde::Deserialize;
 use serde_json::Value;
 use service::{
     Services, commands, devices,
-    devices::directory::{Directory, Known as Sender},
+    devices::{
+        client_state,
+        directory::{Directory, Known as Sender},
+    },
     events,
     telemetry::{Committed, Committer, Ticket},
 };
@@ -131,6 +134,24 @@ impl Pipeline {
                         return None;
                     }
                 }
+            }
+        }
+    }
+
+    /// Publishes a device's state to the apps of the person who asks; whether the person may see it.
+    pub async fn answer_request(&self, email: &Email, device: DeviceId) -> bool {
+        let answered =
+            client_state::answer_request(&self.services, &self.directory, email, device).await;
+        match answered {
+            Ok(()) => true,
+            Err(AppError::NotFound) => {
+                let why = "asked for the state of a device that they have no access to";
+                tracing::warn!(target: "security", %email, %device, why, "an app was refused");
+                false
+            }
+            Err(error) => {
+                tracing::error!(%error, %device, "a state that was asked for was not sent");
+                true
             }
         }
     }

@@ -9,6 +9,7 @@ mod sessions;
 mod storage;
 
 use std::{
+    collections::HashSet,
     net::SocketAddr,
     num::{NonZeroU16, NonZeroUsize},
     path::PathBuf,
@@ -17,7 +18,7 @@ use std::{
 };
 
 use async_trait::async_trait;
-use domain::DeviceId;
+use domain::{DeviceId, UserId};
 use ingest::{Broker, BrokerError, Pipeline};
 use protocol::Topic;
 use rmqtt::{
@@ -251,6 +252,17 @@ impl DeviceLink for EmbeddedBroker {
 
     fn is_connected(&self, device: DeviceId) -> bool {
         self.sessions.is_connected(device)
+    }
+
+    async fn disconnect_app(&self, user: UserId, serial: &str) -> Result<(), LinkError> {
+        for client_id in self.sessions.of_app(user, serial) {
+            self.disconnect(&client_id).await?;
+        }
+        Ok(())
+    }
+
+    fn people_listening(&self) -> Option<HashSet<UserId>> {
+        Some(self.sessions.people())
     }
 }
 

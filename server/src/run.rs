@@ -19,7 +19,7 @@ use service::{
     accounts::{self, limit::Limits, token::TokenKeys},
     commands, components,
     database::DatabaseError,
-    devices::directory::Directory,
+    devices::{client_state, directory::Directory},
     live::InProcessBus,
     pki::{self, Pki, PkiError},
     presence::{self, InProcessDeadlines},
@@ -201,6 +201,10 @@ pub async fn run(config: Config) -> Result<Running, StartError> {
         reports_days: config.telemetry.keep_reports_days,
         minutes_days: config.telemetry.keep_minutes_days,
     };
+    spawn(
+        &mut tasks,
+        client_state::tell_apps(services.clone(), directory.clone(), stop.clone()),
+    );
     spawn(&mut tasks, directory.follow(services.clone(), stop.clone()));
     spawn(&mut tasks, presence::sweep(services.clone(), stop.clone()));
     spawn(&mut tasks, commands::run(services.clone(), stop.clone()));

@@ -2,6 +2,7 @@
 
 pub mod actor;
 pub mod api_key;
+pub mod apps;
 mod leave;
 pub mod limit;
 pub mod password;

@@ -2,6 +2,7 @@
 
 pub mod admission;
 mod claim;
+pub mod client_state;
 mod credentials;
 mod detail;
 pub mod directory;

@@ -1,7 +1,9 @@
 //! The way to the devices: what the service needs of a broker.
 
+use std::collections::HashSet;
+
 use async_trait::async_trait;
-use domain::DeviceId;
+use domain::{DeviceId, UserId};
 use protocol::Topic;
 
 /// The broker could not take it; the database keeps what matters and it is tried again.
@@ -23,6 +25,12 @@ pub trait DeviceLink: Send + Sync + 'static {
 
     /// Whether a session of this device is connected now, as far as this process knows.
     fn is_connected(&self, device: DeviceId) -> bool;
+
+    /// Ends the live session of the app with this certificate, if any.
+    async fn disconnect_app(&self, user: UserId, serial: &str) -> Result<(), LinkError>;
+
+    /// The people whose apps are connected now; `None` where the broker does not tell.
+    fn people_listening(&self) -> Option<HashSet<UserId>>;
 }
 
 /// No broker: for tools that only work on the database.
@@ -41,5 +49,13 @@ impl DeviceLink for NoLink {
 
     fn is_connected(&self, _: DeviceId) -> bool {
         false
+    }
+
+    async fn disconnect_app(&self, _: UserId, _: &str) -> Result<(), LinkError> {
+        Ok(())
+    }
+
+    fn people_listening(&self) -> Option<HashSet<UserId>> {
+        Some(HashSet::new())
     }
 }

@@ -2,9 +2,12 @@
 
 #![allow(clippy::unwrap_used)]
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicBool, Ordering},
+use std::{
+    collections::HashSet,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 use async_trait::async_trait;
@@ -61,6 +64,14 @@ impl DeviceLink for Wire {
 
     fn is_connected(&self, _: DeviceId) -> bool {
         self.connected.load(Ordering::SeqCst)
+    }
+
+    async fn disconnect_app(&self, _: UserId, _: &str) -> Result<(), LinkError> {
+        Ok(())
+    }
+
+    fn people_listening(&self) -> Option<HashSet<UserId>> {
+        Some(HashSet::new())
     }
 }
 

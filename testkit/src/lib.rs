@@ -1,8 +1,10 @@
 //! What tests stand on: fresh databases, services in this process, a whole server, and real devices.
 
 pub mod app;
+pub mod connection;
 pub mod database;
 pub mod device;
+pub mod installation;
 pub mod site;
 
 use std::time::Duration;

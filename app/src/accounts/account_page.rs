@@ -5,6 +5,7 @@ use leptos_i18n::t_string;
 
 use super::{
     account_server_fns::{ChangePassword, DeleteAccount, RenameMe},
+    apps::Apps,
     roles::role_name,
     sessions::Sessions,
 };
@@ -41,6 +42,7 @@ pub fn AccountPage() -> impl IntoView {
             </section>
             <Password form=change email=me.email.to_string()/>
             <Sessions change/>
+            <Apps/>
             <Leave/>
             <form method="post" action="/do/sign_out">
                 <button class="btn" type="submit">

@@ -5,7 +5,7 @@
     reason = "arguments become fields of a struct; the sentence stands on the function"
 )]
 
-use domain::account::SessionInfo;
+use domain::account::{AppInfo, SessionInfo};
 use leptos::prelude::*;
 
 use crate::{Failure, json::Json};
@@ -15,7 +15,7 @@ use {
     super::admission::token,
     crate::{form::answer, request},
     domain::AppError,
-    service::accounts::{self, profile},
+    service::accounts::{self, apps, profile},
 };
 
 /// Changes one's own name.
@@ -86,4 +86,21 @@ pub async fn end_other_sessions() -> Result<(), Failure> {
     }
     .await;
     answer(result.map(|_| ()), "end_other_sessions", &[], None)
+}
+
+/// The apps that may connect to the broker for one.
+#[server(prefix = "/do", endpoint = "list_apps", input = Json, output = Json)]
+pub async fn list_apps() -> Result<Vec<AppInfo>, Failure> {
+    Ok(apps::list(&request::services()?, &request::actor()?).await?)
+}
+
+/// Ends one of one's apps.
+#[server(prefix = "/do", endpoint = "revoke_app")]
+pub async fn revoke_app(id: String) -> Result<(), Failure> {
+    let result = async {
+        let actor = request::actor()?;
+        apps::revoke(&request::services()?, &actor, &id).await
+    }
+    .await;
+    answer(result, "revoke_app", &[], None)
 }

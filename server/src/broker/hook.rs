@@ -266,7 +266,12 @@ impl Gate {
                 };
                 self.store(client_id, received).await
             }
-            (Principal::App { .. }, _) => PublishAclResult::allow(),
+            (Principal::App { email, .. }, topic) => {
+                match self.pipeline.answer_request(&email, topic.device()).await {
+                    true => PublishAclResult::allow(),
+                    false => refused(RefusalReason::ForbiddenPublish),
+                }
+            }
         }
     }
 

@@ -5,7 +5,7 @@ use std::{
     sync::Arc,
 };
 
-use domain::{DeviceId, device::PresenceCause};
+use domain::{DeviceId, UserId, device::PresenceCause};
 use parking_lot::{Mutex, RwLock};
 use protocol::Principal;
 use service::{
@@ -44,6 +44,8 @@ enum Change {
 pub(super) struct Sessions {
     /// By client id: who, and which session of theirs.
     live: RwLock<HashMap<String, (Principal, u64)>>,
+    /// Connected apps, by client id: whose, and with which certificate.
+    apps: RwLock<HashMap<String, (UserId, String)>>,
     /// By client id: the serial with which it was let in.
     serials: Mutex<HashMap<String, (Principal, String)>>,
     revoked: Mutex<HashSet<String>>,
@@ -57,6 +59,7 @@ impl Default for Sessions {
         let (changes, inbox) = mpsc::unbounded_channel();
         Self {
             live: RwLock::default(),
+            apps: RwLock::default(),
             serials: Mutex::default(),
             revoked: Mutex::default(),
             changes,
@@ -81,6 +84,20 @@ impl Sessions {
         }
     }
 
+    /// The people whose apps are connected.
+    pub(super) fn people(&self) -> HashSet<UserId> {
+        self.apps.read().values().map(|(user, _)| *user).collect()
+    }
+
+    /// The client ids that are connected with this app's certificate.
+    pub(super) fn of_app(&self, user: UserId, serial: &str) -> Vec<String> {
+        let apps = self.apps.read();
+        let same = apps
+            .iter()
+            .filter(|(_, (who, with))| *who == user && with == serial);
+        same.map(|(client_id, _)| client_id.clone()).collect()
+    }
+
     /// A certificate was let in under this client id.
     pub(super) fn admitted(&self, client_id: &str, principal: Principal, serial: &str) {
         self.serials
@@ -99,6 +116,10 @@ impl Sessions {
             return;
         };
         let device = device_of(&principal);
+        if let Principal::App { user, .. } = &principal {
+            let mut apps = self.apps.write();
+            apps.insert(client_id.to_owned(), (*user, serial.clone()));
+        }
         self.revoked.lock().remove(client_id);
         self.live
             .write()
@@ -120,6 +141,7 @@ impl Sessions {
         let device = device_of(principal);
         if *latest == session {
             live.remove(client_id);
+            self.apps.write().remove(client_id);
         }
         drop(live);
         let revoked = self.revoked.lock().remove(client_id);

@@ -2,7 +2,7 @@
 
 use axum::{Extension, Json, extract::State, http::StatusCode};
 use serde::{Deserialize, Serialize};
-use service::accounts::{self, Client, api_key, profile};
+use service::accounts::{self, Client, api_key, apps, profile};
 use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
 use uuid::Uuid;
@@ -15,6 +15,8 @@ pub(crate) fn router() -> OpenApiRouter<AppState> {
         .routes(routes!(me, rename, leave))
         .routes(routes!(list_keys, create_key))
         .routes(routes!(revoke_key))
+        .routes(routes!(list_apps, add_app))
+        .routes(routes!(revoke_app))
 }
 
 /// The person behind the request.
@@ -147,5 +149,100 @@ async fn revoke_key(
     Path(id): Path<Uuid>,
 ) -> Result<StatusCode, Refusal> {
     api_key::revoke(&state.services, &actor, id).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// An installation of an app.
+#[derive(Serialize, ToSchema)]
+struct AppAnswer {
+    /// Its id: the serial number of its certificate.
+    id: String,
+    /// What it is called.
+    name: String,
+    /// When it was admitted, in milliseconds since the epoch.
+    created_at: i64,
+    /// When its certificate ends.
+    expires_at: i64,
+}
+
+/// The apps that may connect to the broker for this person.
+#[utoipa::path(get, path = "/api/users/me/apps", tag = "users",
+    security(("bearer" = []), ("api_key" = [])),
+    responses((status = 200, body = Vec<AppAnswer>), (status = 401)))]
+async fn list_apps(
+    State(state): State<AppState>,
+    Signed(actor): Signed,
+) -> Result<Json<Vec<AppAnswer>>, Refusal> {
+    let apps = apps::list(&state.services, &actor).await?;
+    let answer = apps.into_iter().map(|app| AppAnswer {
+        id: app.id,
+        name: app.name,
+        created_at: app.created_at.0,
+        expires_at: app.expires_at.0,
+    });
+    Ok(Json(answer.collect()))
+}
+
+/// An installation that wants to be admitted.
+#[derive(Deserialize, ToSchema)]
+struct NewAppWish {
+    /// What to call it, such as "Kim's phone".
+    name: String,
+    /// A signing request (PKCS#10, PEM) for a key that stays in the app; its subject is not looked at.
+    csr: String,
+}
+
+/// What the installation connects with.
+#[derive(Serialize, ToSchema)]
+struct NewAppAnswer {
+    /// The installation's id.
+    id: String,
+    /// Its certificate, PEM.
+    certificate: String,
+    /// The site's authority, PEM.
+    ca: String,
+    /// The broker.
+    mqtt_url: String,
+    /// The MQTT client id.
+    client_id: String,
+    /// When the certificate ends, in milliseconds since the epoch.
+    expires_at: i64,
+}
+
+/// Admits an installation of an app: it may subscribe to `client/state/{own address}/#` and publish its
+/// own `client/request_state`.
+#[utoipa::path(post, path = "/api/users/me/apps", tag = "users",
+    security(("bearer" = []), ("api_key" = [])),
+    responses((status = 201, body = NewAppAnswer), (status = 401),
+        (status = 409, description = "Too many apps: revoke one first"),
+        (status = 422, description = "Not a name, or not a signing request")))]
+async fn add_app(
+    State(state): State<AppState>,
+    Signed(actor): Signed,
+    Body(wish): Body<NewAppWish>,
+) -> Result<(StatusCode, Json<NewAppAnswer>), Refusal> {
+    let app = apps::add(&state.services, &actor, &wish.name, &wish.csr).await?;
+    let answer = NewAppAnswer {
+        id: app.id,
+        certificate: app.certificate,
+        ca: app.ca,
+        mqtt_url: app.mqtt_url,
+        client_id: app.client_id,
+        expires_at: app.expires_at.0,
+    };
+    Ok((StatusCode::CREATED, Json(answer)))
+}
+
+/// Ends an installation: its certificate is refused and its session ends at once.
+#[utoipa::path(delete, path = "/api/users/me/apps/{id}", tag = "users",
+    security(("bearer" = []), ("api_key" = [])),
+    params(("id" = String, Path, description = "The installation")),
+    responses((status = 204), (status = 401), (status = 404)))]
+async fn revoke_app(
+    State(state): State<AppState>,
+    Signed(actor): Signed,
+    Path(id): Path<String>,
+) -> Result<StatusCode, Refusal> {
+    apps::revoke(&state.services, &actor, &id).await?;
     Ok(StatusCode::NO_CONTENT)
 }

@@ -6,7 +6,7 @@ use domain::{AppError, DeviceId, UserId, live::LiveEvent, role::SiteRole};
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, TransactionTrait};
 use serde_json::json;
 
-use super::{Client, people, session, token};
+use super::{Client, apps, people, session, token};
 use crate::{Actor, Services, audit, devices, internal};
 
 /// Deletes the actor's account, given its password. Every device of theirs is unlinked: its secret is void
@@ -33,7 +33,9 @@ pub async fn delete_account(
                 Err(error) => return Err(error),
             }
         }
+        let apps = apps::serials(services, &services.db.read, user).await?;
         if delete(services, actor).await? {
+            apps::end(services, user, &apps).await;
             services.bus.publish(vec![LiveEvent::Access { user }]).await;
             return Ok(());
         }

@@ -13,7 +13,7 @@ use sea_orm::{
 use serde_json::json;
 use unicode_normalization::UnicodeNormalization;
 
-use super::{me, token};
+use super::{apps, me, token};
 use crate::{Admin, Services, audit, internal};
 
 const PAGE_SIZE: u32 = 50;
@@ -158,6 +158,7 @@ pub async fn set_active(
     let mut row: entity::user::ActiveModel = row.into();
     row.disabled_ms = Set((!active).then(|| services.now().0));
     row.update(&transaction).await.map_err(internal)?;
+    let apps = apps::serials(services, &transaction, user).await?;
     if !active {
         entity::session::Entity::delete_many()
             .filter(entity::session::Column::UserId.eq(user.0))
@@ -182,6 +183,9 @@ pub async fn set_active(
     )
     .await?;
     transaction.commit().await.map_err(internal)?;
+    if !active {
+        apps::end(services, user, &apps).await;
+    }
     tell(services, user).await;
     Ok(())
 }

@@ -9,7 +9,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use domain::{AppError, ComponentKey, DeviceId, Email, device::Lifecycle, live::LiveEvent};
+use domain::{AppError, ComponentKey, DeviceId, Email, UserId, device::Lifecycle, live::LiveEvent};
 use parking_lot::RwLock;
 use protocol::SharedSecret;
 use sea_orm::{ActiveModelTrait, ActiveValue::Set, ColumnTrait, EntityTrait, QueryFilter};
@@ -43,7 +43,7 @@ pub struct Known {
     /// The claiming owner's address.
     pub owner: Option<Email>,
     /// Everybody with access, the owner included.
-    pub people: Vec<Email>,
+    pub people: HashMap<UserId, Email>,
     /// Its components.
     pub components: HashMap<ComponentKey, i64>,
     /// Whether its enrolment code is used up.
@@ -210,7 +210,10 @@ async fn read(services: &Services, device: DeviceId) -> Result<Option<Known>, Ap
         claimed_ms: row.claimed_ms.unwrap_or(i64::MAX),
         report_interval_ms: row.report_interval_ms,
         owner: row.owner_id.and_then(address),
-        people: people.iter().filter_map(|p| p.email.parse().ok()).collect(),
+        people: people
+            .iter()
+            .filter_map(|person| Some((UserId(person.id), person.email.parse().ok()?)))
+            .collect(),
         components: attached
             .into_iter()
             .filter_map(|component| Some((component.key.parse().ok()?, component.id)))

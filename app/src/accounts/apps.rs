@@ -1,0 +1,81 @@
+//! The apps that connect to the broker for a person, and ending one.
+
+use domain::account::AppInfo;
+use leptos::prelude::*;
+use leptos_i18n::t_string;
+
+use super::account_server_fns::{RevokeApp, list_apps};
+use crate::{
+    form::{FormState, PostForm},
+    i18n::use_i18n,
+    parts::{Draw, ErrorNotice, Icon, Time},
+};
+
+/// The list; an app puts itself there through the REST interface.
+#[component]
+pub fn Apps() -> impl IntoView {
+    let i18n = use_i18n();
+    let revoke = FormState::of::<RevokeApp>();
+    let apps = Resource::new_blocking(move || revoke.times_done(), |_| list_apps());
+    view! {
+        <section class="card">
+            <header><h2>{move || t_string!(i18n, accounts.apps)}</h2></header>
+            <div class="pad"><p class="sub">{move || t_string!(i18n, accounts.apps_hint)}</p></div>
+            <ErrorNotice error=revoke.error/>
+            <Transition>
+                {move || Suspend::new(async move {
+                    match apps.await {
+                        Ok(apps) => view! { <List apps revoke/> }.into_any(),
+                        Err(failure) => {
+                            view! { <ErrorNotice error=Signal::stored(Some(failure.0))/> }.into_any()
+                        }
+                    }
+                })}
+            </Transition>
+        </section>
+    }
+    .into_any()
+}
+
+#[component]
+fn List(apps: Vec<AppInfo>, revoke: FormState) -> impl IntoView {
+    let i18n = use_i18n();
+    if apps.is_empty() {
+        return view! {
+            <div class="pad"><p class="mut">{move || t_string!(i18n, accounts.no_apps)}</p></div>
+        }
+        .into_any();
+    }
+    view! {
+        <ul class="list sessions">
+            {apps
+                .into_iter()
+                .map(|app| {
+                    view! {
+                        <li>
+                            <div class="session">
+                                <Draw icon=Icon::Smartphone/>
+                                <div>
+                                    <b>{app.name}</b>
+                                    <p class="xs mut">
+                                        {move || t_string!(i18n, accounts.app_since)} " "
+                                        <Time at=Signal::stored(Some(app.created_at))/> " · "
+                                        {move || t_string!(i18n, accounts.expires)} " "
+                                        <Time at=Signal::stored(Some(app.expires_at))/>
+                                    </p>
+                                </div>
+                            </div>
+                            <PostForm form=revoke>
+                                <input type="hidden" name="id" value=app.id/>
+                                <button class="btn sm danger" type="submit">
+                                    {move || t_string!(i18n, accounts.revoke_app)}
+                                </button>
+                            </PostForm>
+                        </li>
+                    }
+                })
+                .collect_view()}
+        </ul>
+    }
+    .into_any()
+}

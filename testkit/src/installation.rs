@@ -1,0 +1,72 @@
+//! Installations of people's apps.
+
+use std::sync::Arc;
+
+use agent::trust;
+use protocol::{DeviceId, enroll::Credentials};
+use rustls::ClientConfig;
+use serde_json::{Value, json};
+
+use crate::{
+    app::{App, Person},
+    connection::{Connection, Ended, Manner},
+};
+
+/// An app that was admitted through the REST interface, as one that nobody here wrote would be.
+#[derive(Debug)]
+pub struct Installation {
+    /// Its id: the serial number of its certificate.
+    pub id: String,
+    client_id: String,
+    tls: Arc<ClientConfig>,
+}
+
+impl Installation {
+    /// Admits an installation for this person.
+    pub async fn admitted(app: &App, person: &Person, name: &str) -> Self {
+        let key = rcgen::KeyPair::generate().expect("a key");
+        let csr = rcgen::CertificateParams::default()
+            .serialize_request(&key)
+            .and_then(|request| request.pem())
+            .expect("a signing request");
+        let answer = app
+            .browser(Some(person))
+            .post(app.url("/api/users/me/apps"))
+            .json(&json!({ "name": name, "csr": csr }))
+            .send()
+            .await
+            .expect("an answer");
+        assert_eq!(answer.status(), 201);
+        let given: Value = answer.json().await.expect("JSON");
+        let text = |name: &str| given[name].as_str().expect(name).to_owned();
+        let credentials = Credentials {
+            certificate: text("certificate"),
+            ca: text("ca"),
+            mqtt_url: text("mqtt_url"),
+            device_uuid: DeviceId::random(),
+            hardware_variant: String::new(),
+            report_interval_ms: 0,
+            ownership: None,
+        };
+        let tls = trust::mutual(&credentials, &key.serialize_pem()).expect("TLS");
+        Self {
+            id: text("id"),
+            client_id: text("client_id"),
+            tls: Arc::new(tls),
+        }
+    }
+
+    /// Connects with its certificate under this client id.
+    pub async fn connect_as(&self, app: &App, client_id: String) -> Result<Connection, Ended> {
+        let manner = Manner {
+            client_id,
+            will: None,
+        };
+        Connection::open(&self.tls, app.mqtt(), manner).await
+    }
+
+    /// Connects to the broker; gives why not where it was refused.
+    pub async fn connect(&self, app: &App) -> Result<Connection, Ended> {
+        self.connect_as(app, self.client_id.clone()).await
+    }
+}
