@@ -1,6 +1,7 @@
 //! Devices: list, page, pre-registration and claim.
 
 pub mod claim_page;
+mod device_actuator;
 pub mod device_events;
 pub mod device_manage;
 pub mod device_page;
@@ -17,4 +18,5 @@ pub mod preregister_page;
 mod query;
 pub mod server_fns;
 pub(crate) mod trouble;
+pub mod twin_server_fns;
 pub(crate) mod words;

@@ -209,14 +209,18 @@ class Device:
         topic = f"results/{self.uuid}/{command['command_id']}"
         # The same command twice is executed once and answered twice.
         if command["command_id"] not in self.done:
-            self.done[command["command_id"]] = self.execute(command)
+            self.done[command["command_id"]] = self.execute(message.topic, command)
         self.publish(topic, self.done[command["command_id"]])
 
-    def execute(self, command):
+    def execute(self, topic, command):
         if command["expires_at"] < time.time() * 1000:
             return {"status": "rejected", "reason": "expired"}
-        wanted = command["arguments"].get("status")
-        if command.get("component_key") != "led" or wanted not in ("ON", "OFF"):
+        if topic.endswith("/state/desired"):
+            # What is desired of every component; a device that comes back is brought to it so.
+            wanted = command["arguments"]["components"].get("led", {}).get("status")
+        else:
+            wanted = command.get("component_key") == "led" and command["arguments"].get("status")
+        if wanted not in ("ON", "OFF"):
             return {"status": "rejected", "reason": "unknown_command"}
         self.lamp = wanted
         self.report("led", {"status": wanted})

@@ -1,6 +1,6 @@
 //! Commands, as a person follows them.
 
-use protocol::{CommandId, ComponentKey, DeviceId, TimestampMs};
+use protocol::{CommandId, ComponentKey, DeviceId, JobId, TimestampMs};
 use serde::{Deserialize, Serialize};
 
 use crate::device::text_enum;
@@ -24,6 +24,8 @@ text_enum! {
         Rejected = "rejected",
         /// Its time ran out before the device took it.
         Expired = "expired",
+        /// The device took it and was not heard of again.
+        TimedOut = "timed_out",
         /// Taken back before it was delivered.
         Cancelled = "cancelled",
     }
@@ -34,7 +36,12 @@ impl CommandState {
     pub fn is_final(self) -> bool {
         matches!(
             self,
-            Self::Completed | Self::Failed | Self::Rejected | Self::Expired | Self::Cancelled
+            Self::Completed
+                | Self::Failed
+                | Self::Rejected
+                | Self::Expired
+                | Self::TimedOut
+                | Self::Cancelled
         )
     }
 }
@@ -74,6 +81,32 @@ pub struct Command {
     pub finished_at: Option<TimestampMs>,
     /// Until when the device may begin it.
     pub expires_at: TimestampMs,
+    /// Whether it leaves what is desired of the component as it is.
+    pub transient: bool,
+    /// Which try this is, from 1; each has an id of its own.
+    pub attempt: u32,
+    /// How often it is tried again after a failure.
+    pub retries_left: u8,
+    /// The first try, where this is a further one.
+    pub retry_of: Option<CommandId>,
+    /// A further try waits until then.
+    pub not_before: Option<TimestampMs>,
+    /// The job that it is a part of.
+    pub job: Option<JobId>,
+}
+
+/// How a command is carried out beside being sent once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct CommandOptions {
+    /// Leaves what is desired of the component as it is: for a moment, not for good.
+    pub transient: bool,
+    /// How often it is tried again after a failure, at most 10.
+    pub retries: u8,
+    /// How long the second try waits, in milliseconds; each further one twice as long. At most a day.
+    pub retry_wait_ms: i64,
+    /// How long a device that took it may stay silent about it, in milliseconds; 1 s to 30 days.
+    pub timeout_ms: Option<i64>,
 }
 
 /// A wish to send a command.
@@ -87,4 +120,7 @@ pub struct NewCommand {
     pub arguments: serde_json::Value,
     /// For how long it may wait for the device, in milliseconds; 1 s to 30 days.
     pub valid_for_ms: i64,
+    /// How it is carried out.
+    #[serde(default)]
+    pub options: CommandOptions,
 }

@@ -169,6 +169,9 @@ pub struct DeviceDetail {
     pub state: StateMap,
     /// When each state key was last reported.
     pub state_at: BTreeMap<String, TimestampMs>,
+    /// What is desired of its components.
+    #[serde(default)]
+    pub desired: Vec<crate::twin::Desired>,
     /// How often it should report, in milliseconds.
     pub report_interval_ms: i64,
     /// Days that its reports are kept; `None` where the site's own apply.

@@ -9,14 +9,16 @@ pub mod error;
 pub mod event;
 pub mod filter;
 pub mod finding;
+pub mod job;
 pub mod live;
 pub mod role;
 pub mod tag;
 pub mod telemetry;
+pub mod twin;
 
 pub use error::AppError;
 pub use protocol::{
-    CommandId, ComponentKey, ComponentType, DeviceId, Email, Scalar, TimestampMs, UserId,
+    CommandId, ComponentKey, ComponentType, DeviceId, Email, JobId, Scalar, TimestampMs, UserId,
 };
 
 use serde::{Deserialize, Serialize};

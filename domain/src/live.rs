@@ -3,7 +3,7 @@
 //! An event carries ids and a revision, and small values; the store is the truth. A reader that
 //! missed something asks again.
 
-use protocol::{DeviceId, TimestampMs, UserId};
+use protocol::{DeviceId, JobId, TimestampMs, UserId};
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -48,6 +48,22 @@ pub enum LiveEvent {
         /// The whole command as it now stands.
         command: Box<Command>,
     },
+    /// What is desired of a device has changed, or whether it differs from what it reports.
+    Twin {
+        /// The device.
+        device: DeviceId,
+    },
+    /// A job was made or moved on; told at most twice a second for each job.
+    Job {
+        /// The job.
+        job: JobId,
+        /// Who made it.
+        by: Option<UserId>,
+        /// How many devices are in each state.
+        counts: crate::job::StepCounts,
+        /// Where it stands.
+        state: crate::job::JobState,
+    },
     /// Something happened to a device.
     Event {
         /// The device.
@@ -75,9 +91,10 @@ impl LiveEvent {
             | Self::History { device }
             | Self::Presence { device, .. }
             | Self::Event { device, .. }
+            | Self::Twin { device }
             | Self::Device { device } => Some(*device),
             Self::Command { command } => Some(command.device),
-            Self::Access { .. } => None,
+            Self::Access { .. } | Self::Job { .. } => None,
         }
     }
 }
@@ -98,6 +115,13 @@ pub enum Subject {
     },
     /// The site's counts and the latest events, for the overview.
     Overview,
+    /// One job.
+    Job {
+        /// The job.
+        job: JobId,
+    },
+    /// All jobs that the person may see.
+    Jobs,
 }
 
 /// What the browser sends.
@@ -233,6 +257,13 @@ pub enum Snapshot {
         /// How many there are of each status.
         counts: PresenceCounts,
     },
+    /// One job.
+    Job {
+        /// The job.
+        job: Box<crate::job::Job>,
+    },
+    /// All jobs: the page reads its part of them.
+    Jobs,
 }
 
 /// Presence and state of one device at one revision.
@@ -259,6 +290,10 @@ mod tests {
             Subject::Device { device },
             Subject::Devices { ids: vec![device] },
             Subject::Overview,
+            Subject::Job {
+                job: JobId::random(),
+            },
+            Subject::Jobs,
         ] {
             let frame = ClientFrame::Subscribe { id: 7, subject };
             let text = serde_json::to_string(&frame).expect("JSON");

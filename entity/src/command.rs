@@ -41,6 +41,24 @@ pub struct Model {
     pub finished_ms: Option<i64>,
     /// Until when it may begin.
     pub expires_ms: i64,
+    /// Whether it leaves what is desired as it is.
+    pub transient: bool,
+    /// How often it is tried again after a failure.
+    pub retries_left: i16,
+    /// 1 for the first try.
+    pub attempt: i32,
+    /// How long the next try waits.
+    pub retry_wait_ms: i64,
+    /// The first try of it.
+    pub retry_of: Option<Uuid>,
+    /// It is not delivered before.
+    pub not_before_ms: i64,
+    /// How long a device that took it may stay silent about it.
+    pub timeout_ms: Option<i64>,
+    /// When the device last said something about it.
+    pub answered_ms: Option<i64>,
+    /// The job that it is a part of.
+    pub job_id: Option<Uuid>,
 }
 
 /// Relations are joined by hand in `service`.

@@ -5,6 +5,7 @@ pub use sea_orm_migration::MigratorTrait;
 
 mod m20261121_000001_foundation;
 mod m20261121_000002_retention;
+mod m20261121_000004_twin_jobs;
 mod m20261121_000005_finding;
 
 /// Every migration, oldest first.
@@ -17,6 +18,7 @@ impl MigratorTrait for Migrator {
         vec![
             Box::new(m20261121_000001_foundation::Migration),
             Box::new(m20261121_000002_retention::Migration),
+            Box::new(m20261121_000004_twin_jobs::Migration),
             Box::new(m20261121_000005_finding::Migration),
         ]
     }

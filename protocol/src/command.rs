@@ -58,3 +58,16 @@ pub struct CommandResult {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub output: Option<Value>,
 }
+
+/// The name of the command that brings a device to what is desired of it; its arguments are a
+/// [`DesiredState`].
+pub const STATE_DESIRED: &str = "state/desired";
+
+/// The arguments of [`STATE_DESIRED`]: what each component is meant to be, as the arguments of its `set`.
+///
+/// A component that is so already stays as it is; one that is not named is left alone.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct DesiredState {
+    /// By component.
+    pub components: std::collections::BTreeMap<ComponentKey, Map<String, Value>>,
+}

@@ -65,6 +65,10 @@ uuid_id! {
     /// One command to one device.
     CommandId
 }
+uuid_id! {
+    /// One instruction to many devices.
+    JobId
+}
 
 /// Milliseconds since the Unix epoch, UTC.
 #[derive(

@@ -20,11 +20,11 @@ pub mod secret;
 pub mod topic;
 
 pub use batch::{Batch, BatchReport};
-pub use command::{CommandMessage, CommandResult, CommandStatus};
+pub use command::{CommandMessage, CommandResult, CommandStatus, DesiredState, STATE_DESIRED};
 pub use envelope::{Envelope, EnvelopeError, open};
 pub use ids::{
-    CommandId, ComponentKey, ComponentType, DeviceId, Email, NameError, Sequence, TimestampMs,
-    UserId, ValueName,
+    CommandId, ComponentKey, ComponentType, DeviceId, Email, JobId, NameError, Sequence,
+    TimestampMs, UserId, ValueName,
 };
 pub use report::{Report, Scalar};
 #[cfg(not(target_family = "wasm"))]

@@ -7,6 +7,7 @@ mod finding;
 mod health;
 pub(crate) mod problem;
 mod telemetry;
+mod twin;
 mod users;
 
 use axum::{Router, routing::get};
@@ -56,6 +57,7 @@ pub(crate) fn router() -> Router<AppState> {
         .merge(finding::router())
         .merge(telemetry::router())
         .merge(commands::router())
+        .merge(twin::router())
         .merge(health::router())
         .split_for_parts();
     router

@@ -26,6 +26,7 @@ use service::{
     services::Parts,
     state_cache::InProcessCache,
     telemetry::{self, Committer},
+    twin,
     vault::{self, Vault},
 };
 use tokio::task::JoinSet;
@@ -208,6 +209,7 @@ pub async fn run(config: Config) -> Result<Running, StartError> {
     spawn(&mut tasks, directory.follow(services.clone(), stop.clone()));
     spawn(&mut tasks, presence::sweep(services.clone(), stop.clone()));
     spawn(&mut tasks, commands::run(services.clone(), stop.clone()));
+    spawn(&mut tasks, twin::run(services.clone(), stop.clone()));
     spawn(
         &mut tasks,
         telemetry::roll_up(services.clone(), keep, stop.clone()),

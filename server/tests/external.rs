@@ -170,6 +170,7 @@ async fn reports_presence_and_commands_go_through_a_broker_elsewhere() {
         component: Some("led".parse().expect("a key")),
         arguments: serde_json::json!({ "status": "ON" }),
         valid_for_ms: 60_000,
+        options: domain::command::CommandOptions::default(),
     };
     commands::send(app.services(), &owner, lamp)
         .await

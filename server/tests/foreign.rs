@@ -176,6 +176,7 @@ async fn a_device_in_python_and_one_by_hand() {
         component: Some("led".parse().expect("a key")),
         arguments: serde_json::json!({ "status": "ON" }),
         valid_for_ms: 60_000,
+        options: domain::command::CommandOptions::default(),
     };
     let sent = commands::send(services, &owner, on).await.expect("queued");
     let viewer = admin

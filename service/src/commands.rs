@@ -6,13 +6,16 @@
 mod dispatch;
 mod permission;
 mod queue;
+mod retry;
 mod row;
 mod sweep;
 
-pub(crate) use dispatch::Dispatch;
 pub use dispatch::deliver;
+pub(crate) use dispatch::{Dispatch, wake};
 pub use permission::{Commander, MayCommand};
+pub(crate) use queue::{Draft, MAX_WAITING, waiting};
 pub use queue::{send, send_once};
+pub(crate) use row::{one_to_domain, publish};
 pub use sweep::run;
 
 use domain::{
@@ -27,7 +30,7 @@ use sea_orm::{
 };
 use serde_json::json;
 
-use crate::{OwnerOf, Services, ViewerOf, audit, internal};
+use crate::{Services, ViewerOf, audit, internal, twin};
 
 /// Most characters of a reason that are kept.
 const MAX_REASON: usize = 500;
@@ -82,10 +85,10 @@ pub async fn get(
 /// Takes a command back that has not been delivered.
 pub async fn cancel(
     services: &Services,
-    owner: &OwnerOf,
+    sender: &impl MayCommand,
     command: CommandId,
 ) -> Result<Command, AppError> {
-    let device = owner.device();
+    let device = sender.device();
     let transaction = services.db.write.begin().await.map_err(internal)?;
     let found = row::find(&transaction, device.id, command).await?;
     match row::state(&found)? {
@@ -100,10 +103,11 @@ pub async fn cancel(
     change.state = Set(CommandState::Cancelled.as_str().to_owned());
     change.finished_ms = Set(Some(services.now().0));
     let changed = change.update(&transaction).await.map_err(internal)?;
+    let wishes = twin::command_ended(&transaction, &changed).await?;
     audit::record(
         services,
         &transaction,
-        owner.actor(),
+        sender.actor(),
         "commands.cancel",
         Some(device.uuid.to_string()),
         json!({ "command_id": command }),
@@ -112,6 +116,9 @@ pub async fn cancel(
     let cancelled = row::one_to_domain(&transaction, device.uuid, changed).await?;
     transaction.commit().await.map_err(internal)?;
     row::publish(services, vec![cancelled.clone()]).await;
+    if wishes {
+        twin::tell(services, device.uuid).await;
+    }
     Ok(cancelled)
 }
 
@@ -148,16 +155,19 @@ pub async fn record_result(
     if before.is_final() || row::rank(after) < row::rank(before) {
         return Ok(());
     }
+    // A sign of life of a device that is at it.
+    let heard = after == before && found.timeout_ms.is_some();
     let unchanged_progress = result
         .progress
         .is_none_or(|p| found.progress == Some(p.into()));
-    if after == before && unchanged_progress {
+    if after == before && unchanged_progress && !heard {
         return Ok(());
     }
     let (delivered, accepted) = (found.delivered_ms, found.accepted_ms);
     let mut change: command::ActiveModel = found.into();
     change.state = Set(after.as_str().to_owned());
     change.delivered_ms = Set(delivered.or(Some(now)));
+    change.answered_ms = Set(Some(now));
     if after != CommandState::Rejected {
         change.accepted_ms = Set(accepted.or(Some(now)));
     }
@@ -177,8 +187,15 @@ pub async fn record_result(
         change.output = Set(Some(output));
     }
     let changed = change.update(&transaction).await.map_err(internal)?;
-    let moved = row::one_to_domain(&transaction, device, changed).await?;
+    let ended = Box::pin(retry::ended(&transaction, now, &changed)).await?;
+    let mut moved = vec![row::one_to_domain(&transaction, device, changed).await?];
+    if let Some(again) = ended.again {
+        moved.push(row::one_to_domain(&transaction, device, again).await?);
+    }
     transaction.commit().await.map_err(internal)?;
-    row::publish(services, vec![moved]).await;
+    row::publish(services, moved).await;
+    if ended.wishes {
+        twin::tell(services, device).await;
+    }
     Ok(())
 }

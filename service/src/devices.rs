@@ -30,6 +30,7 @@ pub use domain::filter::Filter;
 pub use extras::extras;
 pub use found::Found;
 pub use identify::{identified, reset_acknowledged, tell_what_is_retained};
+pub(crate) use list::state;
 pub use list::{counts, list, now, visible};
 pub use matching::matching;
 pub use naming::{rename, set_nickname};

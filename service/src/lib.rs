@@ -20,6 +20,7 @@ pub mod presence;
 pub mod services;
 pub mod state_cache;
 pub mod telemetry;
+pub mod twin;
 pub mod vault;
 
 pub use accounts::actor::{Actor, Admin, Debugger, OwnerOf, PrimeAdmin, ViewerOf};

@@ -175,6 +175,7 @@ fn set(status: &str) -> NewCommand {
         component: Some("led".parse().unwrap()),
         arguments: json!({ "status": status }),
         valid_for_ms: 60_000,
+        options: domain::command::CommandOptions::default(),
     }
 }
 

@@ -7,9 +7,10 @@
 use std::time::Duration;
 
 use protocol::{
-    CommandId, CommandMessage, CommandResult, CommandStatus, ComponentKey, SEQUENCE_WINDOW, Topic,
+    CommandId, CommandMessage, CommandResult, CommandStatus, ComponentKey, DesiredState,
+    SEQUENCE_WINDOW, STATE_DESIRED, Topic,
 };
-use serde_json::Value;
+use serde_json::{Map, Value};
 use tokio::time::Instant;
 
 use super::{
@@ -25,10 +26,60 @@ use crate::{
 /// A command under way.
 pub(super) struct Running {
     id: CommandId,
-    component: ComponentKey,
-    job: Job,
+    plan: Plan,
     step: usize,
     at: Instant,
+}
+
+/// What a command asks for, one component after the other.
+struct Plan {
+    /// What is under way, and what follows it; the last is done first.
+    jobs: Vec<(ComponentKey, Job)>,
+    /// How many there were at the beginning.
+    of: usize,
+    /// What each component gave.
+    done: Map<String, Value>,
+    /// What did not succeed.
+    failed: Vec<(ComponentKey, ActError)>,
+    /// Whether it was for one component alone: its answer is the whole answer.
+    alone: bool,
+}
+
+impl Plan {
+    /// Percent done, where the job under way is at `progress`.
+    fn progress(&self, progress: u8) -> u8 {
+        let of = self.of.max(1);
+        let before = of - self.jobs.len().min(of);
+        let all = (before * 100 + usize::from(progress)) / of;
+        u8::try_from(all.min(100)).unwrap_or(100)
+    }
+
+    /// The answer when nothing is left to do.
+    fn answer(mut self) -> CommandResult {
+        if self.failed.is_empty() {
+            let output = match self.alone {
+                true => self.done.into_iter().next().map(|(_, output)| output),
+                false => Some(Value::Object(self.done)),
+            };
+            return CommandResult {
+                progress: Some(100),
+                output,
+                ..result(CommandStatus::Completed)
+            };
+        }
+        if self.alone {
+            return failure(self.failed.remove(0).1);
+        }
+        let words: Vec<String> = self
+            .failed
+            .iter()
+            .map(|(component, error)| format!("{component}: {error}"))
+            .collect();
+        CommandResult {
+            output: Some(Value::Object(self.done)),
+            ..refused(CommandStatus::Failed, words.join("; "))
+        }
+    }
 }
 
 impl Running {
@@ -116,12 +167,12 @@ impl Device {
                 continue;
             }
             match self.begin(&message, &name) {
-                Ok((component, job)) => {
-                    let first = job.steps.first().map_or(Duration::ZERO, |step| step.0);
+                Ok(plan) if plan.jobs.is_empty() => self.answer(id, plan.answer()).await?,
+                Ok(plan) => {
+                    let first = first_pause(&plan);
                     self.running = Some(Running {
                         id,
-                        component,
-                        job,
+                        plan,
                         step: 0,
                         at: Instant::now() + first,
                     });
@@ -137,24 +188,54 @@ impl Device {
         Ok(())
     }
 
-    fn begin(
-        &mut self,
-        message: &CommandMessage,
-        name: &str,
-    ) -> Result<(ComponentKey, Job), ActError> {
-        if name != "set" {
-            return Err(ActError::Rejected("unknown_command".to_owned()));
+    fn begin(&mut self, message: &CommandMessage, name: &str) -> Result<Plan, ActError> {
+        match name {
+            "set" => {
+                let component = message
+                    .component_key
+                    .clone()
+                    .ok_or_else(|| ActError::Rejected("no component_key".to_owned()))?;
+                let job = self.begin_one(&component, &message.arguments)?;
+                Ok(Plan {
+                    jobs: vec![(component, job)],
+                    of: 1,
+                    done: Map::new(),
+                    failed: Vec::new(),
+                    alone: true,
+                })
+            }
+            STATE_DESIRED => {
+                let arguments = Value::Object(message.arguments.clone());
+                let wanted: DesiredState = serde_json::from_value(arguments)
+                    .map_err(|error| ActError::Rejected(format!("unreadable: {error}")))?;
+                let (mut jobs, mut failed) = (Vec::new(), Vec::new());
+                for (component, arguments) in wanted.components.into_iter().rev() {
+                    match self.begin_one(&component, &arguments) {
+                        Ok(job) => jobs.push((component, job)),
+                        Err(error) => failed.push((component, error)),
+                    }
+                }
+                Ok(Plan {
+                    of: jobs.len(),
+                    jobs,
+                    done: Map::new(),
+                    failed,
+                    alone: false,
+                })
+            }
+            _ => Err(ActError::Rejected("unknown_command".to_owned())),
         }
-        let component = message
-            .component_key
-            .clone()
-            .ok_or_else(|| ActError::Rejected("no component_key".to_owned()))?;
-        let driver = self
-            .drivers
-            .get_mut(&component)
-            .ok_or_else(|| ActError::Rejected("unknown_component".to_owned()))?;
-        let job = driver.begin(&message.arguments)?;
-        Ok((component, job))
+    }
+
+    fn begin_one(
+        &mut self,
+        component: &ComponentKey,
+        arguments: &Map<String, Value>,
+    ) -> Result<Job, ActError> {
+        self.drivers
+            .get_mut(component)
+            .ok_or_else(|| ActError::Rejected("unknown_component".to_owned()))?
+            .begin(arguments)
     }
 
     /// The step under way is done.
@@ -163,10 +244,13 @@ impl Device {
             return Ok(());
         };
         running.step += 1;
-        if let Some((pause, _)) = running.job.steps.get(running.step) {
-            let progress = running.job.steps[running.step - 1].1;
+        let id = running.id;
+        let Some((component, job)) = running.plan.jobs.last() else {
+            return Ok(());
+        };
+        if let Some((pause, _)) = job.steps.get(running.step) {
+            let progress = running.plan.progress(job.steps[running.step - 1].1);
             running.at = Instant::now() + *pause;
-            let id = running.id;
             self.running = Some(running);
             let further = CommandResult {
                 progress: Some(progress),
@@ -174,22 +258,30 @@ impl Device {
             };
             return self.answer(id, further).await;
         }
-        let finished = match self.drivers.get_mut(&running.component) {
-            Some(driver) => driver.finish(&running.job),
+        let finished = match self.drivers.get_mut(component) {
+            Some(driver) => driver.finish(job),
             None => Err(ActError::Failed("the component was detached".to_owned())),
         };
+        let component = component.clone();
+        running.plan.jobs.pop();
         match finished {
             Ok(output) => {
-                self.report_one(&running.component).await?;
-                let done = CommandResult {
-                    progress: Some(100),
-                    output: Some(output),
-                    ..result(CommandStatus::Completed)
-                };
-                self.answer(running.id, done).await?;
+                self.report_one(&component).await?;
+                running.plan.done.insert(component.to_string(), output);
             }
-            Err(error) => self.answer(running.id, failure(error)).await?,
+            Err(error) => running.plan.failed.push((component, error)),
         }
+        if !running.plan.jobs.is_empty() {
+            running.step = 0;
+            running.at = Instant::now() + first_pause(&running.plan);
+            let further = CommandResult {
+                progress: Some(running.plan.progress(0)),
+                ..result(CommandStatus::Executing)
+            };
+            self.running = Some(running);
+            return self.answer(id, further).await;
+        }
+        self.answer(id, running.plan.answer()).await?;
         self.status.send_modify(|status| status.executed += 1);
         self.next_command().await
     }
@@ -255,6 +347,13 @@ impl Device {
         };
         Ok(Some(self.store.answer(id, &executed, &compose)?))
     }
+}
+
+fn first_pause(plan: &Plan) -> Duration {
+    plan.jobs
+        .last()
+        .and_then(|(_, job)| job.steps.first())
+        .map_or(Duration::ZERO, |step| step.0)
 }
 
 fn failure(error: ActError) -> CommandResult {

@@ -23,6 +23,7 @@ fn word(locale: Locale, state: CommandState) -> &'static str {
         CommandState::Failed => td_string!(locale, commands.failed),
         CommandState::Rejected => td_string!(locale, commands.rejected),
         CommandState::Expired => td_string!(locale, commands.expired),
+        CommandState::TimedOut => td_string!(locale, commands.timed_out),
         CommandState::Cancelled => td_string!(locale, commands.cancelled),
     }
 }
@@ -31,7 +32,7 @@ fn mark(state: CommandState) -> Mark {
     match state {
         CommandState::Completed => Mark::Done,
         CommandState::Failed | CommandState::Rejected => Mark::Failed,
-        CommandState::Expired => Mark::Warning,
+        CommandState::Expired | CommandState::TimedOut => Mark::Warning,
         CommandState::Cancelled | CommandState::Queued => Mark::Offline,
         _ => Mark::Working,
     }

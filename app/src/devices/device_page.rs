@@ -8,8 +8,9 @@ use leptos_router::hooks::use_params_map;
 use super::{
     device_manage::{About, Manage},
     device_record::{RecordOf, record},
-    device_state::StateTiles,
+    device_state::{TilesOf, tiles},
     server_fns::{CancelCommand, SetComponent, SetNickname, read_device},
+    twin_server_fns::{DesireState, LetGo, TryAgain},
     words,
 };
 use crate::{
@@ -40,11 +41,17 @@ fn Device(id: DeviceId) -> impl IntoView {
     let set = FormState::of::<SetComponent>();
     let cancel = FormState::of::<CancelCommand>();
     let name = FormState::of::<SetNickname>();
+    let twin = [
+        FormState::of::<LetGo>(),
+        FormState::of::<DesireState>(),
+        FormState::of::<TryAgain>(),
+    ];
     let changed = watch(move || Some(Subject::Device { device: id }));
     let device = Resource::new_blocking(
         move || {
             let own = (set.times_done(), cancel.times_done(), name.times_done());
-            (own, changed.get())
+            let twin = twin.map(|form| form.times_done());
+            (own, twin, changed.get())
         },
         move |_| read_device(id),
     );
@@ -54,7 +61,7 @@ fn Device(id: DeviceId) -> impl IntoView {
                 // What changes later changes on the page: nothing that is typed or focused is lost.
                 ScopedFuture::new_untracked(async move {
                     match device.await {
-                        Ok(first) => view! { <Page id first device changed set cancel name/> }.into_any(),
+                        Ok(first) => view! { <Page id first device changed set cancel name twin/> }.into_any(),
                         Err(Failure(AppError::NotFound)) => view! { <NotFoundPage/> }.into_any(),
                         Err(Failure(error)) => {
                             view! { <ErrorNotice error=Signal::stored(Some(error))/> }.into_any()
@@ -75,6 +82,7 @@ fn Page(
     set: FormState,
     cancel: FormState,
     name: FormState,
+    twin: [FormState; 3],
 ) -> impl IntoView {
     let i18n = use_i18n();
     let shown = RwSignal::new(first);
@@ -99,6 +107,15 @@ fn Page(
             .filter(|error| !(lost && *error == AppError::Unavailable))
     });
     let detail = Memo::new(move |_| shown.get());
+    let [let_go, desire, again] = twin;
+    let state = TilesOf {
+        id,
+        detail,
+        set,
+        let_go,
+        desire,
+        again,
+    };
     let of = RecordOf {
         id,
         detail,
@@ -118,7 +135,7 @@ fn Page(
                     <div>
                         <h2>{move || t_string!(i18n, devices.state)}</h2>
                         <ErrorNotice error=set.error/>
-                        {move || view! { <StateTiles id detail=detail.get() set/> }}
+                        {later(move || tiles(Box::new(state)))}
                         {later(move || record(Box::new(of)))}
                     </div>
                     <div>

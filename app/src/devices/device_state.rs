@@ -1,116 +1,113 @@
-//! What a device measures now, a tile for each value, and the switches of its actuators.
+//! What a device measures now, a tile for each value. A browser loads it after the page.
 
 use domain::{
-    DeviceId, Scalar, TimestampMs,
+    DeviceId, Scalar,
     component::{Component, ComponentCategory, ValueInfo},
     device::{DeviceDetail, Presence},
 };
 use leptos::prelude::*;
 use leptos_i18n::t_string;
 
+use super::device_actuator::{Actuator, actuator_tile};
 use crate::{
-    form::{FormState, PostForm},
+    form::FormState,
     i18n::{Locale, use_i18n},
-    parts::{Icon, Tile, Time, number::value_text},
+    parts::{ErrorNotice, Icon, Tile, Time, number::value_text},
 };
 
-/// A tile for each value of each component.
-#[component]
-pub fn StateTiles(
-    /// The device.
-    id: DeviceId,
-    /// Its state and components.
-    detail: DeviceDetail,
+/// Of which device, and the forms of its tiles.
+#[derive(Clone, Copy)]
+pub(super) struct TilesOf {
+    pub(super) id: DeviceId,
+    pub(super) detail: Memo<DeviceDetail>,
     /// The form that sends an actuator's new state.
-    set: FormState,
-) -> impl IntoView {
+    pub(super) set: FormState,
+    /// The form that lets go of what is desired.
+    pub(super) let_go: FormState,
+    /// The form that sets what is desired again.
+    pub(super) desire: FormState,
+    /// The form that tries again what was given up.
+    pub(super) again: FormState,
+}
+
+/// The tiles, as a part of their own.
+#[cfg(feature = "hydrate")]
+#[lazy]
+pub(super) async fn tiles(of: Box<TilesOf>) -> AnyView {
+    drawn(&of)
+}
+
+/// The tiles. Without the hint that would have them loaded before the page.
+#[cfg(not(feature = "hydrate"))]
+pub(super) async fn tiles(of: Box<TilesOf>) -> AnyView {
+    drawn(&of)
+}
+
+fn drawn(of: &TilesOf) -> AnyView {
+    let of = *of;
+    view! {
+        <ErrorNotice error=of.let_go.error/>
+        <ErrorNotice error=of.again.error/>
+        {move || all(&of, &of.detail.get())}
+    }
+    .into_any()
+}
+
+/// A tile for each value of each component.
+fn all(of: &TilesOf, detail: &DeviceDetail) -> AnyView {
     let i18n = use_i18n();
     if detail.state.is_empty() && detail.components.is_empty() {
         return view! { <p class="mut">{move || t_string!(i18n, devices.no_state)}</p> }.into_any();
     }
-    let stale = detail.summary.presence.presence != Presence::Online;
-    let may_command = detail.may_command;
     let tiles = detail
         .components
         .iter()
-        .flat_map(|component| {
-            component.values.iter().map(|value| {
-                let key = match value.name.as_str() {
-                    "" => component.key.to_string(),
-                    name => format!("{}_{name}", component.key),
+        .flat_map(|component| component.values.iter().map(move |value| (component, value)))
+        .map(|(component, value)| {
+            let key = match value.name.as_str() {
+                "" => component.key.to_string(),
+                name => format!("{}_{name}", component.key),
+            };
+            let now = detail.state.get(&key).cloned();
+            let at = detail.state_at.get(&key).copied();
+            let acts = component.category == ComponentCategory::Actuator && value.name.is_empty();
+            let stale = detail.summary.presence.presence != Presence::Online || now.is_none();
+            let label = {
+                let (component, value) = (component.clone(), value.clone());
+                Signal::derive(move || label(i18n.get_locale(), &component, &value))
+            };
+            let of_catalog = icon(&value.icon);
+            if acts {
+                let desired = detail.desired.iter().find(|d| d.component == component.key);
+                let actuator = Actuator {
+                    component: component.key.clone(),
+                    reported: now,
+                    reported_at: at,
+                    desired: desired.cloned(),
+                    presence: detail.summary.presence.presence,
+                    may_command: detail.may_command,
                 };
-                let now = detail.state.get(&key).cloned();
-                let at = detail.state_at.get(&key).copied();
-                (component.clone(), value.clone(), key, now, at)
-            })
-        })
-        .map(|(component, value, key, now, at)| {
-            view! { <ValueTile id component value key now at stale may_command set/> }
+                return actuator_tile(of, of_catalog, label, stale, actuator);
+            }
+            let (text, unit) = match &now {
+                Some(value_now) => readable(value_now, &value.unit),
+                None => ("–".to_owned(), String::new()),
+            };
+            view! {
+                <Tile
+                    icon=of_catalog
+                    label
+                    key_name=key
+                    stale=Signal::stored(stale)
+                    foot=move || view! { <Time at=Signal::stored(at)/> }.into_any()
+                >
+                    <span class="num">{text} <small>{unit}</small></span>
+                </Tile>
+            }
+            .into_any()
         })
         .collect_view();
     view! { <div class="tiles">{tiles}</div> }.into_any()
-}
-
-#[component]
-#[allow(clippy::too_many_arguments)]
-fn ValueTile(
-    id: DeviceId,
-    component: Component,
-    value: ValueInfo,
-    key: String,
-    now: Option<Scalar>,
-    at: Option<TimestampMs>,
-    stale: bool,
-    may_command: bool,
-    set: FormState,
-) -> impl IntoView {
-    let i18n = use_i18n();
-    let acts = component.category == ComponentCategory::Actuator && value.name.is_empty();
-    let label = {
-        let (component, value) = (component.clone(), value.clone());
-        Signal::derive(move || label(i18n.get_locale(), &component, &value))
-    };
-    let on = matches!(&now, Some(Scalar::Text(text)) if text == "ON");
-    let (text, unit) = match &now {
-        Some(value_now) => readable(value_now, &value.unit),
-        None => ("–".to_owned(), String::new()),
-    };
-    let component_key = component.key.to_string();
-    view! {
-        <Tile
-            icon=icon(&value.icon)
-            label
-            key_name=key
-            stale=Signal::stored(stale || now.is_none())
-            foot=move || view! { <Time at=Signal::stored(at)/> }.into_any()
-        >
-            <span class="num">{text} <small>{unit}</small></span>
-            {(acts && may_command)
-                .then(|| {
-                    let status = if on { "OFF" } else { "ON" };
-                    view! {
-                        <PostForm form=set>
-                            <input type="hidden" name="id" value=id.to_string()/>
-                            <input type="hidden" name="component" value=component_key/>
-                            <input type="hidden" name="status" value=status/>
-                            <button
-                                class="btn sm"
-                                type="submit"
-                                disabled=move || set.pending.get()
-                            >
-                                {move || {
-                                    if on {
-                                        t_string!(i18n, commands.off)
-                                    } else {
-                                        t_string!(i18n, commands.on)
-                                    }
-                                }}
-                            </button>
-                        </PostForm>
-                    }
-                })}
-        </Tile>
-    }
 }
 
 fn label(locale: Locale, component: &Component, value: &ValueInfo) -> String {

@@ -113,6 +113,7 @@ pub async fn set_component(id: DeviceId, component: String, status: String) -> R
             ),
             arguments: serde_json::json!({ "status": status }),
             valid_for_ms: COMMAND_MS,
+            options: domain::command::CommandOptions::default(),
         };
         commands::send(&services, &commander, command).await
     }
@@ -125,8 +126,8 @@ pub async fn set_component(id: DeviceId, component: String, status: String) -> R
 pub async fn cancel_command(id: DeviceId, command: CommandId) -> Result<(), Failure> {
     let result = async {
         let (services, actor) = (request::services()?, request::actor()?);
-        let owner = actor.require_owner(&services, id).await?;
-        commands::cancel(&services, &owner, command).await
+        let commander = commands::Commander::prove(&services, &actor, id).await?;
+        commands::cancel(&services, &commander, command).await
     }
     .await;
     answer(result.map(|_| ()), "cancel_command", &[], None)

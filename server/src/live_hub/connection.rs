@@ -18,7 +18,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     mailbox::{Mailbox, Told},
-    registry::Registry,
+    registry::{Registry, Watched},
 };
 
 /// How often the browser is asked for a sign of life, and its session whether it has not ended.
@@ -54,7 +54,7 @@ struct Connection<'a> {
     mailbox: Arc<Mailbox>,
     out: SplitSink<WebSocket, Message>,
     subscriptions: HashMap<u32, Subscription>,
-    watched: HashSet<DeviceId>,
+    watched: Watched,
 }
 
 pub(super) async fn serve(
@@ -75,7 +75,7 @@ pub(super) async fn serve(
         mailbox: mailbox.clone(),
         out,
         subscriptions: HashMap::new(),
-        watched: HashSet::new(),
+        watched: Watched::default(),
     };
     let mut heartbeat = interval(HEARTBEAT);
     heartbeat.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -148,19 +148,18 @@ impl Connection<'_> {
 
     /// Tells the registry what is watched now.
     fn watch(&mut self) {
-        let mut watched = HashSet::new();
-        let mut overview = false;
+        let mut watched = Watched::default();
         for subscription in self.subscriptions.values() {
             match &subscription.subject {
                 Subject::Device { device: id } => {
-                    watched.insert(*id);
+                    watched.devices.insert(*id);
                 }
-                Subject::Devices { ids } => watched.extend(ids),
-                Subject::Overview => overview = true,
+                Subject::Devices { ids } => watched.devices.extend(ids),
+                Subject::Overview => watched.overview = true,
+                Subject::Job { .. } | Subject::Jobs => watched.jobs = true,
             }
         }
-        self.registry
-            .watch(self.reader, &self.watched, &watched, overview);
+        self.registry.watch(self.reader, &self.watched, &watched);
         self.watched = watched;
     }
 
@@ -209,7 +208,7 @@ impl Connection<'_> {
                 .is_some_and(|s| match &s.subject {
                     Subject::Device { device: id } => post.recheck.contains(id),
                     Subject::Devices { ids } => ids.iter().any(|id| post.recheck.contains(id)),
-                    Subject::Overview => false,
+                    Subject::Overview | Subject::Job { .. } | Subject::Jobs => false,
                 });
             if touched {
                 self.snapshot(*id).await?;
@@ -262,6 +261,18 @@ impl Connection<'_> {
         let Some(subscription) = self.subscriptions.get_mut(&id) else {
             return Ok(());
         };
+        if let LiveEvent::Job { job, by, .. } = &told.event {
+            let all = self.actor.user.role.sees_all_devices();
+            let pass = match &subscription.subject {
+                Subject::Job { job: watched } => watched == job,
+                Subject::Jobs => all || *by == Some(self.actor.user.id),
+                _ => false,
+            };
+            return match pass {
+                true => self.pass(id, told).await,
+                false => Ok(()),
+            };
+        }
         let (event, Some(device)) = (&told.event, told.event.device()) else {
             return Ok(());
         };
@@ -278,11 +289,15 @@ impl Connection<'_> {
             }
             (Subject::Device { device: id }, _) => *id == device,
             (Subject::Devices { .. }, LiveEvent::Device { .. }) => known.is_some(),
-            (Subject::Devices { .. }, _) => false,
+            _ => false,
         };
-        if !pass {
-            return Ok(());
+        match pass {
+            true => self.pass(id, told).await,
+            false => Ok(()),
         }
+    }
+
+    async fn pass(&mut self, id: u32, told: &Told) -> Result<(), Gone> {
         let text = format!(r#"{{"type":"change","id":{id},"event":{}}}"#, told.json);
         self.send(Message::text(text)).await
     }
@@ -316,6 +331,7 @@ async fn read(
             let counts = devices::counts(services, actor).await?;
             Ok((Snapshot::Overview { counts }, HashMap::new()))
         }
+        Subject::Job { .. } | Subject::Jobs => Err(AppError::NotFound),
         Subject::Devices { ids } => {
             let devices = devices::now(services, actor, ids).await?;
             let known = devices.iter().map(|now| (now.id, now.revision)).collect();

@@ -5,7 +5,7 @@ use std::{
     sync::Arc,
 };
 
-use domain::{CommandId, DeviceId, live::LiveEvent};
+use domain::{CommandId, DeviceId, JobId, live::LiveEvent};
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 
@@ -34,6 +34,8 @@ enum Key {
     History(DeviceId),
     Presence(DeviceId),
     Command(CommandId),
+    Twin(DeviceId),
+    Job(JobId),
 }
 
 /// What a connection takes out of its mailbox.
@@ -108,6 +110,8 @@ impl Waiting {
             LiveEvent::History { device } => Key::History(*device),
             LiveEvent::Presence { device, .. } => Key::Presence(*device),
             LiveEvent::Command { command } => Key::Command(command.id),
+            LiveEvent::Twin { device } => Key::Twin(*device),
+            LiveEvent::Job { job, .. } => Key::Job(*job),
             LiveEvent::Event { .. } => {
                 if self.events.len() == MOST_EVENTS {
                     self.events.pop_front();

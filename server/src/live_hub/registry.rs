@@ -24,6 +24,16 @@ struct Index {
     readers: HashMap<u64, Reader>,
     by_device: HashMap<DeviceId, HashSet<u64>>,
     overview: HashSet<u64>,
+    jobs: HashSet<u64>,
+}
+
+/// What a reader watches.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Watched {
+    pub(super) devices: HashSet<DeviceId>,
+    pub(super) overview: bool,
+    /// One job or the list of them: there are few events of jobs.
+    pub(super) jobs: bool,
 }
 
 /// All connections and what they watch.
@@ -49,21 +59,15 @@ impl Registry {
         self.index.read().readers.len()
     }
 
-    pub(super) fn leave(&self, reader: u64, watched: &HashSet<DeviceId>) {
-        self.watch(reader, watched, &HashSet::new(), false);
+    pub(super) fn leave(&self, reader: u64, watched: &Watched) {
+        self.watch(reader, watched, &Watched::default());
         self.index.write().readers.remove(&reader);
     }
 
     /// Replaces what a reader watches.
-    pub(super) fn watch(
-        &self,
-        reader: u64,
-        before: &HashSet<DeviceId>,
-        after: &HashSet<DeviceId>,
-        overview: bool,
-    ) {
+    pub(super) fn watch(&self, reader: u64, before: &Watched, after: &Watched) {
         let mut index = self.index.write();
-        for gone in before.difference(after) {
+        for gone in before.devices.difference(&after.devices) {
             if let Some(readers) = index.by_device.get_mut(gone) {
                 readers.remove(&reader);
                 if readers.is_empty() {
@@ -71,13 +75,16 @@ impl Registry {
                 }
             }
         }
-        for device in after {
+        for device in &after.devices {
             index.by_device.entry(*device).or_default().insert(reader);
         }
-        if overview {
-            index.overview.insert(reader);
-        } else {
-            index.overview.remove(&reader);
+        let Index { overview, jobs, .. } = &mut *index;
+        for (readers, watches) in [(overview, after.overview), (jobs, after.jobs)] {
+            if watches {
+                readers.insert(reader);
+            } else {
+                readers.remove(&reader);
+            }
         }
     }
 
@@ -85,9 +92,18 @@ impl Registry {
     pub(super) fn tell(&self, event: &LiveEvent) {
         let index = self.index.read();
         let Some(device) = event.device() else {
-            if let LiveEvent::Access { user } = event {
-                let theirs = index.readers.values().filter(|r| r.user == *user);
-                theirs.for_each(|reader| reader.mailbox.access());
+            match event {
+                LiveEvent::Access { user } => {
+                    let theirs = index.readers.values().filter(|r| r.user == *user);
+                    theirs.for_each(|reader| reader.mailbox.access());
+                }
+                LiveEvent::Job { .. } if !index.jobs.is_empty() => {
+                    if let Some(told) = Told::new(event.clone()) {
+                        let watching = index.jobs.iter().filter_map(|id| index.readers.get(id));
+                        watching.for_each(|reader| reader.mailbox.put(&told));
+                    }
+                }
+                _ => {}
             }
             return;
         };

@@ -6,7 +6,10 @@ use axum::{
     http::{HeaderMap, StatusCode},
     response::{IntoResponse, Response},
 };
-use domain::{AppError, CommandId, DeviceId, command::NewCommand};
+use domain::{
+    AppError, CommandId, DeviceId,
+    command::{CommandOptions, NewCommand},
+};
 use serde::Deserialize;
 use service::commands::{self, Commander};
 use utoipa::{IntoParams, ToSchema};
@@ -17,6 +20,8 @@ use crate::{http::Signed, state::AppState};
 
 /// How long a command waits for its device unless told otherwise, in milliseconds.
 const VALID_FOR_MS: i64 = 60_000;
+/// How long the second try waits unless told otherwise, in milliseconds.
+const RETRY_WAIT_MS: i64 = 5_000;
 
 pub(crate) fn router() -> OpenApiRouter<AppState> {
     OpenApiRouter::new()
@@ -35,16 +40,32 @@ struct Wish {
     /// Its arguments.
     #[serde(default)]
     arguments: Option<serde_json::Value>,
-    /// For how long it may wait for the device, in milliseconds.
+    /// For how long it may wait for the device, in milliseconds; a minute where nothing is said.
     #[serde(default)]
     valid_for_ms: Option<i64>,
+    /// Until when it may wait for the device, in milliseconds since the epoch, in place of `valid_for_ms`.
+    #[serde(default)]
+    expires_at: Option<i64>,
+    /// Leaves what is desired of the component as it is.
+    #[serde(default)]
+    transient: bool,
+    /// How often it is tried again after a failure.
+    #[serde(default)]
+    #[schema(maximum = 10)]
+    retries: u8,
+    /// How long the second try waits, in milliseconds; each further one waits twice as long.
+    #[serde(default)]
+    retry_wait_ms: Option<i64>,
+    /// How long a device that took it may stay silent about it, in milliseconds.
+    #[serde(default)]
+    timeout_ms: Option<i64>,
 }
 
 /// Queues a command; the same `Idempotency-Key` queues it once.
 #[utoipa::path(post, path = "/api/devices/{id}/command", tag = "commands",
     security(("bearer" = []), ("api_key" = [])),
     params(("id" = uuid::Uuid, Path, description = "The device"),
-        ("Idempotency-Key" = Option<String>, Header, description = "At most 64 characters")),
+        ("Idempotency-Key" = Option<String>, Header, description = "At most 200 characters")),
     responses((status = 202, description = "Queued", body = serde_json::Value), (status = 401),
         (status = 403), (status = 404), (status = 409), (status = 422)))]
 async fn send(
@@ -65,7 +86,20 @@ async fn send(
         name: wish.name,
         component,
         arguments: wish.arguments.unwrap_or_else(|| serde_json::json!({})),
-        valid_for_ms: wish.valid_for_ms.unwrap_or(VALID_FOR_MS),
+        valid_for_ms: match (wish.valid_for_ms, wish.expires_at) {
+            (None, None) => VALID_FOR_MS,
+            (Some(valid_for_ms), None) => valid_for_ms,
+            (None, Some(at)) => at.saturating_sub(state.services.now().0),
+            (Some(_), Some(_)) => {
+                return Err(AppError::invalid("expires_at", "one_of_two").into());
+            }
+        },
+        options: CommandOptions {
+            transient: wish.transient,
+            retries: wish.retries,
+            retry_wait_ms: wish.retry_wait_ms.unwrap_or(RETRY_WAIT_MS),
+            timeout_ms: wish.timeout_ms,
+        },
     };
     let commander = Commander::prove(&state.services, &actor, id).await?;
     let key = headers
@@ -132,7 +166,7 @@ async fn cancel(
     Signed(actor): Signed,
     Path((id, command)): Path<(DeviceId, CommandId)>,
 ) -> Result<Response, Refusal> {
-    let owner = actor.require_owner(&state.services, id).await?;
-    let command = commands::cancel(&state.services, &owner, command).await?;
+    let commander = Commander::prove(&state.services, &actor, id).await?;
+    let command = commands::cancel(&state.services, &commander, command).await?;
     Ok(Json(command).into_response())
 }

@@ -21,7 +21,7 @@ use serde_json::Value;
 use tokio::sync::Notify;
 
 use super::row;
-use crate::{Services, downlink, internal};
+use crate::{Services, downlink, internal, twin};
 
 /// A delivered command that the device has not answered for so long is published again.
 const UNANSWERED_MS: i64 = 10_000;
@@ -58,7 +58,7 @@ impl Dispatch {
 }
 
 /// Asks the running task to serve a device soon.
-pub(super) fn wake(services: &Services, device: DeviceId) {
+pub(crate) fn wake(services: &Services, device: DeviceId) {
     let dispatch = services.dispatch();
     let mut woken = dispatch.woken.lock();
     if !woken.contains(&device) {
@@ -167,6 +167,7 @@ async fn serve_once(services: &Services, device: DeviceId, reach: Reach) -> Resu
     let waiting = command::Entity::find()
         .filter(command::Column::DeviceId.eq(target.id))
         .filter(wanted)
+        .filter(command::Column::NotBeforeMs.lte(services.now().0))
         .order_by_asc(command::Column::QueuedMs)
         .order_by_asc(command::Column::Id)
         .all(&services.db.read)
@@ -218,9 +219,13 @@ async fn deliver_one(
         change.reason = Set(Some(reason.to_owned()));
         change.finished_ms = Set(Some(now.0));
         let changed = change.update(&transaction).await.map_err(internal)?;
+        let wishes = twin::command_ended(&transaction, &changed).await?;
         let ended = row::one_to_domain(&transaction, device, changed).await?;
         transaction.commit().await.map_err(internal)?;
         row::publish(services, vec![ended]).await;
+        if wishes {
+            twin::tell(services, device).await;
+        }
         return Ok(true);
     };
     let mut change: command::ActiveModel = current.into();

@@ -2,7 +2,7 @@
 
 use domain::{
     AppError, CommandId,
-    command::{Command, CommandState, NewCommand},
+    command::{Command, CommandOptions, CommandState, NewCommand},
     component::ComponentCategory,
     device::Lifecycle,
 };
@@ -17,14 +17,18 @@ use sha2::{Digest, Sha256};
 use uuid::{Builder, Uuid};
 
 use super::{MayCommand, dispatch, row};
-use crate::{Services, audit, downlink, internal};
+use crate::{Services, audit, downlink, internal, twin};
 
 /// Most bytes of a command's arguments: with the envelope they must fit one message.
 const MAX_ARGUMENT_BYTES: usize = 32 * 1024;
 /// Most commands of one device that wait at a time.
-const MAX_WAITING: u64 = 200;
+pub(crate) const MAX_WAITING: u64 = 200;
 /// Shortest and longest time that a command may wait, in milliseconds.
-const VALIDITY_MS: std::ops::RangeInclusive<i64> = 1_000..=30 * 24 * 3_600 * 1_000;
+pub(crate) const VALIDITY_MS: std::ops::RangeInclusive<i64> = 1_000..=30 * 24 * 3_600 * 1_000;
+/// Most further tries after a failure.
+pub(crate) const MAX_RETRIES: u8 = 10;
+/// Longest time that a further try waits, in milliseconds.
+pub(crate) const MAX_RETRY_WAIT_MS: i64 = 24 * 3_600 * 1_000;
 
 /// Queues a command and wakes the dispatcher.
 pub async fn send(
@@ -71,6 +75,7 @@ async fn queue(
 ) -> Result<Command, AppError> {
     let device = sender.device();
     check_form(&new, device.uuid)?;
+    check_options(&new.options)?;
     let arguments = match new.arguments {
         Value::Object(ref arguments) => Value::Object(arguments.clone()),
         _ => json!({}),
@@ -93,38 +98,25 @@ async fn queue(
         return Err(AppError::conflict("device_not_claimed"));
     }
     check_component(&transaction, device.id, &new).await?;
-    let waiting = command::Entity::find()
-        .filter(command::Column::DeviceId.eq(device.id))
-        .filter(command::Column::FinishedMs.is_null())
-        .count(&transaction)
-        .await
-        .map_err(internal)?;
-    if waiting >= MAX_WAITING {
+    if waiting(&transaction, device.id).await? >= MAX_WAITING {
         return Err(AppError::conflict("queue_full"));
     }
     let user = &sender.actor().user;
-    let inserted = command::ActiveModel {
-        id: Set(id),
-        device_id: Set(device.id),
-        name: Set(new.name.clone()),
-        component_key: Set(new.component.as_ref().map(ToString::to_string)),
-        arguments: Set(arguments),
-        state: Set(CommandState::Queued.as_str().to_owned()),
-        progress: Set(None),
-        reason: Set(None),
-        output: Set(None),
-        created_by: Set(Some(user.id.0)),
-        ownership: Set(target.ownership),
-        queued_ms: Set(now.0),
-        delivered_ms: Set(None),
-        accepted_ms: Set(None),
-        executing_ms: Set(None),
-        finished_ms: Set(None),
-        expires_ms: Set(now.plus_ms(new.valid_for_ms).0),
-    }
-    .insert(&transaction)
-    .await
-    .map_err(internal)?;
+    let draft = Draft {
+        id,
+        device: device.id,
+        ownership: target.ownership,
+        name: new.name.clone(),
+        component: new.component.as_ref().map(ToString::to_string),
+        arguments,
+        created_by: Some(user.id.0),
+        queued_ms: now.0,
+        expires_ms: now.plus_ms(new.valid_for_ms).0,
+        options: new.options,
+        job: None,
+    };
+    let inserted = draft.row().insert(&transaction).await.map_err(internal)?;
+    let wished = twin::wish(&transaction, &inserted).await?;
     audit::record(
         services,
         &transaction,
@@ -137,8 +129,74 @@ async fn queue(
     let queued = row::one_to_domain(&transaction, device.uuid, inserted).await?;
     transaction.commit().await.map_err(internal)?;
     row::publish(services, vec![queued.clone()]).await;
+    if wished {
+        twin::tell(services, device.uuid).await;
+    }
     dispatch::wake(services, device.uuid);
     Ok(queued)
+}
+
+/// A command that is to be queued, checked already.
+#[derive(Debug, Clone)]
+pub(crate) struct Draft {
+    pub(crate) id: Uuid,
+    pub(crate) device: i64,
+    pub(crate) ownership: i64,
+    pub(crate) name: String,
+    pub(crate) component: Option<String>,
+    pub(crate) arguments: Value,
+    pub(crate) created_by: Option<Uuid>,
+    pub(crate) queued_ms: i64,
+    pub(crate) expires_ms: i64,
+    pub(crate) options: CommandOptions,
+    pub(crate) job: Option<Uuid>,
+}
+
+impl Draft {
+    /// Its row: the first try, in the queue.
+    pub(crate) fn row(self) -> command::ActiveModel {
+        command::ActiveModel {
+            id: Set(self.id),
+            device_id: Set(self.device),
+            name: Set(self.name),
+            component_key: Set(self.component),
+            arguments: Set(self.arguments),
+            state: Set(CommandState::Queued.as_str().to_owned()),
+            progress: Set(None),
+            reason: Set(None),
+            output: Set(None),
+            created_by: Set(self.created_by),
+            ownership: Set(self.ownership),
+            queued_ms: Set(self.queued_ms),
+            delivered_ms: Set(None),
+            accepted_ms: Set(None),
+            executing_ms: Set(None),
+            finished_ms: Set(None),
+            expires_ms: Set(self.expires_ms),
+            transient: Set(self.options.transient),
+            retries_left: Set(self.options.retries.into()),
+            attempt: Set(1),
+            retry_wait_ms: Set(self.options.retry_wait_ms),
+            retry_of: Set(None),
+            not_before_ms: Set(0),
+            timeout_ms: Set(self.options.timeout_ms),
+            answered_ms: Set(None),
+            job_id: Set(self.job),
+        }
+    }
+}
+
+/// How many commands of a device have not ended.
+pub(crate) async fn waiting<C: ConnectionTrait>(
+    connection: &C,
+    device: i64,
+) -> Result<u64, AppError> {
+    command::Entity::find()
+        .filter(command::Column::DeviceId.eq(device))
+        .filter(command::Column::FinishedMs.is_null())
+        .count(connection)
+        .await
+        .map_err(internal)
 }
 
 async fn find_known<C: ConnectionTrait>(
@@ -151,7 +209,8 @@ async fn find_known<C: ConnectionTrait>(
         .map_err(internal)
 }
 
-fn check_form(new: &NewCommand, device: domain::DeviceId) -> Result<(), AppError> {
+/// Whether it can be sent to a device at all.
+pub(crate) fn check_form(new: &NewCommand, device: domain::DeviceId) -> Result<(), AppError> {
     let topic = Topic::Command {
         device,
         name: new.name.clone(),
@@ -179,6 +238,23 @@ fn check_form(new: &NewCommand, device: domain::DeviceId) -> Result<(), AppError
     }
     if new.name == "set" && new.component.is_none() {
         return Err(AppError::invalid("component", "required"));
+    }
+    Ok(())
+}
+
+/// Whether a command may be carried out so.
+pub(crate) fn check_options(options: &CommandOptions) -> Result<(), AppError> {
+    if options.retries > MAX_RETRIES {
+        return Err(AppError::invalid("retries", "at_most_10"));
+    }
+    if !(0..=MAX_RETRY_WAIT_MS).contains(&options.retry_wait_ms) {
+        return Err(AppError::invalid("retry_wait_ms", "at_most_a_day"));
+    }
+    if options
+        .timeout_ms
+        .is_some_and(|ms| !VALIDITY_MS.contains(&ms))
+    {
+        return Err(AppError::invalid("timeout_ms", "one_second_to_30_days"));
     }
     Ok(())
 }

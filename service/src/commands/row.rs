@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use domain::{
-    AppError, CommandId, DeviceId, TimestampMs,
+    AppError, CommandId, DeviceId, JobId, TimestampMs,
     command::{Command, CommandState},
     live::LiveEvent,
 };
@@ -42,7 +42,7 @@ pub(super) fn rank(state: CommandState) -> u8 {
     }
 }
 
-pub(super) async fn one_to_domain<C: ConnectionTrait>(
+pub(crate) async fn one_to_domain<C: ConnectionTrait>(
     connection: &C,
     device: DeviceId,
     row: command::Model,
@@ -97,10 +97,16 @@ fn convert(device: DeviceId, row: command::Model, created_by: String) -> Result<
         executing_at: row.executing_ms.map(TimestampMs),
         finished_at: row.finished_ms.map(TimestampMs),
         expires_at: TimestampMs(row.expires_ms),
+        transient: row.transient,
+        attempt: u32::try_from(row.attempt).unwrap_or(1),
+        retries_left: u8::try_from(row.retries_left).unwrap_or(0),
+        retry_of: row.retry_of.map(CommandId),
+        not_before: (row.not_before_ms > 0).then_some(TimestampMs(row.not_before_ms)),
+        job: row.job_id.map(JobId),
     })
 }
 
-pub(super) async fn publish(services: &Services, commands: Vec<Command>) {
+pub(crate) async fn publish(services: &Services, commands: Vec<Command>) {
     let events = commands
         .into_iter()
         .map(|command| LiveEvent::Command {

@@ -6,17 +6,19 @@ use domain::{AppError, DeviceId, command::CommandState};
 use entity::{command, device};
 use futures::StreamExt;
 use sea_orm::{
-    ActiveModelTrait, ActiveValue::Set, ColumnTrait, Condition, EntityTrait, QueryFilter,
-    QuerySelect, TransactionTrait,
+    ActiveModelTrait,
+    ActiveValue::Set,
+    ColumnTrait, Condition, EntityTrait, QueryFilter, QuerySelect, TransactionTrait,
+    sea_query::{Expr, ExprTrait as _},
 };
 use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 
 use super::{
     dispatch::{self, Reach},
-    row,
+    retry, row,
 };
-use crate::{Services, internal};
+use crate::{Services, internal, twin};
 
 /// How often expiry and retries are looked at.
 const EVERY: Duration = Duration::from_secs(1);
@@ -24,6 +26,8 @@ const EVERY: Duration = Duration::from_secs(1);
 const ANSWER_GRACE_MS: i64 = 10_000;
 /// How long after its expiry a command that the device took may stay without an end, in milliseconds.
 const NO_ANSWER_MS: i64 = 24 * 3_600 * 1_000;
+/// Rows that are ended in one transaction.
+const AT_A_TIME: u64 = 500;
 /// Devices served at the same time.
 const AT_ONCE: usize = 32;
 
@@ -72,6 +76,7 @@ pub(super) async fn sweep(services: &Services) -> Result<Vec<DeviceId>, AppError
                         CommandState::Queued.as_str(),
                         CommandState::Delivered.as_str(),
                     ]))
+                    .and_where(command::Column::NotBeforeMs.lte(services.now().0))
                     .to_owned(),
             ),
         )
@@ -94,16 +99,26 @@ async fn end_expired(services: &Services) -> Result<(), AppError> {
             .add(command::Column::State.is_in(states.iter().map(|state| state.as_str())))
             .add(command::Column::ExpiresMs.lt(before))
     };
+    let under_way = [CommandState::Accepted, CommandState::Executing];
+    let silent = Condition::all()
+        .add(command::Column::State.is_in(under_way.iter().map(|state| state.as_str())))
+        .add(command::Column::TimeoutMs.is_not_null())
+        .add(
+            Expr::col(command::Column::AnsweredMs)
+                .add(Expr::col(command::Column::TimeoutMs))
+                .lt(now),
+        );
     let ended = Condition::any()
         .add(over(&[CommandState::Queued], now))
         .add(over(&[CommandState::Delivered], now - ANSWER_GRACE_MS))
-        .add(over(
-            &[CommandState::Accepted, CommandState::Executing],
-            now - NO_ANSWER_MS,
-        ));
-    let rows = command::Entity::find()
+        .add(over(&under_way, now - NO_ANSWER_MS))
+        .add(silent);
+    let rows: Vec<uuid::Uuid> = command::Entity::find()
+        .select_only()
+        .column(command::Column::Id)
         .filter(ended.clone())
-        .limit(500)
+        .limit(AT_A_TIME)
+        .into_tuple()
         .all(&services.db.read)
         .await
         .map_err(internal)?;
@@ -112,17 +127,17 @@ async fn end_expired(services: &Services) -> Result<(), AppError> {
     }
     let transaction = services.db.write.begin().await.map_err(internal)?;
     let current = command::Entity::find()
-        .filter(command::Column::Id.is_in(rows.iter().map(|row| row.id)))
+        .filter(command::Column::Id.is_in(rows))
         .filter(ended)
         .all(&transaction)
         .await
         .map_err(internal)?;
-    let mut moved = Vec::with_capacity(current.len());
+    let (mut moved, mut wishes) = (Vec::with_capacity(current.len()), Vec::new());
     for row in current {
         let (state, reason) = match row::state(&row)? {
             CommandState::Queued => (CommandState::Expired, "expired"),
             CommandState::Delivered => (CommandState::Expired, "not_taken"),
-            _ => (CommandState::Failed, "no_answer"),
+            _ => (CommandState::TimedOut, "no_answer"),
         };
         let owner = device::Entity::find_by_id(row.device_id)
             .one(&transaction)
@@ -133,11 +148,22 @@ async fn end_expired(services: &Services) -> Result<(), AppError> {
         change.reason = Set(Some(reason.to_owned()));
         change.finished_ms = Set(Some(now));
         let changed = change.update(&transaction).await.map_err(internal)?;
+        let ended = retry::ended(&transaction, now, &changed).await?;
         if let Some(owner) = owner {
-            moved.push(row::one_to_domain(&transaction, DeviceId(owner.uuid), changed).await?);
+            let uuid = DeviceId(owner.uuid);
+            moved.push(row::one_to_domain(&transaction, uuid, changed).await?);
+            if let Some(again) = ended.again {
+                moved.push(row::one_to_domain(&transaction, uuid, again).await?);
+            }
+            if ended.wishes {
+                wishes.push(uuid);
+            }
         }
     }
     transaction.commit().await.map_err(internal)?;
     row::publish(services, moved).await;
+    for device in wishes {
+        twin::tell(services, device).await;
+    }
     Ok(())
 }

@@ -62,6 +62,7 @@ pub async fn detail(services: &Services, viewer: &ViewerOf) -> Result<DeviceDeta
         components: components::described(db, id).await?,
         state: cached.state,
         state_at: cached.state_at,
+        desired: crate::twin::desired(services, viewer).await?,
         report_interval_ms: whole.report_interval_ms,
         keep_reports_days: whole
             .keep_reports_days

@@ -318,6 +318,24 @@ pub(super) async fn states(
     Ok(states)
 }
 
+/// The state of one device, from the cache where it has it.
+pub(crate) async fn state(
+    services: &Services,
+    id: i64,
+    uuid: DeviceId,
+) -> Result<crate::state_cache::CachedState, AppError> {
+    if let Some(known) = services.cache.get(&[uuid]).await?.remove(&uuid) {
+        return Ok(known);
+    }
+    let stored = device_live::Entity::find_by_id(id)
+        .one(&services.db.read)
+        .await
+        .map_err(internal)?;
+    Ok(stored
+        .map(|live| crate::telemetry::state_of(&live))
+        .unwrap_or_default())
+}
+
 fn selected(actor: &Actor) -> Select<device::Entity> {
     let own = device::Entity::belongs_to(device_access::Entity)
         .from(device::Column::Id)
