@@ -66,15 +66,19 @@ test('what was measured while the server was away is in the chart, without a hol
     await live(page);
     await expect(line).toHaveAttribute('d', /L/);
 
+    const colour = () => head.locator('.st').first().evaluate((mark) => getComputedStyle(mark).color);
+    const well = await colour();
     const tried = said(agent, /not connected/, 4);
     const stopped = Date.now();
     await madang.stopServer();
     await expect(page.locator('header .live')).toContainText(/Reconnecting|끊김/);
+    await expect.poll(colour, 'an old picture shows nothing as well').not.toBe(well);
     await looked(page, 'device-server-away');
     await tried;
     await madang.start();
     const started = Date.now();
     await live(page);
+    await expect.poll(colour).toBe(well);
     await expect(head).toContainText(words().online, { timeout: 60_000 });
 
     // What is stored: a report each second, from before to after.

@@ -57,6 +57,14 @@ pub fn LiveMark() -> impl IntoView {
             }
         }
     });
+    // While the picture is old nothing in it is shown as well: see `components.css`.
+    #[cfg(feature = "hydrate")]
+    Effect::new(move || {
+        let stale = matches!(status.get(), LiveStatus::Lost { .. });
+        if let Some(root) = document().document_element() {
+            let _ = root.toggle_attribute_with_force("data-stale", stale);
+        }
+    });
     let mark = Signal::derive(move || match status.get() {
         LiveStatus::Live => Mark::Online,
         LiveStatus::Off | LiveStatus::Connecting => Mark::Unclaimed,

@@ -6,7 +6,7 @@ use domain::{
     TimestampMs,
     live::{ClientFrame, EventHeadKind, FrameHead, FrameKind, Subject},
 };
-use futures::{SinkExt, StreamExt, channel::mpsc, select};
+use futures::{FutureExt, SinkExt, StreamExt, channel::mpsc, select};
 use gloo_net::websocket::{Message, State, futures::WebSocket};
 use leptos::{prelude::*, task::spawn_local};
 
@@ -20,16 +20,19 @@ const TICK: Duration = Duration::from_secs(5);
 const SETTLE: Duration = Duration::from_millis(400);
 /// And its history, of which a catch-up brings many parts, at most this often.
 const SETTLE_HISTORY: Duration = Duration::from_secs(1);
-/// Without a word for so long the connection is dead.
-const SILENT_MS: f64 = 45_000.0;
+/// A connection that does not answer for so long is dead. It is counted from the question: a page in the
+/// background asks seldom.
+const SILENT_MS: f64 = 12_000.0;
 const FIRST_WAIT_MS: u64 = 500;
 /// Between two looks whether the connection stands.
 const CONNECTING: Duration = Duration::from_millis(20);
-const LONGEST_WAIT_MS: u64 = 30_000;
+const LONGEST_WAIT_MS: u64 = 15_000;
 
 enum Wake {
     Subject(Option<Subject>),
     Tick,
+    /// The network is back, or somebody looks at the page again.
+    Look,
 }
 
 /// What moves when something has changed.
@@ -49,6 +52,12 @@ pub(super) fn start(
 ) {
     let (wake, inbox) = mpsc::unbounded();
     let tick = wake.clone();
+    for event in ["online", "visibilitychange"] {
+        let look = wake.clone();
+        window_event_listener_untyped(event, move |_| {
+            let _ = look.unbounded_send(Wake::Look);
+        });
+    }
     Effect::new(move || {
         let _ = wake.unbounded_send(Wake::Subject(subject.get()));
     });
@@ -77,7 +86,7 @@ async fn run(
         while wanted.is_none() {
             match inbox.next().await {
                 Some(Wake::Subject(subject)) => wanted = subject,
-                Some(Wake::Tick) => {}
+                Some(Wake::Tick | Wake::Look) => {}
                 None => return,
             }
         }
@@ -112,8 +121,30 @@ async fn run(
             clippy::cast_sign_loss
         )]
         let jittered = (wait_ms as f64 * (0.5 + js_sys::Math::random())) as u64;
-        pause(Duration::from_millis(jittered)).await;
         wait_ms = (wait_ms * 2).min(LONGEST_WAIT_MS);
+        if rest(Duration::from_millis(jittered), &mut inbox, &mut wanted).await {
+            wait_ms = FIRST_WAIT_MS;
+        }
+    }
+}
+
+/// Waits, but not past the moment when a new try is likelier to succeed; whether there was such a one.
+async fn rest(
+    time: Duration,
+    inbox: &mut mpsc::UnboundedReceiver<Wake>,
+    wanted: &mut Option<Subject>,
+) -> bool {
+    let mut over = Box::pin(pause(time)).fuse();
+    loop {
+        select! {
+            () = over => return false,
+            wake = inbox.next() => match wake {
+                Some(Wake::Subject(subject)) => *wanted = subject,
+                Some(Wake::Tick) => {}
+                Some(Wake::Look) => return true,
+                None => return false,
+            },
+        }
     }
 }
 
@@ -136,7 +167,8 @@ async fn serve(
     let mut incoming = incoming.fuse();
     let mut id = 1_u32;
     let mut heard = false;
-    let mut last = js_sys::Date::now();
+    // When it was asked whether it is there, while it has not answered.
+    let mut asked = None;
     let page = Settling::new(versions.page, SETTLE);
     let history = Settling::new(versions.history, SETTLE_HISTORY);
     if let Some(subject) = wanted.clone()
@@ -152,7 +184,7 @@ async fn serve(
                 let Some(Ok(Message::Text(text))) = message else { return heard };
                 let Ok(frame) = serde_json::from_str::<FrameHead>(&text) else { continue };
                 heard = true;
-                last = js_sys::Date::now();
+                asked = None;
                 if frame.id != Some(id) {
                     continue;
                 }
@@ -193,11 +225,13 @@ async fn serve(
                         None => status.set(LiveStatus::Off),
                     }
                 }
-                Some(Wake::Tick) => {
-                    let silent = js_sys::Date::now() - last > SILENT_MS;
+                Some(Wake::Tick | Wake::Look) => {
+                    let now = js_sys::Date::now();
+                    let silent = asked.is_some_and(|at| now - at > SILENT_MS);
                     if silent || send(&mut out, &ClientFrame::Ping).await.is_err() {
                         return heard;
                     }
+                    asked.get_or_insert(now);
                 }
                 None => return heard,
             },
