@@ -36,6 +36,8 @@ text_enum! {
         ForbiddenOption = "forbidden_option",
         /// A certificate or client id that is not its own.
         ForbiddenConnect = "forbidden_connect",
+        /// Its sender's identity is in doubt, and what is kept apart of it is full or not of this sort.
+        Quarantined = "quarantined",
     }
 }
 
@@ -87,6 +89,10 @@ text_enum! {
         LateData = "late_data",
         /// A component was attached or detached.
         Components = "components",
+        /// Its identity is in doubt; the detail holds `finding`, `kind`, `cpu_serial`.
+        IdentityFound = "identity_found",
+        /// Somebody decided about its identity, or took that back; the detail holds `finding`, `act`, `by`.
+        IdentityResolved = "identity_resolved",
     }
 }
 

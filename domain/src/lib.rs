@@ -9,6 +9,7 @@ pub mod error;
 pub mod event;
 pub mod filter;
 pub mod finding;
+pub mod identity;
 pub mod job;
 pub mod live;
 pub mod role;

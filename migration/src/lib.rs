@@ -7,6 +7,7 @@ mod m20261121_000001_foundation;
 mod m20261121_000002_retention;
 mod m20261121_000004_twin_jobs;
 mod m20261121_000005_finding;
+mod m20261121_000006_identity;
 
 /// Every migration, oldest first.
 #[derive(Debug)]
@@ -20,6 +21,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261121_000002_retention::Migration),
             Box::new(m20261121_000004_twin_jobs::Migration),
             Box::new(m20261121_000005_finding::Migration),
+            Box::new(m20261121_000006_identity::Migration),
         ]
     }
 }

@@ -59,6 +59,8 @@ pub(crate) fn event(locale: Locale, kind: EventKind) -> &'static str {
         EventKind::Identified => td_string!(locale, devices.event_identified),
         EventKind::LateData => td_string!(locale, devices.event_late_data),
         EventKind::Components => td_string!(locale, devices.event_components),
+        EventKind::IdentityFound => td_string!(locale, devices.event_identity_found),
+        EventKind::IdentityResolved => td_string!(locale, devices.event_identity_resolved),
     }
 }
 
@@ -81,6 +83,7 @@ pub(crate) fn refusal(locale: Locale, reason: RefusalReason) -> &'static str {
         }
         RefusalReason::ForbiddenOption => td_string!(locale, devices.refused_forbidden_option),
         RefusalReason::ForbiddenConnect => td_string!(locale, devices.refused_forbidden_connect),
+        RefusalReason::Quarantined => td_string!(locale, devices.refused_quarantined),
     }
 }
 
