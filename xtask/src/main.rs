@@ -6,6 +6,7 @@ mod bench;
 mod browser;
 mod build;
 mod check;
+mod contract;
 mod layers;
 mod needs;
 mod place;
@@ -46,6 +47,8 @@ enum Task {
     Bench(bench::Options),
     /// The quick part of `test`: formatting, lints, layers.
     Check,
+    /// Holds the served interface to its OpenAPI document, also a part of `test`.
+    Contract,
     /// What dependencies may be: `deny.toml`, also a part of `test`.
     Policy,
 }
@@ -61,6 +64,7 @@ fn main() -> ExitCode {
         Task::Test(options) => test::run(&options),
         Task::Bench(options) => bench::run(&options),
         Task::Check => check::quick(),
+        Task::Contract => contract::check().map(|_| ()),
         Task::Policy => policy::check().map(|_| ()),
     };
     match done {

@@ -9,7 +9,9 @@ use clap::Args;
 use serde_json::Value;
 
 use crate::{
-    build, check, needs, place,
+    build, check,
+    contract::{self, Contract},
+    needs, place,
     policy::{self, Advisories},
     postgres,
     step::{self, cargo},
@@ -48,6 +50,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
         let server = postgres::Server::start()?;
         counted::run(&server.url())?
     };
+    let contract = contract::check()?;
     let browser = if options.no_browser {
         ", no journeys".to_owned()
     } else {
@@ -62,6 +65,9 @@ pub(crate) fn run(options: &Options) -> Result<()> {
         println!(
             "Not checked: known vulnerabilities of dependencies (their database was not reached)."
         );
+    }
+    if contract == Contract::Skipped {
+        println!("Not checked: the interface against its document (PyPI was not reached).");
     }
     Ok(())
 }

@@ -61,7 +61,8 @@ struct Registration {
 }
 
 /// Makes an account.
-#[utoipa::path(post, path = "/auth/register", tag = "auth", responses(
+#[utoipa::path(post, path = "/auth/register", tag = "auth", request_body = Registration,
+    responses(
     (status = 201, description = "The account was made", body = TokenAnswer),
     (status = 422, description = "An input was refused"),
     (status = 429, description = "Too many tries"),
@@ -92,7 +93,8 @@ struct Login {
 }
 
 /// Signs in; five wrong tries a minute.
-#[utoipa::path(post, path = "/auth/login", tag = "auth", responses(
+#[utoipa::path(post, path = "/auth/login", tag = "auth", request_body = Login,
+    responses(
     (status = 200, description = "Signed in", body = TokenAnswer),
     (status = 422, description = "Wrong address or password"),
     (status = 429, description = "Too many wrong tries; `Retry-After` says when to come again"),
@@ -113,7 +115,8 @@ struct RefreshToken {
 }
 
 /// Gives new tokens for a refresh token, which is then used up.
-#[utoipa::path(post, path = "/auth/refresh", tag = "auth", responses(
+#[utoipa::path(post, path = "/auth/refresh", tag = "auth", request_body = RefreshToken,
+    responses(
     (status = 200, description = "New tokens", body = TokenAnswer),
     (status = 401, description = "It was used before, or has ended"),
 ))]
@@ -126,7 +129,8 @@ async fn refresh(
 }
 
 /// Ends a refresh token and all that came of it.
-#[utoipa::path(post, path = "/auth/logout", tag = "auth", responses(
+#[utoipa::path(post, path = "/auth/logout", tag = "auth", request_body = RefreshToken,
+    responses(
     (status = 204, description = "It works no more"),
 ))]
 async fn logout(

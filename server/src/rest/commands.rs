@@ -66,6 +66,7 @@ struct Wish {
     security(("bearer" = []), ("api_key" = [])),
     params(("id" = uuid::Uuid, Path, description = "The device"),
         ("Idempotency-Key" = Option<String>, Header, description = "At most 200 characters")),
+    request_body = Wish,
     responses((status = 202, description = "Queued", body = serde_json::Value), (status = 401),
         (status = 403), (status = 404), (status = 409), (status = 422)))]
 async fn send(

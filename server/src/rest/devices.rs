@@ -159,6 +159,7 @@ struct Nickname {
 #[utoipa::path(put, path = "/api/devices/{id}/nickname", tag = "devices",
     security(("bearer" = []), ("api_key" = [])),
     params(("id" = uuid::Uuid, Path, description = "The device")),
+    request_body = Nickname,
     responses((status = 204), (status = 401), (status = 404), (status = 422)))]
 async fn nickname(
     State(state): State<AppState>,
@@ -182,6 +183,7 @@ struct Retention {
 #[utoipa::path(put, path = "/api/devices/{id}/retention", tag = "devices",
     security(("bearer" = []), ("api_key" = [])),
     params(("id" = uuid::Uuid, Path, description = "The device")),
+    request_body = Retention,
     responses((status = 204), (status = 401), (status = 403), (status = 404), (status = 422)))]
 async fn retention(
     State(state): State<AppState>,
@@ -273,6 +275,7 @@ struct Preregistered {
 /// Pre-registers a device.
 #[utoipa::path(post, path = "/api/devices/preregister", tag = "devices",
     security(("bearer" = []), ("api_key" = [])),
+    request_body = Preregistration,
     responses((status = 201, body = Preregistered), (status = 401), (status = 403),
         (status = 409, description = "The serial number or UUID is known"), (status = 422)))]
 async fn preregister(
@@ -335,6 +338,7 @@ struct Claimed {
 /// Makes oneself the owner of a device.
 #[utoipa::path(post, path = "/api/devices/claim", tag = "devices",
     security(("bearer" = []), ("api_key" = [])),
+    request_body = Claim,
     responses((status = 200, body = Claimed), (status = 401),
         (status = 409, description = "Somebody else owns it"),
         (status = 410, description = "It was revoked"),
@@ -393,6 +397,7 @@ struct Renewed {
 #[utoipa::path(post, path = "/api/devices/{id}/certificate", tag = "devices",
     security(("bearer" = [])),
     params(("id" = uuid::Uuid, Path, description = "The device")),
+    request_body = Renewal,
     responses((status = 200, body = Renewed), (status = 401), (status = 403), (status = 410), (status = 422)))]
 async fn certificate(
     State(state): State<AppState>,

@@ -116,6 +116,7 @@ async fn of_device(
 #[utoipa::path(put, path = "/api/devices/{id}/tags", tag = "devices",
     security(("bearer" = []), ("api_key" = [])),
     params(("id" = uuid::Uuid, Path, description = "The device")),
+    request_body = TagsOfDevice,
     responses((status = 204), (status = 401), (status = 403), (status = 404), (status = 422)))]
 async fn set(
     State(state): State<AppState>,
@@ -165,6 +166,7 @@ impl From<BulkTagged> for Tagged {
 /// Puts tags on and takes tags off every device that a filter finds and that one may manage.
 #[utoipa::path(post, path = "/api/devices/tags", tag = "devices",
     security(("bearer" = []), ("api_key" = [])),
+    request_body = Many,
     responses((status = 200, body = Tagged), (status = 401), (status = 422)))]
 async fn many(
     State(state): State<AppState>,

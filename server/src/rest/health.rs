@@ -7,6 +7,8 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::{metrics, state::AppState};
 
+const OPENMETRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+
 pub(crate) fn router() -> OpenApiRouter<AppState> {
     OpenApiRouter::new()
         .routes(routes!(healthz))
@@ -56,13 +58,11 @@ async fn readyz() -> &'static str {
 }
 
 /// What the server counts, in the text format of Prometheus.
-#[utoipa::path(get, path = "/metrics", tag = "health", responses((status = 200, body = String)))]
+#[utoipa::path(get, path = "/metrics", tag = "health",
+    responses((status = 200, body = String, content_type = OPENMETRICS)))]
 async fn read_metrics(State(state): State<AppState>) -> impl IntoResponse {
     (
-        [(
-            axum::http::header::CONTENT_TYPE,
-            "application/openmetrics-text; version=1.0.0; charset=utf-8",
-        )],
+        [(axum::http::header::CONTENT_TYPE, OPENMETRICS)],
         metrics::text(&state),
     )
 }

@@ -51,6 +51,7 @@ struct Wish {
     security(("bearer" = []), ("api_key" = [])),
     params(("id" = uuid::Uuid, Path, description = "The device"),
         ("component" = String, Path, description = "Such as `led`")),
+    request_body = Wish,
     responses((status = 204), (status = 401), (status = 403), (status = 404),
         (status = 409, description = "Nobody owns the device"), (status = 422)))]
 async fn desire(

@@ -54,6 +54,7 @@ struct Change {
 /// Changes what one is called.
 #[utoipa::path(put, path = "/api/users/me", tag = "users",
     security(("bearer" = []), ("api_key" = [])),
+    request_body = Change,
     responses((status = 204, description = "Changed"), (status = 401), (status = 422)))]
 async fn rename(
     State(state): State<AppState>,
@@ -74,6 +75,7 @@ struct Leaving {
 /// claimed.
 #[utoipa::path(delete, path = "/api/users/me", tag = "users",
     security(("bearer" = []), ("api_key" = [])),
+    request_body = Leaving,
     responses((status = 204, description = "Deleted"), (status = 401),
         (status = 409, description = "The last prime administrator"),
         (status = 422, description = "Not the password"), (status = 429)))]
@@ -128,6 +130,7 @@ struct NewKey {
 /// Makes an API key.
 #[utoipa::path(post, path = "/api/users/me/keys", tag = "users",
     security(("bearer" = []), ("api_key" = [])),
+    request_body = Change,
     responses((status = 201, body = NewKey), (status = 401), (status = 422)))]
 async fn create_key(
     State(state): State<AppState>,
@@ -213,6 +216,7 @@ struct NewAppAnswer {
 /// own `client/request_state`.
 #[utoipa::path(post, path = "/api/users/me/apps", tag = "users",
     security(("bearer" = []), ("api_key" = [])),
+    request_body = NewAppWish,
     responses((status = 201, body = NewAppAnswer), (status = 401),
         (status = 409, description = "Too many apps: revoke one first"),
         (status = 422, description = "Not a name, or not a signing request")))]
