@@ -8,7 +8,9 @@ use domain::{
 };
 use entity::{certificate, device, device_event, device_live, refusal};
 use sea_orm::{
-    ColumnTrait, Condition, EntityTrait, QueryFilter, QueryOrder, QuerySelect, QueryTrait,
+    ColumnTrait, Condition, EntityTrait, JoinType, QueryFilter, QueryOrder, QuerySelect,
+    QueryTrait,
+    sea_query::{Expr, ExprTrait},
 };
 
 use super::list::{row_of, states, summaries};
@@ -110,7 +112,11 @@ pub async fn latest_events(
     actor: &Actor,
     limit: u32,
 ) -> Result<Vec<(DeviceId, String, DeviceEvent)>, AppError> {
-    let mut filter = told_to(actor).add(device_event::Column::DeviceId.is_not_null());
+    let to_device = device_event::Entity::belongs_to(device::Entity)
+        .from(device_event::Column::DeviceId)
+        .to(device::Column::Id)
+        .into();
+    let mut filter = told_to(actor);
     if !actor.user.role.sees_all_devices() {
         use entity::device_access::{Column, Entity};
         let theirs = Entity::find()
@@ -119,31 +125,27 @@ pub async fn latest_events(
             .filter(Column::UserId.eq(actor.user.id.0))
             .filter(Column::Role.is_not_null())
             .into_query();
-        filter = filter.add(device_event::Column::DeviceId.in_subquery(theirs));
+        // What happened to a former owner's device is not the new one's business.
+        let since_claim = Expr::col((device_event::Entity, device_event::Column::AtMs))
+            .gte(Expr::col((device::Entity, device::Column::ClaimedMs)));
+        filter = filter
+            .add(device_event::Column::DeviceId.in_subquery(theirs))
+            .add(since_claim);
     }
     let rows = device_event::Entity::find()
+        .join(JoinType::InnerJoin, to_device)
+        .select_also(device::Entity)
         .filter(filter)
         .order_by_desc(device_event::Column::Id)
         .limit(u64::from(limit.clamp(1, MOST_EVENTS)))
         .all(&services.db.read)
         .await
         .map_err(internal)?;
-    let devices = device::Entity::find()
-        .filter(device::Column::Id.is_in(rows.iter().filter_map(|row| row.device_id)))
-        .all(&services.db.read)
-        .await
-        .map_err(internal)?;
-    let all = actor.user.role.sees_all_devices();
     Ok(rows
         .into_iter()
-        .filter_map(|row| {
-            let device = devices.iter().find(|d| Some(d.id) == row.device_id)?;
-            // What happened to a former owner's device is not the new one's business.
-            if !all && device.claimed_ms.is_none_or(|claimed| row.at_ms < claimed) {
-                return None;
-            }
-            let event = log::from_row(row)?;
-            Some((DeviceId(device.uuid), device.name.clone(), event))
+        .filter_map(|(row, device)| {
+            let device = device?;
+            Some((DeviceId(device.uuid), device.name, log::from_row(row)?))
         })
         .collect())
 }
