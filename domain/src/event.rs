@@ -93,6 +93,16 @@ text_enum! {
         IdentityFound = "identity_found",
         /// Somebody decided about its identity, or took that back; the detail holds `finding`, `act`, `by`.
         IdentityResolved = "identity_resolved",
+        /// Somebody was given a role on it, or lost it; the detail holds `by`, `with`, `role`.
+        Access = "access",
+        /// It comes and goes; the detail holds `connections` within ten minutes.
+        Flapping = "flapping",
+        /// It stays connected again.
+        Steady = "steady",
+        /// Its clock is wrong; the detail holds `ahead_ms`.
+        ClockWrong = "clock_wrong",
+        /// Its clock is right again.
+        ClockRight = "clock_right",
     }
 }
 

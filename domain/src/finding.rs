@@ -2,10 +2,14 @@
 
 use std::{fmt, str::FromStr};
 
-use protocol::{Scalar, TimestampMs};
+use protocol::{Email, Scalar, TimestampMs, UserId};
 use serde::{Deserialize, Serialize};
 
-use crate::tag::Tag;
+use crate::{
+    device::{Presence, PresenceCause},
+    role::DeviceRole,
+    tag::Tag,
+};
 
 /// A column of the list beside the device's name.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -136,6 +140,81 @@ pub struct BulkTagged {
     pub left: u64,
     /// Undoes it; nothing where nothing has changed.
     pub undo: Option<i64>,
+}
+
+/// A list that is kept to be seen again.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SavedView {
+    /// Its id, a UUID.
+    pub id: String,
+    /// What it is called.
+    pub name: String,
+    /// What follows `/devices?` in its address.
+    pub address: String,
+    /// Whether everybody is shown it.
+    pub shared: bool,
+    /// Whether this person may replace and delete it.
+    pub may_change: bool,
+}
+
+/// Somebody with a role on a device.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Sharer {
+    /// Who.
+    pub id: UserId,
+    /// Their name.
+    pub name: String,
+    /// Their address.
+    pub email: Email,
+    /// Their role on it.
+    pub role: DeviceRole,
+    /// Whether they claimed it: their role ends when they give it up.
+    pub claimed: bool,
+}
+
+/// Presence over the past days.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PresenceHistory {
+    /// From.
+    pub from: TimestampMs,
+    /// To: now.
+    pub to: TimestampMs,
+    /// How long a slot is.
+    pub slot_ms: i64,
+    /// In time order; what of a slot is neither online, silent nor offline is not known.
+    pub slots: Vec<PresenceSlot>,
+    /// How long it was online.
+    pub online_ms: i64,
+    /// How long it is known of.
+    pub known_ms: i64,
+    /// Each time that it was not online, the latest first, at most 50.
+    pub absences: Vec<Absence>,
+}
+
+/// What part of a slot a device was online, silent and offline.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PresenceSlot {
+    /// Its beginning.
+    pub at: TimestampMs,
+    /// Online.
+    pub online_ms: i64,
+    /// Connected but silent.
+    pub timeout_ms: i64,
+    /// Not connected.
+    pub offline_ms: i64,
+}
+
+/// A time that a device was not online.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Absence {
+    /// Since when.
+    pub from: TimestampMs,
+    /// Until when; `None` while it lasts.
+    pub to: Option<TimestampMs>,
+    /// Silent or offline.
+    pub presence: Presence,
+    /// Why.
+    pub cause: PresenceCause,
 }
 
 #[cfg(test)]

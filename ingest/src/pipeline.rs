@@ -105,6 +105,9 @@ impl Pipeline {
         match self.store(received).await {
             Ok(Ok(())) => Outcome::Stored,
             Ok(Err(reason)) => {
+                if reason == RefusalReason::ClockAhead {
+                    self.note_clock(received).await;
+                }
                 self.refuse(received, reason).await;
                 Outcome::Refused(reason)
             }
@@ -239,6 +242,19 @@ impl Pipeline {
             Committed::OwnershipEnded => return Ok(Err(RefusalReason::WrongSignature)),
         }
         Ok(Ok(()))
+    }
+
+    /// How far ahead the clock is of a device whose signature is right, and whose report is refused for it.
+    async fn note_clock(&self, received: &Received) {
+        let Ok(envelope) = received.open() else {
+            return;
+        };
+        let said = envelope.sent_at.unwrap_or(envelope.timestamp);
+        let ahead_ms = said.since(received.received_at);
+        let noted = service::health::seen_ahead(&self.services, received.device, ahead_ms);
+        if let Err(error) = Box::pin(noted).await {
+            tracing::warn!(device = %received.device, %error, "a wrong clock was not noted");
+        }
     }
 
     /// Counts and logs a refusal of a device that is known.

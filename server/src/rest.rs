@@ -7,9 +7,11 @@ mod document;
 mod finding;
 mod health;
 pub(crate) mod problem;
+mod sharing;
 mod telemetry;
 mod twin;
 mod users;
+mod views;
 
 use axum::{Router, routing::get};
 use utoipa::OpenApi;
@@ -25,6 +27,8 @@ pub(crate) fn router() -> Router<AppState> {
         .merge(users::router())
         .merge(devices::router())
         .merge(finding::router())
+        .merge(views::router())
+        .merge(sharing::router())
         .merge(telemetry::router())
         .merge(commands::router())
         .merge(twin::router())

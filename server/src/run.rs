@@ -208,6 +208,10 @@ pub async fn run(config: Config) -> Result<Running, StartError> {
     );
     spawn(&mut tasks, directory.follow(services.clone(), stop.clone()));
     spawn(&mut tasks, presence::sweep(services.clone(), stop.clone()));
+    spawn(
+        &mut tasks,
+        service::health::watch(services.clone(), stop.clone()),
+    );
     spawn(&mut tasks, commands::run(services.clone(), stop.clone()));
     spawn(&mut tasks, twin::run(services.clone(), stop.clone()));
     spawn(

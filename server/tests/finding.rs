@@ -1,11 +1,12 @@
 //! Finding and grouping devices through the public interface.
 
+use domain::role::SiteRole;
 use reqwest::{Client, Method, StatusCode};
 use serde_json::{Value, json};
-use service::devices;
+use service::devices::{self, NewDevice};
 use testkit::{
     app::{App, Person},
-    device::computer,
+    device::{Identity, computer},
 };
 
 async fn send(
@@ -117,5 +118,149 @@ async fn a_search_that_is_not_understood_is_pointed_at() {
     let html = page.text().await.expect("text");
     let marked = html.split("<mark").nth(1).expect("a mark");
     assert!(marked.contains(">colour<"), "{marked:.200}");
+    app.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_view_is_kept_shown_to_everybody_and_forgotten() {
+    let app = App::start().await;
+    let admin = app.set_up().await;
+    let member = app.person(&admin, "b@example.org", SiteRole::Member).await;
+    let (own, other) = (app.browser(Some(&admin)), app.browser(Some(&member)));
+    let keep = async |client: &Client, body: Value| {
+        send(&app, client, Method::POST, "/api/views", Some(body)).await
+    };
+    let wish = json!({ "name": "Lab", "address": "q=tag:lab-1&col=status&density=compact" });
+    let (status, view) = keep(&own, wish.clone()).await;
+    assert_eq!(status, StatusCode::CREATED);
+    assert_eq!(get(&app, &other, "/api/views").await, json!([]));
+    let mut shared = wish.clone();
+    shared["shared"] = json!(true);
+    let (status, _) = keep(&other, shared.clone()).await;
+    assert_eq!(
+        status,
+        StatusCode::FORBIDDEN,
+        "only administrators show views to everybody"
+    );
+    let (_, again) = keep(&own, shared).await;
+    assert_eq!(again["id"], view["id"], "the view of that name is replaced");
+    let seen = get(&app, &other, "/api/views").await;
+    assert_eq!(seen[0]["name"], "Lab");
+    assert_eq!(seen[0]["may_change"], false);
+
+    for address in ["//evil.example", "next=/x", "q=<script>"] {
+        let (status, _) = keep(&own, json!({ "name": "x", "address": address })).await;
+        assert_eq!(status, StatusCode::UNPROCESSABLE_ENTITY, "{address}");
+    }
+    let path = format!("/api/views/{}", view["id"].as_str().expect("an id"));
+    let (status, _) = send(&app, &other, Method::DELETE, &path, None).await;
+    assert_eq!(status, StatusCode::FORBIDDEN);
+    let (status, _) = send(&app, &own, Method::DELETE, &path, None).await;
+    assert_eq!(status, StatusCode::NO_CONTENT);
+    assert_eq!(get(&app, &other, "/api/views").await, json!([]));
+    app.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_file_holds_exactly_what_matches_and_runs_no_formula() {
+    let app = App::start().await;
+    let admin = app.set_up().await;
+    let client = app.browser(Some(&admin));
+    let proof = admin.actor.require_admin().expect("an administrator");
+    let count = 603_usize;
+    for n in 0..count {
+        let device = NewDevice {
+            name: (n == 0).then(|| "=HYPERLINK(\"x\"), 온실".to_owned()),
+            ..computer(&format!("S-{n:04}"))
+        };
+        devices::preregister(app.services(), &proof, device)
+            .await
+            .expect("a device");
+    }
+    let file = async |query: &str| {
+        let path = app.url(&format!("/api/devices/export.csv?{query}"));
+        let answer = client.get(path).send().await.expect("an answer");
+        assert_eq!(answer.status(), StatusCode::OK);
+        assert_eq!(answer.headers()["content-type"], "text/csv; charset=utf-8");
+        answer.text().await.expect("text")
+    };
+    let all = file("sort=name&columns=status,tags,state.led").await;
+    let mut lines = all.split("\r\n");
+    assert_eq!(
+        lines.next(),
+        Some(
+            "\u{feff}name,serial,uuid,kind,lifecycle,presence,cause,since,troubles,tags,state.led"
+        )
+    );
+    let rows: Vec<&str> = lines.filter(|line| !line.is_empty()).collect();
+    assert_eq!(rows.len(), count, "all pages");
+    let first = rows
+        .iter()
+        .find(|row| row.contains("S-0000"))
+        .expect("a row");
+    assert!(
+        first.starts_with("\"'=HYPERLINK(\"\"x\"\"), 온실\",S-0000,"),
+        "{first}"
+    );
+    let some = file("search=serial:S-00&columns=none").await;
+    assert_eq!(some.matches("\r\n").count(), 101, "the head and a hundred");
+    let refused = client
+        .get(app.url("/api/devices/export.csv?columns=colour"))
+        .send()
+        .await
+        .expect("an answer");
+    assert_eq!(refused.status(), StatusCode::UNPROCESSABLE_ENTITY);
+    app.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_device_is_shared_and_its_days_are_told() {
+    let app = App::start().await;
+    let admin = app.set_up().await;
+    let member = app.person(&admin, "b@example.org", SiteRole::Member).await;
+    let (own, other) = (app.browser(Some(&admin)), app.browser(Some(&member)));
+    let made = Identity::enrol(
+        app.services(),
+        &admin.actor,
+        Some(&admin.actor),
+        computer("A"),
+    );
+    let id = made.await.expect("a device").id;
+    let people = format!("/api/devices/{id}/people");
+    let wish = |email: &str| Some(json!({ "email": email, "role": "viewer" }));
+    let (status, problem) = send(&app, &own, Method::PUT, &people, wish("x@example.org")).await;
+    assert_eq!(status, StatusCode::UNPROCESSABLE_ENTITY);
+    assert_eq!(problem["detail"], "no_such_person");
+    let (status, shared) = send(&app, &own, Method::PUT, &people, wish("b@example.org")).await;
+    assert_eq!(status, StatusCode::OK);
+    let all = get(&app, &own, &people).await;
+    assert_eq!(all[0]["claimed"], true);
+    assert_eq!(all[1]["id"], shared["user_id"]);
+    let (status, _) = send(&app, &other, Method::GET, &people, None).await;
+    assert_eq!(
+        status,
+        StatusCode::FORBIDDEN,
+        "a viewer is not told who else looks"
+    );
+
+    let days = get(&app, &other, &format!("/api/devices/{id}/presence?days=90")).await;
+    assert_eq!(days["slots"].as_array().map(Vec::len), Some(84));
+    let path = format!("/api/devices/{id}/presence?days=91");
+    let (status, _) = send(&app, &other, Method::GET, &path, None).await;
+    assert_eq!(status, StatusCode::UNPROCESSABLE_ENTITY);
+
+    let (status, _) = send(&app, &other, Method::DELETE, &format!("{people}/me"), None).await;
+    assert_eq!(status, StatusCode::NO_CONTENT);
+    let (status, _) = send(
+        &app,
+        &other,
+        Method::GET,
+        &format!("/api/devices/{id}"),
+        None,
+    )
+    .await;
+    assert_eq!(status, StatusCode::NOT_FOUND);
+    let (status, _) = send(&app, &own, Method::DELETE, &format!("{people}/me"), None).await;
+    assert_eq!(status, StatusCode::CONFLICT, "who claimed it stays");
     app.stop().await;
 }

@@ -13,6 +13,7 @@ pub mod devices;
 pub mod downlink;
 pub mod error;
 pub mod events;
+pub mod health;
 pub mod link;
 pub mod live;
 pub mod pki;

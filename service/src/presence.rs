@@ -5,6 +5,7 @@
 
 mod change;
 mod deadlines;
+mod history;
 
 use std::{collections::HashSet, time::Duration};
 
@@ -20,6 +21,7 @@ use tokio_util::sync::CancellationToken;
 use crate::{Services, internal};
 use change::Change;
 pub use deadlines::{Deadlines, InProcessDeadlines};
+pub use history::{MOST_DAYS, history};
 
 /// A device is silent after this many of its report intervals.
 const SILENT_INTERVALS: i64 = 3;

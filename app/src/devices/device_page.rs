@@ -6,6 +6,7 @@ use leptos_i18n::t_string;
 use leptos_router::hooks::use_params_map;
 
 use super::{
+    device_beside::beside,
     device_manage::{About, Manage},
     device_record::{RecordOf, record},
     device_state::{TilesOf, tiles},
@@ -141,6 +142,7 @@ fn Page(
                     <div>
                         {move || view! { <About detail=detail.get() form=name/> }}
                         {move || view! { <Manage id detail=detail.get()/> }}
+                        {later(move || beside(Box::new((id, changed))))}
                     </div>
                 </div>
             }.into_any(),

@@ -9,7 +9,7 @@ use domain::{
     Page,
     device::{DeviceQuery, DeviceSummary, PresenceCounts},
     filter::FilterError,
-    finding::{BulkTagged, RowExtra},
+    finding::{BulkTagged, RowExtra, SavedView},
     tag::TagCounts,
 };
 use leptos::prelude::*;
@@ -19,9 +19,15 @@ use crate::{Failure, json::Json};
 
 #[cfg(feature = "ssr")]
 use {
-    crate::{form::answer_with, request},
+    crate::{
+        form::{answer, answer_with},
+        request,
+    },
     domain::{AppError, filter::Filter},
-    service::devices::{self, matching, tags},
+    service::devices::{
+        self, matching, tags,
+        views::{self, NewView},
+    },
 };
 
 /// What the list shows.
@@ -35,6 +41,8 @@ pub struct Found {
     pub counts: PresenceCounts,
     /// How many there are of each tag.
     pub tags: TagCounts,
+    /// One's own views, and those that everybody is shown.
+    pub views: Vec<SavedView>,
     /// All that was asked for, as one filter.
     pub filter: String,
     /// Where the search was not understood.
@@ -66,6 +74,7 @@ pub async fn find_devices(query: DeviceQuery, keys: Vec<String>) -> Result<Found
         extras: devices::extras(&services, &ids, &keys).await?,
         counts: devices::counts(&services, &actor).await?,
         tags: tags::counts(&services, &actor).await?,
+        views: views::list(&services, &actor).await?,
         page,
         filter,
         wrong,
@@ -113,4 +122,42 @@ pub async fn undo_tagging(act: i64) -> Result<Option<u64>, Failure> {
     }
     .await;
     answer_with(result, "undo_tagging", &[])
+}
+
+/// Keeps a list as a view; one's own view of that name is replaced.
+#[server(prefix = "/do", endpoint = "save_view")]
+pub async fn save_view(
+    #[server(default)] view_name: String,
+    #[server(default)] address: String,
+    #[server(default)] shared: String,
+) -> Result<(), Failure> {
+    let result = async {
+        let (services, actor) = (request::services()?, request::actor()?);
+        let wish = NewView {
+            name: view_name.clone(),
+            address,
+            shared: shared == "true",
+        };
+        let saved = views::save(&services, &actor, wish).await;
+        saved.map(|_| ()).map_err(|error| match error {
+            AppError::Invalid { field, message } if field == "name" => {
+                AppError::invalid("view_name", message)
+            }
+            other => other,
+        })
+    }
+    .await;
+    answer(result, "save_view", &[("view_name", &view_name)], None)
+}
+
+/// Forgets a view; gives it back, so that it can be kept again.
+#[server(prefix = "/do", endpoint = "delete_view")]
+pub async fn delete_view(view: String) -> Result<Option<SavedView>, Failure> {
+    let result = async {
+        let (services, actor) = (request::services()?, request::actor()?);
+        let id = view.parse().map_err(|_| AppError::NotFound)?;
+        views::delete(&services, &actor, id).await
+    }
+    .await;
+    answer_with(result, "delete_view", &[])
 }

@@ -13,7 +13,9 @@ use leptos_router::hooks::use_query_map;
 use super::{
     finding_server_fns::{Found, find_devices},
     list_bulk::{self, Bulk},
-    list_rows, list_tools, list_wrong,
+    list_rows, list_tools,
+    list_views::{self, Keeping},
+    list_wrong,
     query::{self, View},
 };
 use crate::{
@@ -32,14 +34,17 @@ pub fn DeviceListPage() -> impl IntoView {
     let map = use_query_map();
     let view = Memo::new(move |_| query::read(&map.read()));
     let asked = Memo::new(move |_| view.with(|view| (view.query.clone(), view.keys())));
-    let bulk = Bulk::new();
+    let (bulk, keeping) = (Bulk::new(), Keeping::new());
     let shown = RwSignal::new(Vec::new());
     let changed = watch(move || {
         let ids = shown.get();
         (!ids.is_empty()).then_some(Subject::Devices { ids })
     });
     let devices = Resource::new_blocking(
-        move || (asked.get(), changed.get(), bulk.times_done()),
+        move || {
+            let done = (bulk.times_done(), keeping.times_done());
+            (asked.get(), changed.get(), done)
+        },
         |((query, keys), ..)| find_devices(query, keys),
     );
     Effect::new(move || {
@@ -56,6 +61,10 @@ pub fn DeviceListPage() -> impl IntoView {
         <div class="head">
             <h1>{move || t_string!(i18n, frame.devices)}</h1>
             <div class="acts">
+                <a class="btn" download rel="external" href=move || view.read().export()>
+                    <Draw icon=Icon::Download/>
+                    {move || t_string!(i18n, finding.export)}
+                </a>
                 {admin
                     .then(|| {
                         view! {
@@ -71,10 +80,11 @@ pub fn DeviceListPage() -> impl IntoView {
             </div>
         </div>
         {list_bulk::tagged(bulk)}
+        {list_views::said(keeping)}
         <Transition>
             {move || Suspend::new(async move {
                 match devices.await {
-                    Ok(found) => list(view.get(), found, admin, bulk),
+                    Ok(found) => list(view.get(), found, admin, bulk, keeping),
                     Err(failure) => {
                         view! { <ErrorNotice error=Signal::stored(Some(failure.0))/> }.into_any()
                     }
@@ -84,13 +94,14 @@ pub fn DeviceListPage() -> impl IntoView {
     }
 }
 
-fn list(shown: View, found: Found, admin: bool, bulk: Bulk) -> AnyView {
+fn list(shown: View, found: Found, admin: bool, bulk: Bulk, keeping: Keeping) -> AnyView {
     let i18n = use_i18n();
     let Found {
         page,
         extras,
         counts,
         tags,
+        views,
         filter,
         wrong,
     } = found;
@@ -128,6 +139,7 @@ fn list(shown: View, found: Found, admin: bool, bulk: Bulk) -> AnyView {
     let density = shown.compact.then_some("compact");
     view! {
         <Chips shown=shown.clone() counts/>
+        {list_views::views(&shown, views, keeping)}
         <div class="filters">
             {searching(&shown, wrong)}
             <div class="tools">

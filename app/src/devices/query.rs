@@ -47,6 +47,34 @@ impl View {
         address("/devices", &self.parameters())
     }
 
+    /// What follows the `?` of its address, wherever one is in its pages.
+    pub(super) fn kept_as(&self) -> String {
+        let mut view = self.clone();
+        view.query.page = 1;
+        let href = view.href();
+        href.split_once('?')
+            .map_or_else(String::new, |(_, address)| address.to_owned())
+    }
+
+    /// The address of a file of all that it finds.
+    pub(super) fn export(&self) -> String {
+        let columns: Vec<String> = self.columns.iter().map(ToString::to_string).collect();
+        let columns = match columns.is_empty() {
+            true => "none".to_owned(),
+            false => columns.join(","),
+        };
+        let mut parts = vec![("columns", columns)];
+        for (name, text) in self.parameters() {
+            match name {
+                "q" => parts.push(("search", text)),
+                "reverse" => parts.push((name, "true".to_owned())),
+                "col" | "density" | "page" => {}
+                name => parts.push((name, text)),
+            }
+        }
+        address("/api/devices/export.csv", &parts)
+    }
+
     /// What its address says, without what is so by itself.
     pub(super) fn parameters(&self) -> Vec<(&'static str, String)> {
         let query = &self.query;

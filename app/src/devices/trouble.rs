@@ -1,6 +1,6 @@
 //! What is wrong with a device's connection or clock, in words.
 
-use domain::finding::Trouble;
+use domain::{event::DeviceEvent, finding::Trouble};
 use leptos_i18n::td_string;
 
 use crate::i18n::Locale;
@@ -22,11 +22,28 @@ pub(crate) fn words(locale: Locale, trouble: &Trouble) -> String {
 }
 
 /// A length of time in its largest unit.
-fn length(locale: Locale, seconds: u64) -> String {
+pub(crate) fn length(locale: Locale, seconds: u64) -> String {
     match seconds {
         0..120 => td_string!(locale, finding.seconds, n = seconds).to_string(),
         120..7_200 => td_string!(locale, finding.minutes, n = seconds / 60).to_string(),
         7_200..172_800 => td_string!(locale, finding.hours, n = seconds / 3_600).to_string(),
         _ => td_string!(locale, finding.days, n = seconds / 86_400).to_string(),
     }
+}
+
+/// What an event says of the trouble that began with it.
+pub(crate) fn of_event(locale: Locale, event: &DeviceEvent) -> String {
+    let number = |key: &str| event.detail.get(key).and_then(serde_json::Value::as_i64);
+    let trouble = match (number("connections"), number("ahead_ms")) {
+        (Some(connections), _) => Trouble::Flapping {
+            connections: u32::try_from(connections).unwrap_or(0),
+            since: event.at,
+        },
+        (None, Some(ahead_ms)) => Trouble::Clock {
+            ahead_ms,
+            since: event.at,
+        },
+        (None, None) => return String::new(),
+    };
+    words(locale, &trouble)
 }

@@ -3,6 +3,7 @@
 use domain::{
     device::{DeviceSummary, Lifecycle, Presence, PresenceCause},
     event::{EventKind, RefusalReason},
+    role::DeviceRole,
 };
 use leptos_i18n::td_string;
 
@@ -61,6 +62,11 @@ pub(crate) fn event(locale: Locale, kind: EventKind) -> &'static str {
         EventKind::Components => td_string!(locale, devices.event_components),
         EventKind::IdentityFound => td_string!(locale, devices.event_identity_found),
         EventKind::IdentityResolved => td_string!(locale, devices.event_identity_resolved),
+        EventKind::Access => td_string!(locale, finding.event_access),
+        EventKind::Flapping => td_string!(locale, finding.event_flapping),
+        EventKind::Steady => td_string!(locale, finding.event_steady),
+        EventKind::ClockWrong => td_string!(locale, finding.event_clock_wrong),
+        EventKind::ClockRight => td_string!(locale, finding.event_clock_right),
     }
 }
 
@@ -116,6 +122,15 @@ pub(crate) fn particulars(locale: Locale, event: &domain::event::DeviceEvent) ->
             .map(|reports| reports.to_string())
             .unwrap_or_default(),
         EventKind::Identified => text("os").unwrap_or_default().to_owned(),
+        EventKind::Access => {
+            let role = match text("role").and_then(DeviceRole::parse) {
+                Some(DeviceRole::Owner) => td_string!(locale, finding.role_owner),
+                Some(DeviceRole::Viewer) => td_string!(locale, finding.role_viewer),
+                None => td_string!(locale, finding.role_none),
+            };
+            format!("{} · {role}", text("with").unwrap_or_default())
+        }
+        EventKind::Flapping | EventKind::ClockWrong => super::trouble::of_event(locale, event),
         EventKind::Claimed | EventKind::Unlinked | EventKind::Revoked => {
             text("by").unwrap_or_default().to_owned()
         }

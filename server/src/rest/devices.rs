@@ -45,7 +45,7 @@ pub(crate) fn router() -> OpenApiRouter<AppState> {
 
 /// A filtered, sorted page of the list.
 #[derive(Debug, Deserialize, IntoParams)]
-struct ListQuery {
+pub(super) struct ListQuery {
     /// A filter: words to find in name, nickname and serial number, and tests such as
     /// `presence:offline tag:lab-1 state.cpu_average>80 version<2.4 -tag:spare`.
     #[serde(default)]
@@ -74,7 +74,7 @@ struct ListQuery {
 }
 
 impl ListQuery {
-    fn checked(self) -> Result<DeviceQuery, AppError> {
+    pub(super) fn checked(self) -> Result<DeviceQuery, AppError> {
         fn several<T>(
             field: &str,
             text: &str,

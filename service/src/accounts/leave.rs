@@ -86,6 +86,7 @@ async fn delete(services: &Services, actor: &Actor) -> Result<bool, AppError> {
         api_key.UserId,
         device_access.UserId,
         search_gram.UserId,
+        saved_view.UserId,
         invitation.CreatedBy
     );
     token::end_all(&transaction, user).await?;

@@ -86,6 +86,51 @@ pub async fn list(
     })
 }
 
+/// The ids of all that a query finds, in its order.
+pub(super) async fn all_ids(
+    services: &Services,
+    actor: &Actor,
+    query: &DeviceQuery,
+) -> Result<Vec<i64>, AppError> {
+    sorted(
+        ordered(query).filter(filter(services, actor, query).await?),
+        query,
+    )
+    .into_tuple()
+    .all(&services.db.read)
+    .await
+    .map_err(internal)
+}
+
+/// These devices, which the actor may see, in any order.
+pub(super) async fn of_ids(
+    services: &Services,
+    actor: &Actor,
+    ids: &[i64],
+) -> Result<Vec<(i64, DeviceSummary)>, AppError> {
+    let rows = selected(actor)
+        .filter(visible_to(actor))
+        .filter(device::Column::Id.is_in(ids.iter().copied()))
+        .into_model::<Row>()
+        .all(&services.db.read)
+        .await
+        .map_err(internal)?;
+    let ids: Vec<i64> = rows.iter().map(|row| row.id).collect();
+    let summaries = summaries(services, actor, rows).await?;
+    Ok(ids.into_iter().zip(summaries).collect())
+}
+
+/// Ids, with the tables that their order is read from.
+fn ordered(query: &DeviceQuery) -> Select<device::Entity> {
+    let ids = device::Entity::find()
+        .select_only()
+        .column(device::Column::Id);
+    match query.sort {
+        DeviceSort::LastReport => ids.join(JoinType::LeftJoin, to_live()),
+        _ => ids,
+    }
+}
+
 /// How many devices the query finds.
 async fn total(services: &Services, actor: &Actor, query: &DeviceQuery) -> Result<u64, AppError> {
     let counted = services
@@ -111,20 +156,16 @@ async fn ids(
     page_size: u32,
 ) -> Result<Arc<Vec<i64>>, AppError> {
     let found = async || {
-        let ids = device::Entity::find()
-            .select_only()
-            .column(device::Column::Id);
-        let ids = match query.sort {
-            DeviceSort::LastReport => ids.join(JoinType::LeftJoin, to_live()),
-            _ => ids,
-        };
-        let ids: Vec<i64> = sorted(ids.filter(filter(services, actor, query).await?), query)
-            .offset(u64::from(page - 1) * u64::from(page_size))
-            .limit(u64::from(page_size))
-            .into_tuple()
-            .all(&services.db.read)
-            .await
-            .map_err(internal)?;
+        let ids: Vec<i64> = sorted(
+            ordered(query).filter(filter(services, actor, query).await?),
+            query,
+        )
+        .offset(u64::from(page - 1) * u64::from(page_size))
+        .limit(u64::from(page_size))
+        .into_tuple()
+        .all(&services.db.read)
+        .await
+        .map_err(internal)?;
         Ok(Answer::Ids(Arc::new(ids)))
     };
     let answer = match query.sort {

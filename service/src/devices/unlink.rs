@@ -27,6 +27,11 @@ pub async fn unlink(services: &Services, owner: &OwnerOf) -> Result<(), AppError
     if row.lifecycle != Lifecycle::Active.as_str() {
         return Err(AppError::conflict("not_claimed"));
     }
+    let actor = owner.actor();
+    if row.owner_id != Some(actor.user.id.0) && !actor.user.role.is_admin() {
+        // Whom it was shared with may leave; it is not theirs to give up.
+        return Err(AppError::Forbidden);
+    }
     let people: Vec<_> = Entity::find()
         .filter(Column::DeviceId.eq(device.id))
         .all(&transaction)

@@ -1,0 +1,216 @@
+//! Who sees a device: its owner shares it as owner or viewer with people who have an account, takes that back,
+//! and people leave.
+//!
+//! Invariant: who claimed a device keeps their access until it is given up; its secret is tied to them.
+
+use domain::{
+    AppError, Email, UserId,
+    event::{EventKind, Severity},
+    finding::Sharer,
+    live::LiveEvent,
+    role::DeviceRole,
+};
+use entity::{
+    device,
+    device_access::{ActiveModel, Column, Entity},
+    user,
+};
+use sea_orm::{
+    ActiveValue::Set, ColumnTrait, DatabaseTransaction, EntityTrait, QueryFilter, TransactionTrait,
+    sea_query::OnConflict,
+};
+use serde_json::json;
+
+use super::search;
+use crate::{
+    Actor, OwnerOf, Services, ViewerOf, accounts::actor::DeviceRef, audit, downlink, events,
+    internal,
+};
+
+/// The most people of one device.
+const MOST: usize = 100;
+
+/// Everybody with a role on a device: who claimed it first, then by address.
+pub async fn people(services: &Services, owner: &OwnerOf) -> Result<Vec<Sharer>, AppError> {
+    let id = owner.device().id;
+    let db = &services.db.read;
+    let claimed_by = device::Entity::find_by_id(id)
+        .one(db)
+        .await
+        .map_err(internal)?
+        .ok_or(AppError::NotFound)?
+        .owner_id;
+    let roles = Entity::find()
+        .filter(Column::DeviceId.eq(id))
+        .filter(Column::Role.is_not_null())
+        .all(db)
+        .await
+        .map_err(internal)?;
+    let people = user::Entity::find()
+        .filter(user::Column::Id.is_in(roles.iter().map(|row| row.user_id)))
+        .all(db)
+        .await
+        .map_err(internal)?;
+    let mut all: Vec<Sharer> = roles
+        .into_iter()
+        .filter_map(|row| {
+            let person = people.iter().find(|person| person.id == row.user_id)?;
+            Some(Sharer {
+                id: UserId(person.id),
+                name: person.name.clone(),
+                email: person.email.parse().ok()?,
+                role: DeviceRole::parse(row.role.as_deref()?)?,
+                claimed: claimed_by == Some(person.id),
+            })
+        })
+        .collect();
+    all.sort_by(|a, b| (!a.claimed, a.email.as_str()).cmp(&(!b.claimed, b.email.as_str())));
+    Ok(all)
+}
+
+/// Gives somebody with an account a role on a device, or another one than they have.
+pub async fn share(
+    services: &Services,
+    owner: &OwnerOf,
+    email: &str,
+    role: DeviceRole,
+) -> Result<UserId, AppError> {
+    let email: Email = email
+        .trim()
+        .parse()
+        .map_err(|_| AppError::invalid("email", "email"))?;
+    let device = owner.device();
+    let transaction = services.db.write.begin().await.map_err(internal)?;
+    let row = downlink::lock_device(&transaction, device.uuid).await?;
+    if row.owner_id.is_none() {
+        return Err(AppError::conflict("not_claimed"));
+    }
+    let person = user::Entity::find()
+        .filter(user::Column::Email.eq(email.as_str()))
+        .filter(user::Column::DisabledMs.is_null())
+        .one(&transaction)
+        .await
+        .map_err(internal)?
+        .ok_or_else(|| AppError::invalid("email", "no_such_person"))?;
+    if row.owner_id == Some(person.id) {
+        return Err(AppError::invalid("email", "claimed_it"));
+    }
+    let all = Entity::find()
+        .filter(Column::DeviceId.eq(device.id))
+        .filter(Column::Role.is_not_null())
+        .all(&transaction)
+        .await
+        .map_err(internal)?;
+    if all.len() >= MOST {
+        return Err(AppError::conflict("too_many_people"));
+    }
+    let access = ActiveModel {
+        device_id: Set(device.id),
+        user_id: Set(person.id),
+        role: Set(Some(role.as_str().to_owned())),
+        nickname: Set(None),
+    };
+    Entity::insert(access)
+        .on_conflict(
+            OnConflict::columns([Column::DeviceId, Column::UserId])
+                .update_column(Column::Role)
+                .to_owned(),
+        )
+        .exec_without_returning(&transaction)
+        .await
+        .map_err(internal)?;
+    let user = UserId(person.id);
+    let detail = json!({ "with": person.email, "role": role.as_str() });
+    let actor = owner.actor();
+    let target = Some(device.uuid.to_string());
+    audit::record(services, &transaction, actor, "share", target, detail).await?;
+    transaction.commit().await.map_err(internal)?;
+    tell(services, actor, device, user, &person.name, Some(role)).await?;
+    Ok(user)
+}
+
+/// Takes somebody's role on a device away, and their name for it.
+pub async fn unshare(services: &Services, owner: &OwnerOf, user: UserId) -> Result<(), AppError> {
+    end(services, owner.actor(), owner.device(), user).await
+}
+
+/// Gives one's own role on a device up.
+pub async fn leave(services: &Services, viewer: &ViewerOf) -> Result<(), AppError> {
+    if viewer.role().is_none() {
+        return Err(AppError::NotFound);
+    }
+    let actor = viewer.actor();
+    end(services, actor, viewer.device(), actor.user.id).await
+}
+
+/// Whether the viewer claimed the device themselves.
+pub async fn has_claimed(services: &Services, viewer: &ViewerOf) -> Result<bool, AppError> {
+    let device = device::Entity::find_by_id(viewer.device().id)
+        .one(&services.db.read)
+        .await
+        .map_err(internal)?;
+    let user = viewer.actor().user.id.0;
+    Ok(device.is_some_and(|device| device.owner_id == Some(user)))
+}
+
+async fn end(
+    services: &Services,
+    actor: &Actor,
+    device: DeviceRef,
+    user: UserId,
+) -> Result<(), AppError> {
+    let transaction = services.db.write.begin().await.map_err(internal)?;
+    let row = downlink::lock_device(&transaction, device.uuid).await?;
+    if row.owner_id == Some(user.0) {
+        return Err(AppError::conflict("claimed_it"));
+    }
+    let gone = Entity::delete_many()
+        .filter(Column::DeviceId.eq(device.id))
+        .filter(Column::UserId.eq(user.0))
+        .filter(Column::Role.is_not_null())
+        .exec(&transaction)
+        .await
+        .map_err(internal)?;
+    if gone.rows_affected == 0 {
+        return Err(AppError::NotFound);
+    }
+    search::index_nickname(&transaction, device.id, user.0, None).await?;
+    let person = name_of(&transaction, user).await?;
+    let target = Some(device.uuid.to_string());
+    let detail = json!({ "with": person });
+    audit::record(services, &transaction, actor, "unshare", target, detail).await?;
+    transaction.commit().await.map_err(internal)?;
+    tell(services, actor, device, user, &person, None).await
+}
+
+async fn name_of(transaction: &DatabaseTransaction, user: UserId) -> Result<String, AppError> {
+    let person = user::Entity::find_by_id(user.0)
+        .one(transaction)
+        .await
+        .map_err(internal)?;
+    Ok(person.map(|person| person.name).unwrap_or_default())
+}
+
+/// On the device's page, and to everybody whose pages show others now.
+async fn tell(
+    services: &Services,
+    actor: &Actor,
+    device: DeviceRef,
+    user: UserId,
+    name: &str,
+    role: Option<DeviceRole>,
+) -> Result<(), AppError> {
+    let detail = json!({
+        "by": actor.user.name,
+        "with": name,
+        "role": role.map(DeviceRole::as_str),
+    });
+    let (kind, severity) = (EventKind::Access, Severity::Info);
+    events::record(services, device.id, device.uuid, kind, severity, detail).await?;
+    let changed = LiveEvent::Device {
+        device: device.uuid,
+    };
+    let changes = vec![LiveEvent::Access { user }, changed];
+    services.bus.publish(changes).await;
+    Ok(())
+}
