@@ -19,7 +19,7 @@ pub mod list_page;
 pub(crate) mod list_rows;
 pub(crate) mod list_tools;
 mod list_views;
-mod list_wrong;
+pub(crate) mod list_wrong;
 pub mod preregister_page;
 mod query;
 pub mod server_fns;

@@ -15,6 +15,7 @@ use crate::{
         preregister_page::PreregisterPage,
     },
     overview::overview_page::OverviewPage,
+    telemetry::compare_page::ChartsPage,
 };
 
 macro_rules! pages {
@@ -65,6 +66,8 @@ pages! {
     preregister: Preregister => PreregisterPage,
     /// One device.
     device: Device => DevicePage,
+    /// Values of several devices.
+    charts: Charts => ChartsPage,
     /// Claiming a device.
     claim: Claim => ClaimPage,
     /// Who has an account.

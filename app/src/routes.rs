@@ -45,6 +45,7 @@ pub fn App() -> impl IntoView {
                         <Route path=path!("devices") view={pages::device_list()} ssr=SsrMode::Async/>
                         <Route path=path!("devices/new") view={pages::preregister()} ssr=SsrMode::Async/>
                         <Route path=path!("devices/:id") view={pages::device()} ssr=SsrMode::Async/>
+                        <Route path=path!("charts") view={pages::charts()} ssr=SsrMode::Async/>
                         <Route path=path!("claim") view={pages::claim()} ssr=SsrMode::Async/>
                         <Route path=path!("users") view={pages::users()} ssr=SsrMode::Async/>
                         <Route path=path!("account") view={pages::account()} ssr=SsrMode::Async/>

@@ -3,6 +3,9 @@
 mod axis;
 mod chart;
 mod choice;
+mod compare_chart;
+pub mod compare_page;
+pub mod compare_server_fns;
 mod cursor;
 pub mod history;
 mod paper;

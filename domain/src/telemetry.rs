@@ -1,6 +1,6 @@
 //! History: series that fit a chart.
 
-use protocol::{ComponentKey, TimestampMs};
+use protocol::{ComponentKey, DeviceId, TimestampMs};
 use serde::{Deserialize, Serialize};
 
 /// Which history to read.
@@ -87,4 +87,136 @@ pub struct Point {
     pub count: u32,
     /// Whether any of them came late.
     pub late: bool,
+}
+
+/// One value of one device; in addresses `{device}.{component}.{value}`.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct SeriesName {
+    /// The device.
+    pub device: DeviceId,
+    /// The component.
+    pub component: ComponentKey,
+    /// The value's name in reports.
+    pub value: String,
+}
+
+/// It names no value of a device.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("no `device.component.value`")]
+pub struct NoSeries;
+
+impl std::str::FromStr for SeriesName {
+    type Err = NoSeries;
+
+    fn from_str(text: &str) -> Result<Self, NoSeries> {
+        let (device, value) = text.split_once('.').ok_or(NoSeries)?;
+        let (component, value) = split_value(value)?;
+        Ok(Self {
+            device: device.parse().map_err(|_| NoSeries)?,
+            component,
+            value,
+        })
+    }
+}
+
+/// Reads `component.value`, such as `cpu.average`.
+pub fn split_value(text: &str) -> Result<(ComponentKey, String), NoSeries> {
+    let (component, value) = text.split_once('.').ok_or(NoSeries)?;
+    let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_';
+    if !(1..=32).contains(&value.len()) || !value.bytes().all(plain) {
+        return Err(NoSeries);
+    }
+    let component = component.parse().map_err(|_| NoSeries)?;
+    Ok((component, value.to_owned()))
+}
+
+impl std::fmt::Display for SeriesName {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}.{}.{}", self.device, self.component, self.value)
+    }
+}
+
+impl TryFrom<String> for SeriesName {
+    type Error = NoSeries;
+
+    fn try_from(text: String) -> Result<Self, NoSeries> {
+        text.parse()
+    }
+}
+
+impl From<SeriesName> for String {
+    fn from(name: SeriesName) -> Self {
+        name.to_string()
+    }
+}
+
+/// Which values to see on one paper.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ComparisonQuery {
+    /// These.
+    pub series: Vec<SeriesName>,
+    /// And [`ComparisonQuery::value`] of every device that this filter finds.
+    pub search: String,
+    /// A component and its value.
+    pub value: Option<(ComponentKey, String)>,
+    /// From, inclusive.
+    pub from: TimestampMs,
+    /// To, exclusive.
+    pub to: TimestampMs,
+    /// At most this many points a line.
+    pub max_points: u32,
+}
+
+/// Values of several devices over the same time.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Comparison {
+    /// The lines, in the order in which they were asked for.
+    pub lines: Vec<Line>,
+    /// How many were named that this person may not see, or that are gone.
+    pub missing: u32,
+    /// How many were found beyond the most that can be told apart.
+    pub left_out: u32,
+}
+
+/// One line of a [`Comparison`].
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Line {
+    /// Of what.
+    pub name: SeriesName,
+    /// What this person calls the device.
+    pub device_name: String,
+    /// What to call the value, in Korean.
+    pub label_ko: String,
+    /// What to call the value, in English.
+    pub label_en: String,
+    /// `%`, `°C`, …; empty where there is none.
+    pub unit: String,
+    /// How long one point stands for, in milliseconds; 0 where every report is a point.
+    pub bucket_ms: i64,
+    /// In time order; extremes stay.
+    pub points: Vec<Point>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_series_is_read_as_it_is_written() {
+        let text = format!("{}.led-2.power_w", DeviceId::random());
+        let name: SeriesName = text.parse().expect("a name");
+        assert_eq!(name.component.as_str(), "led-2");
+        assert_eq!(name.to_string(), text);
+        for text in [
+            "",
+            "cpu.average",
+            "x.cpu.average",
+            "cpu",
+            "cpu.Average",
+            "cpu.",
+        ] {
+            assert_eq!(text.parse::<SeriesName>(), Err(NoSeries), "{text}");
+        }
+    }
 }

@@ -2,6 +2,7 @@
 
 mod auth;
 mod commands;
+mod compare;
 mod devices;
 mod document;
 mod finding;
@@ -30,6 +31,7 @@ pub(crate) fn router() -> Router<AppState> {
         .merge(views::router())
         .merge(sharing::router())
         .merge(telemetry::router())
+        .merge(compare::router())
         .merge(commands::router())
         .merge(twin::router())
         .merge(health::router())

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use service::devices::{self, NewDevice};
 use testkit::{
     app::{App, Person},
-    device::{Identity, computer},
+    device::{Answer, Device, Identity, computer},
 };
 
 async fn send(
@@ -262,5 +262,74 @@ async fn a_device_is_shared_and_its_days_are_told() {
     assert_eq!(status, StatusCode::NOT_FOUND);
     let (status, _) = send(&app, &own, Method::DELETE, &format!("{people}/me"), None).await;
     assert_eq!(status, StatusCode::CONFLICT, "who claimed it stays");
+    app.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn values_of_several_devices_are_compared() {
+    let app = App::start().await;
+    let admin = app.set_up().await;
+    let member = app.person(&admin, "b@example.org", SiteRole::Member).await;
+    let client = app.browser(Some(&admin));
+    let mut names = Vec::new();
+    for (n, serial) in ["A", "B"].into_iter().enumerate() {
+        let made = Identity::enrol(
+            app.services(),
+            &admin.actor,
+            Some(&admin.actor),
+            computer(serial),
+        );
+        let identity = made.await.expect("a device");
+        let device = Device::online(&identity, app.mqtt(), 1).await;
+        let value = 10.0 * f64::from(u8::try_from(n).expect("small") + 1);
+        let answer = device.report("cpu", 2, &[("average", value)]).await;
+        assert_eq!(answer, Answer::Accepted);
+        names.push(format!("{}.cpu.average", identity.id));
+    }
+    let path = format!("/api/telemetry?series={}", names.join(","));
+    let compared = get(&app, &client, &path).await;
+    let means: Vec<_> = compared["lines"]
+        .as_array()
+        .expect("lines")
+        .iter()
+        .map(|line| {
+            (
+                line["device_name"].as_str(),
+                line["points"][0]["mean"].as_f64(),
+            )
+        })
+        .collect();
+    assert_eq!(means, [(Some("A"), Some(10.0)), (Some("B"), Some(20.0))]);
+    assert_eq!(compared["lines"][0]["unit"], "%");
+
+    let found = get(
+        &app,
+        &client,
+        "/api/telemetry?value=cpu.average&search=serial:B",
+    )
+    .await;
+    assert_eq!(found["lines"][0]["name"], names[1].as_str());
+    let other = app.browser(Some(&member));
+    let hidden = get(&app, &other, &path).await;
+    assert_eq!(
+        (&hidden["lines"], &hidden["missing"]),
+        (&json!([]), &json!(2))
+    );
+    for query in ["series=x", "value=cpu", "value=cpu.average&search=colour:1"] {
+        let path = format!("/api/telemetry?{query}");
+        let (status, _) = send(&app, &client, Method::GET, &path, None).await;
+        assert_eq!(status, StatusCode::UNPROCESSABLE_ENTITY, "{query}");
+    }
+    let page = client
+        .get(app.url(&format!("/charts?series={}", names.join(","))))
+        .send()
+        .await
+        .expect("an answer");
+    let html = page.text().await.expect("text");
+    assert_eq!(
+        html.matches("class=\"mean ink-").count(),
+        4,
+        "two lines and their swatches"
+    );
     app.stop().await;
 }

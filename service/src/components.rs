@@ -128,7 +128,7 @@ pub(crate) async fn described<C: ConnectionTrait>(
         .collect()
 }
 
-fn values(kind: &component_type::Model) -> Vec<ValueInfo> {
+pub(crate) fn values(kind: &component_type::Model) -> Vec<ValueInfo> {
     kind.metadata
         .get("values")
         .and_then(|values| serde_json::from_value(values.clone()).ok())

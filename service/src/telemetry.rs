@@ -4,6 +4,7 @@
 
 mod batch;
 pub mod commit;
+mod compare;
 mod reports;
 mod retention;
 mod rollup;
@@ -12,6 +13,7 @@ mod table;
 pub mod window;
 
 pub use commit::{Committed, Committer, Incoming, ReportPart, Ticket};
+pub use compare::{MOST_LINES, compare, drawable};
 pub use reports::{MOST_REPORTS_OF_PAGE, reports};
 pub use retention::{Keep, delete_old, keep_reports};
 pub use rollup::{roll_due, roll_up};

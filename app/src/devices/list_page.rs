@@ -61,6 +61,10 @@ pub fn DeviceListPage() -> impl IntoView {
         <div class="head">
             <h1>{move || t_string!(i18n, frame.devices)}</h1>
             <div class="acts">
+                <a class="btn" href=move || view.read().charts()>
+                    <Draw icon=Icon::Activity/>
+                    {move || t_string!(i18n, finding.charts)}
+                </a>
                 <a class="btn" download rel="external" href=move || view.read().export()>
                     <Draw icon=Icon::Download/>
                     {move || t_string!(i18n, finding.export)}

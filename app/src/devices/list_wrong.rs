@@ -10,7 +10,7 @@ use crate::{
 };
 
 /// Says why, and marks the place in what was typed.
-pub(super) fn notice(search: &str, wrong: FilterError) -> AnyView {
+pub(crate) fn notice(search: &str, wrong: FilterError) -> AnyView {
     let locale = use_i18n().get_locale_untracked();
     let words = match wrong.fault {
         FilterFault::UnknownField => td_string!(locale, finding.wrong_unknown_field),

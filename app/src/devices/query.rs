@@ -56,6 +56,15 @@ impl View {
             .map_or_else(String::new, |(_, address)| address.to_owned())
     }
 
+    /// The address of charts of what it searches for.
+    pub(super) fn charts(&self) -> String {
+        let search = self.query.search.clone();
+        address(
+            "/charts",
+            &[("value", "cpu.average".to_owned()), ("q", search)],
+        )
+    }
+
     /// The address of a file of all that it finds.
     pub(super) fn export(&self) -> String {
         let columns: Vec<String> = self.columns.iter().map(ToString::to_string).collect();

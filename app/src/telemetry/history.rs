@@ -203,6 +203,11 @@ fn section(
                         {move || t_string!(i18n, telemetry.show)}
                     </button>
                 </form>
+                <a class="lnk xs" href=move || {
+                    format!("/charts?series={id}.{}&{}", chosen.read().key(), span.get().query())
+                }>
+                    {move || t_string!(i18n, finding.charts_compare)}
+                </a>
                 {steps(id, span, chosen)}
             </header>
             <ErrorNotice error=shown.error/>

@@ -127,14 +127,19 @@ pub(super) struct Scale {
 impl Scale {
     /// Around the readings; from 0 to 1 where there are none.
     pub(super) fn of(drawing: &Drawing) -> Self {
-        let (low, high) = drawing.extremes().unwrap_or((0.0, 1.0));
+        Self::around(drawing.from, drawing.to, drawing.extremes())
+    }
+
+    /// Around a smallest and a largest reading between two moments.
+    pub(super) fn around(from: i64, to: i64, extremes: Option<(f64, f64)>) -> Self {
+        let (low, high) = extremes.unwrap_or((0.0, 1.0));
         let room = match high > low {
             true => (high - low) * 0.08,
             false => (high.abs() * 0.05).max(0.5),
         };
         Self {
-            from: drawing.from,
-            to: drawing.to.max(drawing.from + 1),
+            from,
+            to: to.max(from + 1),
             low: low - room,
             high: high + room,
         }

@@ -92,14 +92,16 @@ impl Span {
 
     /// Its address.
     pub(super) fn href(&self, id: DeviceId, value: &str) -> String {
-        use std::fmt::Write as _;
+        format!("/devices/{id}?value={value}&{}#history", self.query())
+    }
+
+    /// What an address says of it.
+    pub(super) fn query(&self) -> String {
         let (range, _) = RANGES[self.range];
-        let mut href = format!("/devices/{id}?value={value}&range={range}");
-        if let Some((from, to)) = self.fixed {
-            let _ = write!(href, "&from={from}&to={to}");
+        match self.fixed {
+            Some((from, to)) => format!("range={range}&from={from}&to={to}"),
+            None => format!("range={range}"),
         }
-        href.push_str("#history");
-        href
     }
 }
 

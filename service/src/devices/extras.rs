@@ -7,7 +7,7 @@ use domain::{
     finding::{RowExtra, Trouble},
 };
 use entity::{device, device_health};
-use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QuerySelect};
+use sea_orm::{ColumnTrait, EntityTrait, JoinType, QueryFilter, QuerySelect};
 
 use super::tags;
 use crate::{Services, internal};
@@ -43,26 +43,36 @@ pub(super) async fn troubles(
     services: &Services,
     devices: &[DeviceId],
 ) -> Result<HashMap<DeviceId, Vec<Trouble>>, AppError> {
-    let rows: Vec<(uuid::Uuid, i64)> = device::Entity::find()
+    let sick: Vec<(uuid::Uuid, i64)> = device::Entity::find()
         .select_only()
         .columns([device::Column::Uuid, device::Column::Id])
+        .join(
+            JoinType::InnerJoin,
+            device::Entity::belongs_to(device_health::Entity)
+                .from(device::Column::Id)
+                .to(device_health::Column::DeviceId)
+                .into(),
+        )
         .filter(device::Column::Uuid.is_in(devices.iter().map(|id| id.0)))
         .into_tuple()
         .all(&services.db.read)
         .await
         .map_err(internal)?;
-    let uuids: HashMap<i64, DeviceId> = rows
+    if sick.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let uuids: HashMap<i64, DeviceId> = sick
         .into_iter()
         .map(|(uuid, id)| (id, DeviceId(uuid)))
         .collect();
-    let sick = device_health::Entity::find()
+    let rows = device_health::Entity::find()
         .filter(device_health::Column::DeviceId.is_in(uuids.keys().copied()))
         .all(&services.db.read)
         .await
         .map_err(internal)?;
-    Ok(sick
-        .into_iter()
-        .filter_map(|row| Some((*uuids.get(&row.device_id)?, of_row(&row))))
+    Ok(rows
+        .iter()
+        .filter_map(|row| Some((*uuids.get(&row.device_id)?, of_row(row))))
         .filter(|(_, troubles)| !troubles.is_empty())
         .collect())
 }

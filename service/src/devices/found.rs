@@ -7,7 +7,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use domain::{AppError, device::PresenceCounts};
+use domain::{AppError, device::PresenceCounts, tag::TagCounts};
 use parking_lot::Mutex;
 
 use crate::Services;
@@ -32,6 +32,7 @@ struct Kept {
 pub(super) enum Answer {
     Total(u64),
     ByStatus(PresenceCounts),
+    ByTag(Arc<TagCounts>),
     Ids(Arc<Vec<i64>>),
 }
 

@@ -211,7 +211,7 @@ pub async fn counts(services: &Services, actor: &Actor) -> Result<PresenceCounts
 }
 
 /// Whose devices are counted: all who may see all of them ask the same.
-fn scope(actor: &Actor) -> String {
+pub(super) fn scope(actor: &Actor) -> String {
     match actor.user.role.sees_all_devices() {
         // A search finds nicknames too, and those are a person's own.
         true => format!("all, by {}", actor.user.id),

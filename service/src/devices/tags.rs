@@ -4,7 +4,10 @@
 
 mod bulk;
 
-use std::collections::{BTreeSet, HashMap};
+use std::{
+    collections::{BTreeSet, HashMap},
+    sync::Arc,
+};
 
 use domain::{
     AppError, DeviceId,
@@ -23,7 +26,10 @@ use sea_orm::{
 use serde_json::json;
 use unicode_normalization::UnicodeNormalization as _;
 
-use super::list::visible_to;
+use super::{
+    found::Answer,
+    list::{scope, visible_to},
+};
 use crate::{Actor, OwnerOf, Services, ViewerOf, audit, downlink, internal};
 
 pub use bulk::{tag_matching, undo};
@@ -54,6 +60,18 @@ pub fn each<'a>(names: impl Iterator<Item = &'a str>) -> Result<Vec<Tag>, AppErr
 
 /// How many of the actor's devices each tag has, and how many have none; revoked ones are not counted.
 pub async fn counts(services: &Services, actor: &Actor) -> Result<TagCounts, AppError> {
+    let question = format!("{} by tag", scope(actor));
+    let counted = services.found().answer(services, question, async || {
+        let counts = count(services, actor).await?;
+        Ok(Answer::ByTag(Arc::new(counts)))
+    });
+    match counted.await? {
+        Answer::ByTag(counts) => Ok(TagCounts::clone(&counts)),
+        _ => Err(internal("another question was answered")),
+    }
+}
+
+async fn count(services: &Services, actor: &Actor) -> Result<TagCounts, AppError> {
     let db = &services.db.read;
     let seen = || {
         device::Entity::find()

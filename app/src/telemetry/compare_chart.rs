@@ -1,0 +1,344 @@
+//! One paper with the lines of several devices that are measured in the same unit, and what each of them says.
+
+use std::sync::Arc;
+
+use domain::telemetry::{Line, Point, Series, SeriesName};
+use leptos::{ev, html, prelude::*};
+use leptos_i18n::t_string;
+
+use super::{
+    axis::{self, Measure, Zone},
+    compare_page::Asked,
+    paper::{Drawing, SIDE, Scale, lines},
+};
+use crate::{
+    i18n::{Locale, use_i18n},
+    parts::{Draw, Icon},
+};
+
+/// Lines of one unit.
+pub(super) struct Group {
+    unit: String,
+    /// Each with its number among all, which is its ink.
+    lines: Vec<(usize, Line)>,
+    from: i64,
+    to: i64,
+}
+
+/// The lines by unit, in the order in which the units first come.
+pub(super) fn groups(all: Vec<Line>, from: i64, to: i64) -> Vec<Group> {
+    let mut groups: Vec<Group> = Vec::new();
+    for (number, line) in all.into_iter().enumerate() {
+        match groups.iter_mut().find(|group| group.unit == line.unit) {
+            Some(group) => group.lines.push((number, line)),
+            None => groups.push(Group {
+                unit: line.unit.clone(),
+                lines: vec![(number, line)],
+                from,
+                to,
+            }),
+        }
+    }
+    groups
+}
+
+/// A line that is ready to be drawn and told.
+#[derive(Clone)]
+struct Ready {
+    number: usize,
+    name: SeriesName,
+    device_name: String,
+    label_ko: String,
+    label_en: String,
+    drawing: Arc<Drawing>,
+}
+
+impl Ready {
+    fn label(&self, locale: Locale) -> String {
+        match locale {
+            Locale::ko => self.label_ko.clone(),
+            Locale::en => self.label_en.clone(),
+        }
+    }
+
+    /// The reading nearest to the moment that is pointed at, else the latest.
+    fn reading(&self, at: Option<i64>) -> Option<Point> {
+        let points = &self.drawing.series.points;
+        match at {
+            Some(at) => self.drawing.nearest(at).map(|index| points[index]),
+            None => points.last().copied(),
+        }
+    }
+}
+
+fn percent(units: f64) -> String {
+    format!("{:.2}%", units * 100.0 / SIDE)
+}
+
+/// The paper and its legend; `at` is the moment that is pointed at, on all papers of the page.
+pub(super) fn chart(
+    group: Group,
+    asked: &Asked,
+    all: &[SeriesName],
+    at: RwSignal<Option<i64>>,
+) -> AnyView {
+    let i18n = use_i18n();
+    let locale = i18n.get_locale_untracked();
+    let zone = RwSignal::new(Zone::Utc);
+    #[cfg(feature = "hydrate")]
+    Effect::new(move || zone.set(Zone::Own));
+    let Group {
+        unit,
+        lines: of_unit,
+        from,
+        to,
+    } = group;
+    let ready: Vec<Ready> = of_unit
+        .into_iter()
+        .map(|(number, line)| ready(number, line, from, to))
+        .collect();
+    let extremes = ready.iter().filter_map(|line| line.drawing.extremes());
+    let extremes = extremes.reduce(|a, b| (a.0.min(b.0), a.1.max(b.1)));
+    let scale = Scale::around(from, to, extremes);
+    let measure = Measure::of(scale.low, scale.high, &unit);
+    let values = match extremes {
+        Some(_) => measure.values(scale.low, scale.high),
+        None => Vec::new(),
+    };
+    let heights: Vec<(f64, String)> = values
+        .into_iter()
+        .map(|(value, text)| (scale.y(value), text))
+        .collect();
+    let times = Memo::new(move |_| {
+        let marks = axis::times(i18n.get_locale(), zone.get(), from, to);
+        let marks = marks.into_iter().map(|(at, text)| (scale.x(at), text));
+        marks.collect::<Vec<_>>()
+    });
+    let drawn = ready
+        .iter()
+        .map(|line| {
+            let (timely, late) = lines(&scale, &line.drawing);
+            let ink = format!("ink-{} dash-{}", line.number % 4, line.number / 4);
+            view! {
+                <path class=format!("mean {ink}") d=timely></path>
+                <path class=format!("late {ink}") d=late></path>
+            }
+        })
+        .collect_view();
+    let label = ready
+        .iter()
+        .map(|line| format!("{} · {}", line.device_name, line.label(locale)))
+        .collect::<Vec<_>>()
+        .join(", ");
+    let rules = heights
+        .iter()
+        .map(|(y, _)| view! { <line x1="0" x2=SIDE y1=*y y2=*y></line> })
+        .collect_view();
+    let marks = heights
+        .into_iter()
+        .map(|(y, text)| view! { <span style:top=percent(y)>{text}</span> })
+        .collect_view();
+    let layer = NodeRef::<html::Div>::new();
+    let point_at = move |event: ev::PointerEvent| {
+        if let Some(layer) = layer.get_untracked() {
+            let wide = f64::from(layer.client_width().max(1));
+            at.set(Some(scale.moment(f64::from(event.offset_x()) / wide)));
+        }
+    };
+    let moment = move || {
+        let at = at.get()?;
+        Some(axis::moment(i18n.get_locale(), zone.get(), at, 1_000))
+    };
+    let legend = legend(ready, measure.clone(), asked, all, at);
+    let shown_unit = measure.unit;
+    view! {
+        <section class="card history compared">
+            <figure class="chart">
+                <div class="values" aria-hidden="true">
+                    <b>{shown_unit}</b>
+                    {marks}
+                </div>
+                <div class="paper" class:lattice=extremes.is_none()>
+                    {extremes
+                        .is_none()
+                        .then(|| view! { <p class="none">{move || t_string!(i18n, telemetry.none)}</p> })}
+                    <svg viewBox=format!("0 0 {SIDE} {SIDE}") preserveAspectRatio="none" role="img" aria-label=label>
+                        <g class="rule">
+                            {rules}
+                            {move || {
+                                let line = |(x, _)| view! { <line x1=x x2=x y1="0" y2=SIDE></line> };
+                                times.get().into_iter().map(line).collect_view()
+                            }}
+                        </g>
+                        {drawn}
+                    </svg>
+                    <div
+                        class="cursor"
+                        node_ref=layer
+                        on:pointermove=point_at
+                        on:pointerdown=point_at
+                        on:pointerleave=move |event: ev::PointerEvent| {
+                            if event.pointer_type() != "touch" {
+                                at.set(None);
+                            }
+                        }
+                    >
+                        {move || {
+                            at.get()
+                                .map(|at| view! { <div class="hair" style:left=percent(scale.x(at))></div> })
+                        }}
+                    </div>
+                </div>
+                <div class="times" aria-hidden="true">
+                    {move || {
+                        let mark = |(x, text)| view! { <span style:left=percent(x)>{text}</span> };
+                        times.get().into_iter().map(mark).collect_view()
+                    }}
+                    <small>{move || (zone.get() == Zone::Utc).then_some("UTC")}</small>
+                </div>
+            </figure>
+            <p class="xs mut pointed">{moment}</p>
+            {legend}
+        </section>
+    }
+    .into_any()
+}
+
+fn ready(number: usize, line: Line, from: i64, to: i64) -> Ready {
+    let series = Series {
+        component: line.name.component.clone(),
+        value: line.name.value.clone(),
+        bucket_ms: line.bucket_ms,
+        points: line.points,
+    };
+    Ready {
+        number,
+        name: line.name,
+        device_name: line.device_name,
+        label_ko: line.label_ko,
+        label_en: line.label_en,
+        drawing: Arc::new(Drawing { series, from, to }),
+    }
+}
+
+/// Each line in words: whose, which value, what it says where one points or last, and its extremes.
+fn legend(
+    ready: Vec<Ready>,
+    measure: Measure,
+    asked: &Asked,
+    all: &[SeriesName],
+    at: RwSignal<Option<i64>>,
+) -> AnyView {
+    let i18n = use_i18n();
+    let locale = i18n.get_locale_untracked();
+    let measure = StoredValue::new(measure);
+    let exact = move |value: f64| measure.with_value(|measure| measure.exact(value));
+    let rows = ready
+        .into_iter()
+        .map(|line| {
+            let others = all.iter().filter(|name| **name != line.name).cloned();
+            let without = asked.only(others.collect());
+            let device = line.name.device;
+            let href = format!(
+                "/devices/{device}?value={}.{}#history",
+                line.name.component, line.name.value
+            );
+            let extremes = line.drawing.extremes();
+            let ink = format!("ink-{} dash-{}", line.number % 4, line.number / 4);
+            let (name, label) = (line.device_name.clone(), line.label(locale));
+            let remove = format!("{name} · {label}");
+            let now = move || line.reading(at.get()).map_or("–".to_owned(), |p| exact(p.mean));
+            view! {
+                <tr>
+                    <th scope="row">
+                        <svg class="swatch" viewBox="0 0 24 8" aria-hidden="true">
+                            <path class=format!("mean {ink}") d="M1 4H23"></path>
+                        </svg>
+                        <a href=href>{name}</a>
+                        <span class="mut">{label}</span>
+                    </th>
+                    <td class="r num"><b>{now}</b></td>
+                    <td class="r num wideonly">{extremes.map(|(low, _)| exact(low))}</td>
+                    <td class="r num wideonly">{extremes.map(|(_, high)| exact(high))}</td>
+                    <td>
+                        <a
+                            class="btn ghost sq sm"
+                            data-noscroll
+                            href=without
+                            aria-label=move || {
+                                t_string!(i18n, finding.charts_remove, name = remove.clone()).to_string()
+                            }
+                        >
+                            <Draw icon=Icon::X/>
+                        </a>
+                    </td>
+                </tr>
+            }
+        })
+        .collect_view();
+    view! {
+        <table class="legend">
+            <thead>
+                <tr>
+                    <th scope="col">{move || t_string!(i18n, finding.charts_line)}</th>
+                    <th scope="col" class="r">{move || t_string!(i18n, finding.charts_reading)}</th>
+                    <th scope="col" class="r wideonly">{move || t_string!(i18n, telemetry.lowest)}</th>
+                    <th scope="col" class="r wideonly">{move || t_string!(i18n, telemetry.highest)}</th>
+                    <td></td>
+                </tr>
+            </thead>
+            <tbody>{rows}</tbody>
+        </table>
+    }
+    .into_any()
+}
+
+#[cfg(test)]
+mod tests {
+    use domain::{DeviceId, TimestampMs};
+
+    use super::*;
+
+    fn line(unit: &str) -> Line {
+        let point = |at| Point {
+            at: TimestampMs(at),
+            min: 1.0,
+            max: 3.0,
+            mean: 2.0,
+            count: 1,
+            late: false,
+        };
+        Line {
+            name: format!("{}.cpu.average", DeviceId::random())
+                .parse()
+                .expect("a name"),
+            device_name: "PC".to_owned(),
+            label_ko: "값".to_owned(),
+            label_en: "Value".to_owned(),
+            unit: unit.to_owned(),
+            bucket_ms: 60_000,
+            points: vec![point(0), point(60_000)],
+        }
+    }
+
+    #[test]
+    fn each_unit_has_a_paper_and_each_line_its_ink() {
+        let groups = groups(vec![line("%"), line("°C"), line("%")], 0, 120_000);
+        let told: Vec<(&str, Vec<usize>)> = groups
+            .iter()
+            .map(|group| {
+                let numbers = group.lines.iter().map(|(number, _)| *number).collect();
+                (group.unit.as_str(), numbers)
+            })
+            .collect();
+        assert_eq!(told, [("%", vec![0, 2]), ("°C", vec![1])]);
+    }
+
+    #[test]
+    fn a_line_says_what_is_pointed_at_or_its_last() {
+        let ready = ready(0, line("%"), 0, 1_200_000);
+        assert_eq!(ready.reading(Some(1_000)).map(|p| p.at.0), Some(0));
+        assert_eq!(ready.reading(None).map(|p| p.at.0), Some(60_000));
+        assert!(ready.reading(Some(1_000_000)).is_none(), "in a hole");
+    }
+}

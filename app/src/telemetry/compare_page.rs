@@ -1,0 +1,325 @@
+//! Values of several devices on one paper, each unit on one of its own. All of it is in the address.
+
+use domain::{
+    TimestampMs,
+    telemetry::{ComparisonQuery, SeriesName, split_value},
+};
+use leptos::prelude::*;
+use leptos_i18n::t_string;
+use leptos_router::{hooks::use_query_map, location::Url, params::ParamsMap};
+
+use super::{
+    compare_chart::{Group, chart, groups},
+    compare_server_fns::{Compared, compare_series},
+    span::{RANGES, Span},
+};
+use crate::{
+    devices::list_wrong,
+    i18n::use_i18n,
+    parts::{Draw, Empty, ErrorNotice, Icon, PageTitle, clock::use_now, number::grouped},
+};
+
+/// As many points as a wide chart has pixels to tell them apart.
+const POINTS: u32 = 480;
+const MINUTE_MS: i64 = 60_000;
+
+/// What the address asks for.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Asked {
+    pub(super) series: Vec<SeriesName>,
+    pub(super) search: String,
+    /// As it is written; drawn where it is `component.value`.
+    pub(super) value: String,
+    pub(super) span: Span,
+}
+
+impl Asked {
+    fn read(map: &ParamsMap) -> Self {
+        let series = map.get("series").unwrap_or_default();
+        Self {
+            series: series
+                .split(',')
+                .filter_map(|name| name.parse().ok())
+                .collect(),
+            search: map.get("q").unwrap_or_default(),
+            value: map.get("value").unwrap_or_default().trim().to_owned(),
+            span: Span::read(map.get_str("range"), map.get_str("from"), map.get_str("to")),
+        }
+    }
+
+    fn written_series(&self) -> String {
+        let names: Vec<String> = self.series.iter().map(ToString::to_string).collect();
+        names.join(",")
+    }
+
+    /// Its address.
+    pub(super) fn href(&self) -> String {
+        let mut parts = Vec::new();
+        if !self.series.is_empty() {
+            parts.push(format!("series={}", self.written_series()));
+        }
+        if !self.value.is_empty() {
+            parts.push(format!("q={}", Url::escape(&self.search)));
+            parts.push(format!("value={}", Url::escape(&self.value)));
+        }
+        parts.push(self.span.query());
+        format!("/charts?{}", parts.join("&"))
+    }
+
+    /// The address with these lines alone.
+    pub(super) fn only(&self, series: Vec<SeriesName>) -> String {
+        let only = Self {
+            series,
+            search: String::new(),
+            value: String::new(),
+            span: self.span,
+        };
+        only.href()
+    }
+
+    fn over(&self, span: Span) -> String {
+        Self {
+            span,
+            ..self.clone()
+        }
+        .href()
+    }
+
+    fn query(&self, now: i64) -> ComparisonQuery {
+        let (from, to) = self.span.at(now);
+        ComparisonQuery {
+            series: self.series.clone(),
+            search: self.search.clone(),
+            value: split_value(&self.value).ok(),
+            from: TimestampMs(from),
+            to: TimestampMs(to + 1_000),
+            max_points: POINTS,
+        }
+    }
+}
+
+/// The page of charts.
+#[component]
+pub fn ChartsPage() -> impl IntoView {
+    let i18n = use_i18n();
+    let map = use_query_map();
+    let now = use_now().0;
+    let asked = Memo::new(move |_| Asked::read(&map.read()));
+    // What goes on with the time is read again every minute.
+    let minute = Memo::new(move |_| match asked.read().span.fixed {
+        Some(_) => 0,
+        None => now.get() / MINUTE_MS,
+    });
+    let answer = Resource::new_blocking(
+        move || (asked.get(), minute.get()),
+        move |(asked, _)| {
+            let now = now.get_untracked();
+            async move { (now, compare_series(asked.query(now)).await) }
+        },
+    );
+    view! {
+        <PageTitle text=Signal::derive(move || t_string!(i18n, finding.charts).to_owned())/>
+        <div class="head">
+            <h1>{move || t_string!(i18n, finding.charts)}</h1>
+        </div>
+        <Transition>
+            {move || Suspend::new(async move {
+                match answer.await {
+                    (now, Ok(compared)) => page(asked.get(), compared, now),
+                    (_, Err(failure)) => {
+                        view! { <ErrorNotice error=Signal::stored(Some(failure.0))/> }.into_any()
+                    }
+                }
+            })}
+        </Transition>
+    }
+}
+
+fn page(asked: Asked, compared: Compared, now: i64) -> AnyView {
+    let i18n = use_i18n();
+    let (from, to) = asked.span.at(now);
+    let Compared {
+        comparison,
+        values,
+        wrong,
+    } = compared;
+    let nothing = comparison.lines.is_empty();
+    let (missing, left_out) = (comparison.missing, comparison.left_out);
+    let names: Vec<SeriesName> = comparison
+        .lines
+        .iter()
+        .map(|line| line.name.clone())
+        .collect();
+    let at = RwSignal::new(None::<i64>);
+    let charts = groups(comparison.lines, from, to)
+        .into_iter()
+        .map(|group: Group| chart(group, &asked, &names, at))
+        .collect_view();
+    view! {
+        {chooser(&asked, values)}
+        {wrong.map(|wrong| list_wrong::notice(&asked.search, wrong))}
+        {(!nothing).then(|| steps(&asked, now))}
+        <div role="status">
+            {(missing > 0)
+                .then(|| {
+                    let n = grouped(u64::from(missing));
+                    view! {
+                        <p class="banner">
+                            {move || t_string!(i18n, finding.charts_missing, n = n.clone()).to_string()}
+                        </p>
+                    }
+                })}
+            {(left_out > 0)
+                .then(|| {
+                    let n = grouped(u64::from(left_out));
+                    view! {
+                        <p class="banner">
+                            {move || t_string!(i18n, finding.charts_left_out, n = n.clone()).to_string()}
+                        </p>
+                    }
+                })}
+        </div>
+        {(nothing && wrong.is_none())
+            .then(|| {
+                view! {
+                    <section class="card">
+                        <Empty
+                            icon=Icon::Activity
+                            title=Signal::derive(move || t_string!(i18n, finding.charts_none).to_owned())
+                            text=Signal::derive(move || t_string!(i18n, finding.charts_none_hint).to_owned())
+                        />
+                    </section>
+                }
+            })}
+        {charts}
+    }
+    .into_any()
+}
+
+/// What to draw: one value of every device that a filter finds.
+fn chooser(asked: &Asked, values: Vec<String>) -> AnyView {
+    let i18n = use_i18n();
+    let series = asked.written_series();
+    let options = values
+        .into_iter()
+        .map(|value| view! { <option value=value></option> })
+        .collect_view();
+    view! {
+        <form class="filters" method="get" action="/charts" role="search">
+            {(!series.is_empty()).then(|| view! { <input type="hidden" name="series" value=series/> })}
+            <input type="hidden" name="range" value=RANGES[asked.span.range].0/>
+            <label class="hide" for="chart-value">{move || t_string!(i18n, finding.charts_value)}</label>
+            <input
+                class="in"
+                id="chart-value"
+                name="value"
+                list="chart-values"
+                value=asked.value.clone()
+                placeholder="cpu.average"
+                pattern="[a-z][a-z0-9_\\-]*\\.[a-z0-9_]+"
+                maxlength="80"
+                autocapitalize="none"
+                spellcheck="false"
+            />
+            <datalist id="chart-values">{options}</datalist>
+            <span class="search inl wide">
+                <Draw icon=Icon::Search/>
+                <input
+                    type="search"
+                    name="q"
+                    value=asked.search.clone()
+                    maxlength="1000"
+                    autocapitalize="none"
+                    spellcheck="false"
+                    aria-label=move || t_string!(i18n, finding.charts_of)
+                    placeholder=move || t_string!(i18n, finding.charts_of)
+                />
+            </span>
+            <button class="btn pri" type="submit">
+                {move || t_string!(i18n, finding.charts_draw)}
+            </button>
+        </form>
+    }
+    .into_any()
+}
+
+/// From one time to another.
+fn steps(asked: &Asked, now: i64) -> AnyView {
+    let i18n = use_i18n();
+    let words = move |range: usize| match RANGES[range].0 {
+        "6h" => t_string!(i18n, telemetry.hours6),
+        "24h" => t_string!(i18n, telemetry.day),
+        "7d" => t_string!(i18n, telemetry.week),
+        "30d" => t_string!(i18n, telemetry.month),
+        "90d" => t_string!(i18n, telemetry.quarter),
+        _ => t_string!(i18n, telemetry.hour),
+    };
+    let span = asked.span;
+    let ranges = (0..RANGES.len())
+        .map(|range| {
+            let href = asked.over(Span::live(range));
+            let current = (span == Span::live(range)).then_some("true");
+            view! { <a href=href data-noscroll aria-current=current>{move || words(range)}</a> }
+        })
+        .collect_view();
+    let (earlier, later) = (
+        asked.over(span.moved(false, now)),
+        asked.over(span.moved(true, now)),
+    );
+    let whole = span.fixed.map(|_| asked.over(Span::live(span.range)));
+    view! {
+        <div class="row charts-steps">
+            <nav class="seg sm" aria-label=move || t_string!(i18n, telemetry.range)>{ranges}</nav>
+            <nav class="row" aria-label=move || t_string!(i18n, telemetry.part)>
+                <a class="btn sm sq" data-noscroll href=earlier aria-label=move || t_string!(i18n, telemetry.earlier)>
+                    <Draw icon=Icon::ChevronLeft/>
+                </a>
+                <a class="btn sm sq" data-noscroll href=later aria-label=move || t_string!(i18n, telemetry.later)>
+                    <Draw icon=Icon::ChevronRight/>
+                </a>
+                {whole
+                    .map(|whole| {
+                        view! {
+                            <a class="btn sm" data-noscroll href=whole>
+                                <Draw icon=Icon::Undo2/>
+                                {move || t_string!(i18n, telemetry.reset)}
+                            </a>
+                        }
+                    })}
+            </nav>
+        </div>
+    }
+    .into_any()
+}
+
+#[cfg(test)]
+mod tests {
+    use domain::DeviceId;
+
+    use super::*;
+
+    #[test]
+    fn an_address_is_read_as_it_is_written() {
+        let name: SeriesName = format!("{}.cpu.average", DeviceId::random())
+            .parse()
+            .expect("a name");
+        let asked = Asked {
+            series: vec![name.clone()],
+            search: "tag:lab-1 & 온실".to_owned(),
+            value: "dht22.temp".to_owned(),
+            span: Span::live(3),
+        };
+        let href = asked.href();
+        let query = href.split_once('?').expect("a query").1;
+        let mut map = ParamsMap::new();
+        for part in query.split('&') {
+            let (name, text) = part.split_once('=').expect("a part");
+            map.insert(name.to_owned(), Url::unescape(text));
+        }
+        assert_eq!(Asked::read(&map), asked);
+        assert_eq!(
+            asked.only(vec![name.clone()]),
+            format!("/charts?series={name}&range=7d")
+        );
+    }
+}

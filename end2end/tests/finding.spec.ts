@@ -1,0 +1,142 @@
+// Finding devices again: tags, filters, views, a file; and sharing one.
+import { becomes, enrolAndClaim, open, preregister, words } from './device';
+import { administrator, expect, forgotten, inKorean, looked, member, setUp, signIn, test } from './person';
+
+const devices = ['온실 앞', '온실 뒤', '창고'].map((name, n) => ({
+  serial: `FIND-000${n + 1}`,
+  name,
+  kind: 'computer',
+  components: 'cpu, led',
+}));
+
+test('devices are tagged together, taken back, and found by their tags', async ({ page, madang }) => {
+  test.slow();
+  await setUp(page, madang);
+  for (const device of devices) await preregister(page, device);
+  const rows = page.locator('table.entries tbody tr');
+  const tags = page.locator('table.entries a.tag');
+
+  await page.goto(`/devices?q=${encodeURIComponent('온실')}`);
+  await expect(rows).toHaveCount(2);
+  const tagAll = async () => {
+    await page.locator('.bulk-tags summary').click();
+    await page.locator('.bulk-tags [name=add]').fill('Lab-1, 창가');
+    await page.locator('.bulk-tags button[type=submit]').click();
+    await expect(page.locator('.banner.good')).toContainText('2');
+  };
+  await tagAll();
+  await expect(tags).toHaveCount(4);
+  await looked(page, 'devices-tagged');
+  await page.locator('.banner.good button').click();
+  await expect(page.locator('.banner.good button')).toHaveCount(0);
+  await expect(tags).toHaveCount(0);
+  await page.goto(`/devices?q=${encodeURIComponent('온실')}`);
+  await tagAll();
+
+  await page.goto('/devices?q=tag:none');
+  await expect(rows).toHaveCount(1);
+  await expect(rows).toContainText('창고');
+  await page.goto(`/devices?q=${encodeURIComponent('tag:lab-1 -앞')}`);
+  await expect(rows).toHaveCount(1);
+  await expect(rows).toContainText('온실 뒤');
+
+  // What is not understood is marked where it stands, and stays to be mended.
+  await page.locator('[name=q]').fill('tag:lab-1 colour:red');
+  await page.locator('form[role=search] button[type=submit]').click();
+  await expect(page.locator('mark')).toHaveText('colour');
+  await expect(page.locator('[name=q]')).toHaveValue('tag:lab-1 colour:red');
+  await looked(page, 'devices-not-understood');
+});
+
+test('a list is shown as one likes, kept as a view, and taken away as a file', async ({ page, madang }) => {
+  test.slow();
+  await setUp(page, madang);
+  for (const device of devices) await preregister(page, device);
+  await page.goto('/devices?q=serial:FIND');
+  const heads = page.locator('table.entries thead th');
+  const columns = page.locator('details.menu:has([name=col])');
+  await columns.locator('summary').click();
+  await columns.locator('[value=owner]').uncheck();
+  await columns.locator('[value=hardware]').check();
+  await columns.locator('[name=col][placeholder]').fill('state.led');
+  await columns.locator('button[type=submit]').click();
+  await expect(page).toHaveURL(/col=state\.led/);
+  await expect(heads.last()).toHaveText('state.led'.slice(6));
+  await page.locator('.seg a').last().click();
+  await expect(page).toHaveURL(/density=compact/);
+  await expect(page).toHaveURL(/q=serial/);
+  await looked(page, 'devices-columns');
+
+  const views = page.locator('.views');
+  await views.locator('summary').click();
+  await views.locator('[name=view_name]').fill('찾은 것');
+  await views.locator('[name=shared]').check();
+  await views.locator('form:has([name=view_name]) button[type=submit]').click();
+  const kept = views.locator('a.chiplink', { hasText: '찾은 것' });
+  await expect(kept).toHaveAttribute('aria-current', 'page');
+  await page.goto('/devices');
+  await kept.click();
+  await expect(page).toHaveURL(/density=compact/);
+  await looked(page, 'devices-view');
+
+  const file = page.locator('a[href^="/api/devices/export.csv"]');
+  const answer = await page.request.get((await file.getAttribute('href'))!);
+  const lines = (await answer.text()).trim().split('\r\n');
+  expect(lines).toHaveLength(4);
+  expect(lines[0]).toMatch(/^\uFEFFname,serial,.*state\.led$/);
+
+  await views.locator('summary').click();
+  await views.locator('form:has([name=view]) button').click();
+  await expect(kept).toHaveCount(0);
+  await page.locator('.banner button').click();
+  await expect(kept).toHaveCount(1);
+});
+
+test('a device is shared, seen by another, and left', async ({ page, madang }) => {
+  test.slow();
+  await setUp(page, madang);
+  await enrolAndClaim(page, madang);
+  madang.agent('machine', 'run', '--simulate', 'led', '--report-interval', '1');
+  await member(page);
+  await forgotten(page);
+  await signIn(page, administrator);
+  await expect(page).not.toHaveURL(/sign-in/);
+  await open(page);
+  await becomes(page, words().online);
+
+  const tags = page.locator('.tags-of');
+  await tags.locator('summary').click();
+  await tags.locator('[name=tags]').fill('window');
+  await tags.locator('button[type=submit]').click();
+  await expect(tags.locator('a.tag')).toHaveText('window');
+
+  const people = page.locator('.people');
+  await people.locator('summary').click();
+  await people.locator('[name=email]').fill('nobody@example.org');
+  await people.locator('details button[type=submit]').click();
+  await expect(people.locator('.wrong')).toBeVisible();
+  await expect(people.locator('[name=email]')).toHaveValue('nobody@example.org');
+  await people.locator('[name=email]').fill('bada@example.org');
+  await people.locator('details button[type=submit]').click();
+  await expect(people.locator('li')).toHaveCount(2);
+  await looked(page, 'device-shared');
+  const address = page.url();
+
+  await page.goto(`${address}?days=90`);
+  const strip = page.locator('.presence-days .strip');
+  await expect(strip.locator('.on')).toHaveAttribute('d', /v/);
+  await expect(strip).toHaveAttribute('aria-label', inKorean() ? /온라인 \d/ : /Online \d/);
+
+  await forgotten(page);
+  await signIn(page, { email: 'bada@example.org', password: 'another long password 2' });
+  await expect(page).not.toHaveURL(/sign-in/);
+  await page.goto(address);
+  await expect(page.locator('.tags-of a.tag')).toHaveText('window');
+  await expect(page.locator('.tags-of form')).toHaveCount(0);
+  await people.locator('summary').click();
+  await people.locator('[name=sure]').check();
+  await looked(page, 'device-leaving');
+  await people.locator('details button[type=submit]').click();
+  await expect(page).toHaveURL(/\/devices$/);
+  await expect(page.locator('table.entries')).toHaveCount(0);
+});
