@@ -180,6 +180,7 @@ name! {
     /// assert!("led".parse::<ComponentKey>().is_ok());
     /// assert!("led-2".parse::<ComponentKey>().is_ok());
     /// assert!("led-1".parse::<ComponentKey>().is_err());
+    /// assert!("led-+2".parse::<ComponentKey>().is_err());
     /// assert!("LED".parse::<ComponentKey>().is_err());
     /// ```
     ComponentKey, is_component_key
@@ -191,7 +192,7 @@ fn is_component_key(text: &str) -> bool {
         Some((kind, number)) => {
             is_name(kind)
                 && number.len() <= 5
-                && !number.starts_with('0')
+                && !number.starts_with(['0', '+'])
                 && number.parse::<u32>().is_ok_and(|n| n >= 2)
         }
     }

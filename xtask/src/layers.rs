@@ -28,6 +28,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("agent", &["protocol"]),
     ("app", &["protocol", "domain", "service"]),
     ("frontend", &["app"]),
+    ("fuzz", &["protocol", "domain"]),
     (
         "server",
         &["protocol", "domain", "service", "ingest", "app"],

@@ -7,6 +7,7 @@ mod browser;
 mod build;
 mod check;
 mod contract;
+mod fuzz;
 mod layers;
 mod needs;
 mod place;
@@ -49,6 +50,8 @@ enum Task {
     Check,
     /// Holds the served interface to its OpenAPI document, also a part of `test`.
     Contract,
+    /// Searches for bytes that break a parser; a short run is also a part of `test`.
+    Fuzz(fuzz::Options),
     /// What dependencies may be: `deny.toml`, also a part of `test`.
     Policy,
 }
@@ -65,6 +68,7 @@ fn main() -> ExitCode {
         Task::Bench(options) => bench::run(&options),
         Task::Check => check::quick(),
         Task::Contract => contract::check().map(|_| ()),
+        Task::Fuzz(options) => fuzz::run(&options),
         Task::Policy => policy::check().map(|_| ()),
     };
     match done {

@@ -33,6 +33,10 @@ const NEEDS: &[Need] = &[
         is_there: || succeeds("python3", &["-c", "import ensurepip"]),
     },
     Need {
+        package: "g++",
+        is_there: || on_path("c++").is_some(),
+    },
+    Need {
         package: "mosquitto-clients",
         is_there: || on_path("mosquitto_pub").is_some(),
     },

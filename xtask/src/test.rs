@@ -11,7 +11,7 @@ use serde_json::Value;
 use crate::{
     build, check,
     contract::{self, Contract},
-    needs, place,
+    fuzz, needs, place,
     policy::{self, Advisories},
     postgres,
     step::{self, cargo},
@@ -50,6 +50,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
         let server = postgres::Server::start()?;
         counted::run(&server.url())?
     };
+    fuzz::briefly()?;
     let contract = contract::check()?;
     let browser = if options.no_browser {
         ", no journeys".to_owned()

@@ -5,6 +5,8 @@ use std::fmt;
 use super::{Clause, Filter, OwnerIs, Reading, TagIs, Test};
 use crate::tag::UNTAGGED;
 
+const OR: &str = " OR ";
+
 impl fmt::Display for Filter {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         clause(f, &self.0, false)
@@ -14,7 +16,7 @@ impl fmt::Display for Filter {
 fn clause(f: &mut fmt::Formatter<'_>, of: &Clause, inner: bool) -> fmt::Result {
     match of {
         Clause::All(some) => several(f, some, " ", inner),
-        Clause::Any(some) => several(f, some, " OR ", inner),
+        Clause::Any(some) => several(f, some, OR, inner),
         Clause::Not(one) => {
             f.write_str("-")?;
             clause(f, one, true)
@@ -27,7 +29,9 @@ fn several(f: &mut fmt::Formatter<'_>, some: &[Clause], between: &str, inner: bo
     f.write_str(if inner { "(" } else { "" })?;
     for (at, one) in some.iter().enumerate() {
         f.write_str(if at > 0 { between } else { "" })?;
-        clause(f, one, true)?;
+        // `a OR b c` needs no group, and one more might be too deep to be read.
+        let grouped = !(between == OR && matches!(one, Clause::All(_)));
+        clause(f, one, grouped)?;
     }
     f.write_str(if inner { ")" } else { "" })
 }
