@@ -148,7 +148,7 @@ pub struct Traits {
 pub struct Circumstances {
     /// The board of record lives too: it was connected a moment ago, or the two take turns.
     pub original_lives: bool,
-    /// One certificate connects by turns from different places or boards.
+    /// One speaker, as it says, connects by turns from two places.
     pub takes_turns: bool,
     /// The serial number that was said is another registered device's.
     pub serial_of_another: bool,
@@ -183,6 +183,20 @@ fn same(a: &str, b: &str) -> bool {
     a.trim().eq_ignore_ascii_case(b.trim())
 }
 
+text_enum! {
+    /// What gave it away.
+    Evidence {
+        /// What it said of itself.
+        Traits = "traits",
+        /// The same certificate from two places by turns.
+        TakesTurns = "takes_turns",
+        /// Two different messages under one sequence, both rightly signed.
+        SequenceReused = "sequence_reused",
+        /// Its enrolment code was used with another key.
+        AnotherKey = "another_key",
+    }
+}
+
 /// One finding, as lists and its page show it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Finding {
@@ -196,6 +210,8 @@ pub struct Finding {
     pub other: Option<(DeviceId, String)>,
     /// What it means.
     pub kind: FindingKind,
+    /// What gave it away.
+    pub evidence: Evidence,
     /// Whether somebody has decided.
     pub state: FindingState,
     /// What the site's policy did at first.

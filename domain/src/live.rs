@@ -81,6 +81,11 @@ pub enum LiveEvent {
         /// The person.
         user: UserId,
     },
+    /// This person was told something, or has read it.
+    Notice {
+        /// The person.
+        user: UserId,
+    },
 }
 
 impl LiveEvent {
@@ -94,7 +99,7 @@ impl LiveEvent {
             | Self::Twin { device }
             | Self::Device { device } => Some(*device),
             Self::Command { command } => Some(command.device),
-            Self::Access { .. } | Self::Job { .. } => None,
+            Self::Access { .. } | Self::Notice { .. } | Self::Job { .. } => None,
         }
     }
 }
@@ -178,6 +183,11 @@ pub enum ServerFrame {
         /// The subscription.
         id: u32,
     },
+    /// How many notices this person has not read.
+    Unread {
+        /// How many.
+        unread: u64,
+    },
     /// Answers [`ClientFrame::Ping`].
     Pong,
 }
@@ -193,6 +203,9 @@ pub struct FrameHead {
     /// What changed, in a [`ServerFrame::Change`].
     #[serde(default)]
     pub event: Option<EventHead>,
+    /// How many notices are not read, in a [`ServerFrame::Unread`].
+    #[serde(default)]
+    pub unread: Option<u32>,
 }
 
 /// The head of a [`LiveEvent`].
@@ -226,6 +239,8 @@ pub enum FrameKind {
     Counts,
     /// [`ServerFrame::Refused`].
     Refused,
+    /// [`ServerFrame::Unread`].
+    Unread,
     /// [`ServerFrame::Pong`].
     Pong,
 }

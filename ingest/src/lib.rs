@@ -4,6 +4,7 @@
 //! is durable, or when it is refused for good; what cannot be stored now is left to its sender.
 
 pub mod broker;
+mod doubt;
 pub mod external;
 mod known;
 mod pipeline;
@@ -12,4 +13,4 @@ mod verified;
 
 pub use broker::{Broker, BrokerError};
 pub use pipeline::{Outcome, Pipeline};
-pub use received::Received;
+pub use received::{Received, Session};

@@ -13,7 +13,7 @@ use protocol::{CommandResult, Topic, identity::Identity};
 use serde::Deserialize;
 use serde_json::Value;
 use service::{
-    Services, commands, devices,
+    Services, commands,
     devices::{
         client_state,
         directory::{Directory, Known as Sender},
@@ -24,7 +24,7 @@ use service::{
 use tokio::sync::Mutex;
 use tokio_util::sync::CancellationToken;
 
-use crate::{Received, known::Known, verified::Verified};
+use crate::{Received, Session, doubt::Kept, known::Known, received::Said, verified::Verified};
 
 /// Between two tries to store a message while the database is away.
 const RETRY: [Duration; 4] = [
@@ -54,8 +54,8 @@ pub enum Outcome {
 /// of the largest query that one of them may need.
 #[derive(Debug, Clone)]
 pub struct Pipeline {
-    services: Services,
-    committer: Committer,
+    pub(crate) services: Services,
+    pub(crate) committer: Committer,
     directory: Directory,
     refused: Arc<AtomicU64>,
     /// Whose turn it is to note a refusal, by device.
@@ -91,7 +91,11 @@ impl Pipeline {
     /// It is no future, so that a message keeps little while it waits: there are thousands of them.
     pub fn at_once(&self, received: &Received) -> Option<Ticket> {
         let sender = received.sender.as_ref()?;
-        if !matches!(received.topic, Topic::Report { .. }) || !sender.code_spent {
+        let known = match &received.session {
+            Some(session) => session.said() == Said::Known,
+            None => sender.held.is_none(),
+        };
+        if !known || !matches!(received.topic, Topic::Report { .. }) || !sender.code_spent {
             return None;
         }
         let envelope = received.open().ok()?;
@@ -204,8 +208,10 @@ impl Pipeline {
         match &received.topic {
             Topic::Identity(_) => match Identity::deserialize(body()) {
                 Ok(identity) => {
-                    let noted = devices::identified(&self.services, received.device, &identity);
-                    Box::pin(noted).await?;
+                    if let Kept::Apart = Box::pin(self.judge(received, sender, &identity)).await? {
+                        // A doubtful speaker must not use up the sequences of the device.
+                        return Ok(Ok(()));
+                    }
                 }
                 Err(_) => return Ok(Err(RefusalReason::Malformed)),
             },
@@ -221,7 +227,15 @@ impl Pipeline {
                 }
                 Err(_) => return Ok(Err(RefusalReason::Malformed)),
             },
-            _ => {}
+            topic => match Box::pin(self.keep_apart(received, sender, topic, &ready)).await? {
+                Kept::Not => {}
+                Kept::Apart => return Ok(Ok(())),
+                Kept::Refused => return Ok(Err(RefusalReason::Quarantined)),
+            },
+        }
+        let doubtful = |s: &Session| matches!(s.said(), Said::Doubtful(_));
+        if received.session.as_ref().is_some_and(doubtful) {
+            return Ok(Ok(()));
         }
         if sender.secret.is_none() {
             // An unclaimed device has no order yet.
@@ -237,7 +251,10 @@ impl Pipeline {
                 self.directory.spend_code(&self.services, sender).await?;
             }
             Committed::Duplicate => {}
-            Committed::SequenceReused => return Ok(Err(RefusalReason::SequenceReused)),
+            Committed::SequenceReused => {
+                Box::pin(self.reused(received.device)).await?;
+                return Ok(Err(RefusalReason::SequenceReused));
+            }
             Committed::SequenceTooOld => return Ok(Err(RefusalReason::SequenceTooOld)),
             Committed::OwnershipEnded => return Ok(Err(RefusalReason::WrongSignature)),
         }

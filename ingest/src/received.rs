@@ -1,6 +1,9 @@
 //! A message as the broker took it: its sender is proved by its certificate, its content by nothing yet.
 
-use std::sync::Arc;
+use std::sync::{
+    Arc,
+    atomic::{AtomicI64, Ordering},
+};
 
 use bytes::Bytes;
 use domain::{DeviceId, TimestampMs, event::RefusalReason};
@@ -20,6 +23,57 @@ pub struct Received {
     pub received_at: TimestampMs,
     /// What was known of the device when the broker let it publish, where it had to look.
     pub sender: Option<Arc<Known>>,
+    /// The connection that it came over, where the broker tells connections apart.
+    pub session: Option<Session>,
+}
+
+/// Findings are numbered from 1.
+const KNOWN: i64 = -1;
+
+/// One connection of a device, and whether it has said who it is; clones are of the same connection.
+#[derive(Debug, Clone)]
+pub struct Session {
+    /// Tells it apart from others of the same device.
+    pub number: u64,
+    standing: Arc<AtomicI64>,
+}
+
+/// What a connection has said of its identity.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Said {
+    /// Nothing yet.
+    Nothing,
+    /// What is known, or what is let through.
+    Known,
+    /// Something else: it is kept apart for this finding.
+    Doubtful(i64),
+}
+
+impl Session {
+    /// A connection that has said nothing yet.
+    pub fn new(number: u64) -> Self {
+        Self {
+            number,
+            standing: Arc::default(),
+        }
+    }
+
+    pub(crate) fn said(&self) -> Said {
+        match self.standing.load(Ordering::Relaxed) {
+            0 => Said::Nothing,
+            KNOWN => Said::Known,
+            finding => Said::Doubtful(finding),
+        }
+    }
+
+    pub(crate) fn note(&self, said: Said) {
+        let number = match said {
+            Said::Nothing => 0,
+            Said::Known => KNOWN,
+            Said::Doubtful(finding) => finding,
+        };
+        self.standing.store(number, Ordering::Relaxed);
+    }
 }
 
 impl Received {

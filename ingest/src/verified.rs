@@ -23,7 +23,7 @@ impl<'a> Verified<'a> {
         sender: &'a Known,
         envelope: &'a Envelope,
     ) -> Result<Self, RefusalReason> {
-        if sender.lifecycle == Lifecycle::Revoked {
+        if sender.lifecycle == Lifecycle::Revoked || sender.blocked {
             return Err(RefusalReason::ForbiddenPublish);
         }
         let unclaimed = sender.lifecycle == Lifecycle::Unclaimed;

@@ -56,6 +56,13 @@ pub enum PresenceStatus {
     Offline,
 }
 
+/// The members of `system/{device_uuid}/disable` next to the envelope's.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DisableMessage {
+    /// Whose processor has this serial number is to switch itself off; any other ignores it.
+    pub cpu_serial: String,
+}
+
 /// The members of `system/{device_uuid}/owner` next to the envelope's, and part of the credentials.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Ownership {

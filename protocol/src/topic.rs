@@ -55,6 +55,8 @@ pub enum Topic {
     Owner(DeviceId),
     /// `system/{device_uuid}/reset`
     Reset(DeviceId),
+    /// `system/{device_uuid}/disable`
+    Disable(DeviceId),
     /// `client/state/{user_email}/{device_uuid}`
     ClientState {
         /// The person whose apps read it.
@@ -90,7 +92,8 @@ impl Topic {
             | Self::Presence(device)
             | Self::Identity(device)
             | Self::Owner(device)
-            | Self::Reset(device) => *device,
+            | Self::Reset(device)
+            | Self::Disable(device) => *device,
         }
     }
 
@@ -130,6 +133,7 @@ impl fmt::Display for Topic {
             Self::Command { device, name } => write!(f, "commands/{device}/{name}"),
             Self::Owner(device) => write!(f, "system/{device}/owner"),
             Self::Reset(device) => write!(f, "system/{device}/reset"),
+            Self::Disable(device) => write!(f, "system/{device}/disable"),
             Self::ClientState { user, device } => {
                 write!(f, "client/state/{}/{device}", user.to_topic_level())
             }
@@ -165,6 +169,7 @@ fn parse(text: &str) -> Option<Topic> {
         ["system", device, "identity"] => Topic::Identity(uuid_level(device)?),
         ["system", device, "owner"] => Topic::Owner(uuid_level(device)?),
         ["system", device, "reset"] => Topic::Reset(uuid_level(device)?),
+        ["system", device, "disable"] => Topic::Disable(uuid_level(device)?),
         ["results", device, command] => Topic::Result {
             device: uuid_level(device)?,
             command: CommandId(uuid_level(command)?.0),

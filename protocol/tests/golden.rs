@@ -142,6 +142,7 @@ fn kind(topic: &Topic) -> &'static str {
         Topic::Command { .. } => "command",
         Topic::Owner(_) => "owner",
         Topic::Reset(_) => "reset",
+        Topic::Disable(_) => "disable",
         Topic::ClientState { .. } => "client_state",
         Topic::RequestState { .. } => "request_state",
     }

@@ -7,6 +7,7 @@ mod devices;
 mod document;
 mod finding;
 mod health;
+mod identity;
 pub(crate) mod problem;
 mod sharing;
 mod telemetry;
@@ -34,6 +35,7 @@ pub(crate) fn router() -> Router<AppState> {
         .merge(compare::router())
         .merge(commands::router())
         .merge(twin::router())
+        .merge(identity::router())
         .merge(health::router())
         .split_for_parts();
     document::complete(&mut document);

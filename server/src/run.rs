@@ -20,6 +20,7 @@ use service::{
     commands, components,
     database::DatabaseError,
     devices::{client_state, directory::Directory},
+    identity,
     live::InProcessBus,
     pki::{self, Pki, PkiError},
     presence::{self, InProcessDeadlines},
@@ -212,6 +213,7 @@ pub async fn run(config: Config) -> Result<Running, StartError> {
         &mut tasks,
         service::health::watch(services.clone(), stop.clone()),
     );
+    spawn(&mut tasks, identity::purge(services.clone(), stop.clone()));
     spawn(&mut tasks, commands::run(services.clone(), stop.clone()));
     spawn(&mut tasks, twin::run(services.clone(), stop.clone()));
     spawn(

@@ -37,8 +37,11 @@ pub(crate) use list::state;
 pub use list::{counts, list, now, visible};
 pub use matching::matching;
 pub use naming::{rename, set_nickname};
+pub(crate) use preregister::new_code;
 pub use preregister::{preregister, renew_code};
+pub(crate) use revoke::certificates as revoke_certificates;
 pub use revoke::revoke;
+pub(crate) use search::{index, named};
 pub use sparkline::Sparklines;
 pub use unlink::unlink;
 

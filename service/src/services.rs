@@ -33,6 +33,7 @@ struct Inner {
     dispatch: crate::commands::Dispatch,
     sparklines: crate::devices::Sparklines,
     found: crate::devices::Found,
+    sightings: crate::identity::Sightings,
 }
 
 /// The parts of [`Services`].
@@ -77,6 +78,7 @@ impl Services {
             dispatch: crate::commands::Dispatch::default(),
             sparklines: crate::devices::Sparklines::default(),
             found: crate::devices::Found::default(),
+            sightings: crate::identity::Sightings::default(),
         }))
     }
 
@@ -93,6 +95,11 @@ impl Services {
     /// What searches for devices have found.
     pub(crate) fn found(&self) -> &crate::devices::Found {
         &self.0.found
+    }
+
+    /// Who connected as each device lately.
+    pub fn sightings(&self) -> &crate::identity::Sightings {
+        &self.0.sightings
     }
 
     /// What time it is.

@@ -149,6 +149,7 @@ impl Connection {
             payload: publish.payload.clone(),
             received_at: self.services.now(),
             sender: None,
+            session: None,
         };
         let answered = self.pipeline.keep_trying(received, || false, &self.stop);
         if answered.await.is_none() {

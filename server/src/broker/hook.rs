@@ -102,6 +102,7 @@ impl Handler for Gate {
             }
             Parameter::ClientConnected(session) => {
                 let id = &session.id;
+                self.began(id);
                 Box::pin(self.welcome(&id.client_id)).await;
                 self.sessions
                     .connected(&id.client_id, number(id.create_time));
@@ -111,6 +112,11 @@ impl Handler for Gate {
                 let id = &session.id;
                 Box::pin(self.too_large(&id.client_id, reason)).await;
                 let cause = cause(reason);
+                if let Ok(device) = id.client_id.parse() {
+                    let taken_over = cause == PresenceCause::TakenOver;
+                    let sightings = self.services.sightings();
+                    sightings.ended(device, number(id.create_time), taken_over);
+                }
                 self.sessions
                     .disconnected(&id.client_id, number(id.create_time), cause);
                 (true, before)
@@ -200,6 +206,15 @@ impl Gate {
         }
     }
 
+    /// Remembers who came from where, to tell a copy from a device that moves.
+    fn began(&self, id: &rmqtt::types::Id) {
+        if let Ok(device) = id.client_id.parse() {
+            let place = id.remote_addr.map(|address| address.ip().to_string());
+            let (session, now) = (number(id.create_time), self.services.now());
+            self.services.sightings().began(device, session, place, now);
+        }
+    }
+
     /// What the device must find when it subscribes, in case the broker was started since it was told.
     async fn welcome(&self, client_id: &str) {
         let Ok(device) = client_id.parse::<DeviceId>() else {
@@ -225,9 +240,7 @@ impl Gate {
 
     /// The short way of [`Pipeline::at_once`], where nothing has to be asked for.
     fn at_once(&self, client_id: &str, publish: &Publish) -> Option<Ticket> {
-        let Principal::Device { id, .. } = self.sessions.principal(client_id)? else {
-            return None;
-        };
+        let (id, session) = self.sessions.device(client_id)?;
         let known = self.pipeline.directory().kept(id)?;
         let topic = rules::publish(&of(id, &known), packet(publish)).ok()?;
         self.pipeline.at_once(&Received {
@@ -236,6 +249,7 @@ impl Gate {
             payload: publish.payload.clone(),
             received_at: self.services.now(),
             sender: Some(known),
+            session: Some(session),
         })
     }
 
@@ -263,6 +277,7 @@ impl Gate {
                     payload: publish.payload.clone(),
                     received_at: self.services.now(),
                     sender,
+                    session: self.sessions.device(client_id).map(|(_, session)| session),
                 };
                 self.store(client_id, received).await
             }

@@ -6,6 +6,7 @@ use std::{
 };
 
 use domain::{DeviceId, UserId, device::PresenceCause};
+use ingest::Session;
 use parking_lot::{Mutex, RwLock};
 use protocol::Principal;
 use service::{
@@ -43,7 +44,7 @@ enum Change {
 #[derive(Debug)]
 pub(super) struct Sessions {
     /// By client id: who, and which session of theirs.
-    live: RwLock<HashMap<String, (Principal, u64)>>,
+    live: RwLock<HashMap<String, (Principal, Session)>>,
     /// Connected apps, by client id: whose, and with which certificate.
     apps: RwLock<HashMap<String, (UserId, String)>>,
     /// By client id: the serial with which it was let in.
@@ -111,6 +112,14 @@ impl Sessions {
         live.or_else(|| self.serials.lock().get(client_id).map(|(p, _)| p.clone()))
     }
 
+    /// The device behind a client id and its session, where it is connected.
+    pub(super) fn device(&self, client_id: &str) -> Option<(DeviceId, Session)> {
+        match self.live.read().get(client_id)? {
+            (Principal::Device { id, .. }, session) => Some((*id, session.clone())),
+            (Principal::App { .. }, _) => None,
+        }
+    }
+
     pub(super) fn connected(&self, client_id: &str, session: u64) {
         let Some((principal, serial)) = self.serials.lock().remove(client_id) else {
             return;
@@ -123,7 +132,7 @@ impl Sessions {
         self.revoked.lock().remove(client_id);
         self.live
             .write()
-            .insert(client_id.to_owned(), (principal, session));
+            .insert(client_id.to_owned(), (principal, Session::new(session)));
         if let Some(device) = device {
             self.tell_change(Change::Connected {
                 device,
@@ -139,7 +148,7 @@ impl Sessions {
             return;
         };
         let device = device_of(principal);
-        if *latest == session {
+        if latest.number == session {
             live.remove(client_id);
             self.apps.write().remove(client_id);
         }

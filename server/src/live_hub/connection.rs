@@ -12,7 +12,7 @@ use domain::{
     live::{ClientFrame, LiveEvent, ServerFrame, Snapshot, Subject},
 };
 use futures::{SinkExt, StreamExt, future::BoxFuture, stream::SplitSink};
-use service::{Actor, Services, commands, devices};
+use service::{Actor, Services, commands, devices, notices};
 use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
 use tokio_util::sync::CancellationToken;
 
@@ -141,7 +141,8 @@ impl Connection<'_> {
                     .insert(id, Subscription { subject, known });
                 // Listens first: what changes while the snapshot is read waits in the mailbox.
                 self.watch();
-                self.snapshot(id).await
+                self.snapshot(id).await?;
+                self.unread().await
             }
         }
     }
@@ -220,6 +221,10 @@ impl Connection<'_> {
         }
         let shown = self.shown_on_overview(&post.told).await?;
         for told in &post.told {
+            if matches!(told.event, LiveEvent::Notice { .. }) {
+                self.unread().await?;
+                continue;
+            }
             recount |= matches!(told.event, LiveEvent::Presence { .. });
             for id in &ids {
                 let overview = self
@@ -300,6 +305,12 @@ impl Connection<'_> {
     async fn pass(&mut self, id: u32, told: &Told) -> Result<(), Gone> {
         let text = format!(r#"{{"type":"change","id":{id},"event":{}}}"#, told.json);
         self.send(Message::text(text)).await
+    }
+
+    /// How many notices this person has not read, whatever their page watches.
+    async fn unread(&mut self) -> Result<(), Gone> {
+        let unread = notices::unread(self.services, &self.actor).await?;
+        self.frame(&ServerFrame::Unread { unread }).await
     }
 
     async fn counts(&mut self) -> Result<(), Gone> {

@@ -36,6 +36,7 @@ enum Key {
     Command(CommandId),
     Twin(DeviceId),
     Job(JobId),
+    Notice,
 }
 
 /// What a connection takes out of its mailbox.
@@ -112,6 +113,7 @@ impl Waiting {
             LiveEvent::Command { command } => Key::Command(command.id),
             LiveEvent::Twin { device } => Key::Twin(*device),
             LiveEvent::Job { job, .. } => Key::Job(*job),
+            LiveEvent::Notice { .. } => Key::Notice,
             LiveEvent::Event { .. } => {
                 if self.events.len() == MOST_EVENTS {
                     self.events.pop_front();

@@ -97,6 +97,12 @@ impl Registry {
                     let theirs = index.readers.values().filter(|r| r.user == *user);
                     theirs.for_each(|reader| reader.mailbox.access());
                 }
+                LiveEvent::Notice { user } => {
+                    if let Some(told) = Told::new(event.clone()) {
+                        let theirs = index.readers.values().filter(|r| r.user == *user);
+                        theirs.for_each(|reader| reader.mailbox.put(&told));
+                    }
+                }
                 LiveEvent::Job { .. } if !index.jobs.is_empty() => {
                     if let Some(told) = Told::new(event.clone()) {
                         let watching = index.jobs.iter().filter_map(|id| index.readers.get(id));

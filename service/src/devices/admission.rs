@@ -29,7 +29,13 @@ pub async fn admit(
             .one(&services.db.read)
             .await
             .map_err(internal)?;
+        let blocked = entity::identity_known::Entity::find_by_id(device)
+            .one(&services.db.read)
+            .await
+            .map_err(internal)?
+            .is_some_and(|known| known.blocked_ms.is_some());
         return Ok(row
+            .filter(|_| !blocked)
             .filter(|row| row.uuid.to_string() == common_name)
             .filter(|row| row.lifecycle != Lifecycle::Revoked.as_str())
             .map(|row| Principal::Device {

@@ -48,6 +48,10 @@ pub struct Known {
     pub components: HashMap<ComponentKey, i64>,
     /// Whether its enrolment code is used up.
     pub code_spent: bool,
+    /// The finding for which what its speaker reports is kept apart.
+    pub held: Option<i64>,
+    /// Whether nobody may speak for it.
+    pub blocked: bool,
 }
 
 /// The devices that were asked for lately; cheap to clone.
@@ -183,6 +187,10 @@ async fn read(services: &Services, device: DeviceId) -> Result<Option<Known>, Ap
         return Ok(None);
     };
     let attached = components::attached(db, row.id).await?;
+    let identity = entity::identity_known::Entity::find_by_id(row.id)
+        .one(db)
+        .await
+        .map_err(internal)?;
     let with_access = entity::device_access::Entity::find()
         .filter(entity::device_access::Column::DeviceId.eq(row.id))
         .filter(entity::device_access::Column::Role.is_not_null())
@@ -219,6 +227,8 @@ async fn read(services: &Services, device: DeviceId) -> Result<Option<Known>, Ap
             .filter_map(|component| Some((component.key.parse().ok()?, component.id)))
             .collect(),
         code_spent: row.code_spent_ms.is_some(),
+        held: identity.as_ref().and_then(|known| known.held_finding_id),
+        blocked: identity.is_some_and(|known| known.blocked_ms.is_some()),
         hardware_variant: row.hardware_variant,
     }))
 }

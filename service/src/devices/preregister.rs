@@ -115,7 +115,6 @@ pub async fn renew_code(
     admin: &Admin,
     device: DeviceId,
 ) -> Result<Preregistered, AppError> {
-    let code = enrol::new_code();
     let transaction = services.db.write.begin().await.map_err(internal)?;
     let row = downlink::lock_device(&transaction, device).await?;
     match Lifecycle::parse(&row.lifecycle) {
@@ -123,14 +122,9 @@ pub async fn renew_code(
         Some(Lifecycle::Revoked) => return Err(AppError::Gone),
         _ => return Err(AppError::conflict("already_claimed")),
     }
-    let serial = row.cpu_serial.clone();
     // Whoever enrolled with the old code is not whom the new one is for.
     let revoked = revoke::certificates(services, &transaction, row.id).await?;
-    let mut row: entity::device::ActiveModel = row.into();
-    row.code_hash = Set(Some(enrol::hash(&code)));
-    row.code_spent_ms = Set(None);
-    row.enrolled_key = Set(None);
-    row.update(&transaction).await.map_err(internal)?;
+    let made = new_code(services, &transaction, row).await?;
     let target = Some(device.to_string());
     audit::record(
         services,
@@ -147,7 +141,23 @@ pub async fn renew_code(
     {
         tracing::error!(%device, %error, "the session under an old code was not ended");
     }
-    shown(services, device, &serial, code)
+    Ok(made)
+}
+
+/// Gives a device another enrolment code, for a key that has not used one yet.
+pub(crate) async fn new_code(
+    services: &Services,
+    transaction: &sea_orm::DatabaseTransaction,
+    row: entity::device::Model,
+) -> Result<Preregistered, AppError> {
+    let code = enrol::new_code();
+    let (id, serial) = (DeviceId(row.uuid), row.cpu_serial.clone());
+    let mut row: entity::device::ActiveModel = row.into();
+    row.code_hash = Set(Some(enrol::hash(&code)));
+    row.code_spent_ms = Set(None);
+    row.enrolled_key = Set(None);
+    row.update(transaction).await.map_err(internal)?;
+    shown(services, id, &serial, code)
 }
 
 fn defaults(kind: DeviceKind) -> Vec<ComponentType> {

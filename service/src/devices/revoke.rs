@@ -52,7 +52,7 @@ pub async fn revoke(services: &Services, admin: &Admin, device: DeviceId) -> Res
 }
 
 /// Revokes every certificate of a device; gives how many there were.
-pub(super) async fn certificates<C: ConnectionTrait>(
+pub(crate) async fn certificates<C: ConnectionTrait>(
     services: &Services,
     connection: &C,
     device: i64,

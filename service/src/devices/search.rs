@@ -25,7 +25,7 @@ pub(super) fn sort_key(name: &str) -> String {
 }
 
 /// Indexes a device's name and serial number anew.
-pub(super) async fn index(
+pub(crate) async fn index(
     transaction: &DatabaseTransaction,
     row: &entity::device::Model,
 ) -> Result<(), AppError> {
@@ -65,6 +65,15 @@ pub(super) fn condition(search: &str, user: Uuid) -> Condition {
         2 if !text.contains(char::is_whitespace) => all,
         _ => all.add(contains(&text, user)),
     }
+}
+
+/// The ids of the devices in whose name or serial number the text is found.
+pub(crate) fn named(search: &str) -> sea_orm::sea_query::SelectStatement {
+    entity::device::Entity::find()
+        .select_only()
+        .column(entity::device::Column::Id)
+        .filter(condition(search, EVERYBODY))
+        .into_query()
 }
 
 /// A text as a part of a pattern: what would stand for anything stands for itself.

@@ -14,7 +14,7 @@ use sea_orm::{
 use serde_json::json;
 
 use super::search;
-use crate::{OwnerOf, Services, audit, downlink, events, internal, presence};
+use crate::{OwnerOf, Services, audit, downlink, events, identity, internal, presence};
 
 /// What the retained `reset` says; an empty payload would delete it.
 const RESET: &[u8] = b"{}";
@@ -62,6 +62,7 @@ pub async fn unlink(services: &Services, owner: &OwnerOf) -> Result<(), AppError
         .exec(&transaction)
         .await
         .map_err(internal)?;
+    identity::ownership_ended(&transaction, device.uuid, device.id).await?;
     search::index(&transaction, &row).await?;
     let target = Some(device.uuid.to_string());
     audit::record(

@@ -1,0 +1,117 @@
+//! Where it is not certain who speaks: identities are judged, and reports kept apart until they are.
+//!
+//! A report of a connection that has said who it is, and is who it is known to be, never comes here.
+
+use std::collections::HashMap;
+
+use domain::{AppError, DeviceId, device::StateMap, identity::FindingKind};
+use protocol::{Topic, identity::Identity};
+use service::{
+    devices::directory::Known as Sender,
+    identity::{self, Hold, Standing},
+    telemetry::Incoming,
+};
+
+use crate::{Pipeline, Received, known::Known, received::Said};
+
+/// Whether a message was kept apart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kept {
+    /// It goes its way.
+    Not,
+    /// It is durable, apart.
+    Apart,
+    /// It is not of a sort that is kept, or there is no room.
+    Refused,
+}
+
+impl Pipeline {
+    /// A device says who it is. What it reported before that follows it into the history, or waits with it.
+    pub(crate) async fn judge(
+        &self,
+        received: &Received,
+        sender: &Sender,
+        said: &Identity,
+    ) -> Result<Kept, AppError> {
+        let session = received.session.as_ref();
+        let number = session.map(|session| session.number);
+        let standing = identity::heard(&self.services, received.device, said, number).await?;
+        if let Standing::Held(finding) = standing {
+            if let Some(session) = session {
+                session.note(Said::Doubtful(finding));
+            }
+            return Ok(Kept::Apart);
+        }
+        if let Some(session) = session {
+            self.let_in(sender, session.number).await?;
+            session.note(Said::Known);
+        }
+        Ok(Kept::Not)
+    }
+
+    /// What waited over this session goes into the history, in its order.
+    async fn let_in(&self, sender: &Sender, session: u64) -> Result<(), AppError> {
+        let keys: HashMap<i64, _> = sender.components.iter().map(|(k, id)| (*id, k)).collect();
+        let key = |id: i64| keys.get(&id).map(|key| (*key).clone());
+        let waiting = identity::waiting(&self.services, sender.device, session, key).await?;
+        if waiting.is_empty() {
+            return Ok(());
+        }
+        for message in waiting {
+            let message = Incoming {
+                device: sender.device,
+                ownership: sender.ownership,
+                sequence: message.sequence,
+                sent_at: None,
+                received_at: message.received_at,
+                report_interval_ms: sender.report_interval_ms,
+                reports: message.reports,
+                state: StateMap::new(),
+            };
+            self.committer.submit(message).await?;
+        }
+        identity::forget(&self.services, sender.device, session).await
+    }
+
+    /// Keeps a message apart where it is not certain who sent it.
+    pub(crate) async fn keep_apart(
+        &self,
+        received: &Received,
+        sender: &Sender,
+        topic: &Topic,
+        ready: &Known,
+    ) -> Result<Kept, AppError> {
+        let (number, finding) = match &received.session {
+            None => match sender.held {
+                None => return Ok(Kept::Not),
+                held => (0, held),
+            },
+            Some(session) => match session.said() {
+                Said::Known => return Ok(Kept::Not),
+                Said::Nothing => (session.number, None),
+                Said::Doubtful(finding) => (session.number, Some(finding)),
+            },
+        };
+        if !matches!(topic, Topic::Report { .. } | Topic::Batch { .. }) {
+            return Ok(Kept::Refused);
+        }
+        for reason in &ready.refused {
+            self.refuse(received, *reason).await;
+        }
+        match identity::hold(&self.services, finding, number, &ready.incoming).await? {
+            Hold::Kept => Ok(Kept::Apart),
+            Hold::Full => Ok(Kept::Refused),
+            Hold::LetThrough => {
+                if let Some(session) = &received.session {
+                    session.note(Said::Known);
+                }
+                Ok(Kept::Not)
+            }
+        }
+    }
+
+    /// A sequence came twice with two contents, both rightly signed: somebody else has the secret.
+    pub(crate) async fn reused(&self, device: DeviceId) -> Result<(), AppError> {
+        identity::suspected(&self.services, device, FindingKind::Clone, identity::REUSED).await
+    }
+}

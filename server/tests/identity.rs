@@ -1,0 +1,510 @@
+//! Clone, board swap, card swap and collision against the whole server: each ends as the policy says, and undo
+//! restores.
+
+use domain::{
+    Scalar,
+    identity::{Act, Evidence, Finding, FindingKind, FindingState, Reaction},
+};
+use protocol::Topic;
+use serde_json::{Value, json};
+use service::{devices, identity, notices};
+use testkit::{
+    app::{App, Person},
+    device::{Answer, Device, Identity, computer},
+    until,
+};
+
+const CARD: &str = "card-1";
+
+struct Bench {
+    app: App,
+    admin: Person,
+    identity: Identity,
+}
+
+impl Bench {
+    /// A site with one device, and what is done about `kind`.
+    async fn with(policy: Option<(FindingKind, Reaction)>) -> Self {
+        let app = App::start().await;
+        let admin = app.set_up().await;
+        let (services, actor) = (app.services(), &admin.actor);
+        if let Some((kind, reaction)) = policy {
+            let proof = actor.require_admin().expect("an administrator");
+            identity::set_policy(services, &proof, kind, reaction)
+                .await
+                .expect("a policy");
+        }
+        let identity = Identity::enrol(services, actor, Some(actor), computer("board-1"))
+            .await
+            .expect("an enrolled device");
+        Self {
+            app,
+            admin,
+            identity,
+        }
+    }
+
+    /// A connection under the device's certificate that says it is this board with this storage.
+    async fn online(&self, sequence: u64, serial: &str, storage: &str) -> Device {
+        let device = self.connect().await;
+        assert_eq!(
+            device
+                .subscribe(&format!("system/{}/#", self.identity.id))
+                .await,
+            true
+        );
+        self.says(&device, sequence, serial, storage).await;
+        device
+    }
+
+    async fn connect(&self) -> Device {
+        Device::connect(&self.identity, self.app.mqtt())
+            .await
+            .expect("let in")
+    }
+
+    async fn says(&self, device: &Device, sequence: u64, serial: &str, storage: &str) {
+        let topic = Topic::Identity(self.identity.id).to_string();
+        let mut body = self.identity.shown(sequence);
+        body.insert("cpu_serial".to_owned(), json!(serial));
+        body.insert("storage_id".to_owned(), json!(storage));
+        let payload = self.identity.sealed(&topic, body);
+        // A policy may end the connection before the answer is out.
+        device.publish(&topic, payload).await;
+    }
+
+    async fn reports(&self, device: &Device, sequence: u64, value: f64) {
+        let answer = device.report("cpu", sequence, &[("average", value)]).await;
+        assert_eq!(answer, Answer::Accepted);
+    }
+
+    async fn findings(&self) -> Vec<Finding> {
+        let proof = self.admin.actor.require_admin().expect("an administrator");
+        identity::list(self.app.services(), &proof, None, None, "", 1)
+            .await
+            .expect("findings")
+            .items
+    }
+
+    async fn finding(&self) -> Finding {
+        let mut all = self.findings().await;
+        assert_eq!(all.len(), 1, "{all:?}");
+        all.remove(0)
+    }
+
+    async fn resolve(&self, act: Act) {
+        let proof = self.admin.actor.require_admin().expect("an administrator");
+        let id = self.finding().await.id;
+        identity::resolve(self.app.services(), &proof, id, act)
+            .await
+            .expect("resolved");
+        let finding = self.finding().await;
+        assert_eq!(
+            (finding.state, finding.act),
+            (FindingState::Resolved, Some(act))
+        );
+        assert!(finding.may_undo && finding.acts().is_empty());
+    }
+
+    async fn undo(&self) {
+        let proof = self.admin.actor.require_admin().expect("an administrator");
+        let id = self.finding().await.id;
+        identity::undo(self.app.services(), &proof, id)
+            .await
+            .expect("undone");
+        let finding = self.finding().await;
+        assert_eq!((finding.state, finding.act), (FindingState::Open, None));
+    }
+
+    /// The serial number on record, and the latest value of the state.
+    async fn page(&self) -> (String, Option<Scalar>) {
+        let services = self.app.services();
+        let viewer = self.admin.actor.require_viewer(services, self.identity.id);
+        let viewer = viewer.await.expect("a viewer");
+        let detail = devices::detail(services, &viewer).await.expect("its page");
+        let value = detail.state.get("cpu_average").cloned();
+        (detail.summary.cpu_serial, value)
+    }
+
+    /// The values in the history.
+    async fn history(&self) -> Vec<f64> {
+        use sea_orm::{EntityTrait as _, QueryOrder as _};
+        let rows = entity::report::Entity::find()
+            .order_by_asc(entity::report::Column::AtMs)
+            .all(&self.app.services().db.read)
+            .await
+            .expect("reports");
+        rows.iter()
+            .filter_map(|row| row.readings.get("average")?.as_f64())
+            .collect()
+    }
+
+    async fn unread(&self) -> u64 {
+        notices::unread(self.app.services(), &self.admin.actor)
+            .await
+            .expect("a count")
+    }
+}
+
+fn number(value: f64) -> Option<Scalar> {
+    Some(Scalar::Number(value))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_clone_is_kept_apart_and_does_not_disturb_the_original() {
+    let bench = Bench::with(None).await;
+    let original = bench.online(1, "board-1", CARD).await;
+    bench.reports(&original, 2, 10.0).await;
+    assert!(bench.findings().await.is_empty());
+
+    // The copy has the same sequences: they are not used up.
+    let copy = bench.online(3, "board-2", CARD).await;
+    bench.reports(&copy, 4, 99.0).await;
+    let finding = bench.finding().await;
+    assert_eq!(finding.kind, FindingKind::Clone);
+    assert_eq!(finding.evidence, Evidence::Traits);
+    assert_eq!(finding.reaction, Reaction::Quarantine);
+    assert_eq!((finding.held, finding.state), (1, FindingState::Open));
+    assert_eq!(finding.known.cpu_serial, "board-1");
+    assert_eq!(finding.said.cpu_serial, "board-2");
+    assert_eq!(bench.unread().await, 1);
+    assert_eq!(
+        (bench.history().await, bench.page().await.1),
+        (vec![10.0], number(10.0))
+    );
+
+    let original = bench.online(3, "board-1", CARD).await;
+    bench.reports(&original, 4, 11.0).await;
+    assert_eq!(
+        (bench.history().await, bench.page().await.1),
+        (vec![10.0, 11.0], number(11.0))
+    );
+
+    bench.resolve(Act::Discard).await;
+    assert_eq!(bench.finding().await.held, 0);
+    bench.undo().await;
+    assert_eq!(bench.finding().await.held, 1);
+    bench.resolve(Act::Release).await;
+    assert_eq!(bench.history().await, [10.0, 99.0, 11.0], "at its own time");
+    assert_eq!(
+        bench.page().await.1,
+        number(11.0),
+        "the state is not touched"
+    );
+    bench.undo().await;
+    assert_eq!(bench.history().await, [10.0, 11.0]);
+    assert_eq!(bench.finding().await.held, 1);
+    bench.app.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_clone_that_comes_again_after_a_decision_is_told_again() {
+    let bench = Bench::with(None).await;
+    let _original = bench.online(1, "board-1", CARD).await;
+    let copy = bench.online(2, "board-2", CARD).await;
+    bench.reports(&copy, 3, 99.0).await;
+    bench.resolve(Act::Discard).await;
+    let copy = bench.online(4, "board-2", CARD).await;
+    bench.reports(&copy, 5, 98.0).await;
+    let finding = bench.finding().await;
+    assert_eq!(
+        (finding.state, finding.count, finding.held),
+        (FindingState::Open, 2, 1)
+    );
+    assert_eq!(bench.unread().await, 2);
+    assert!(bench.history().await.is_empty());
+    bench.app.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_board_swap_that_is_accepted_is_what_is_known_and_undo_takes_it_back() {
+    let bench = Bench::with(None).await;
+    let before = bench.online(1, "board-1", CARD).await;
+    bench.reports(&before, 2, 10.0).await;
+    before.leave().await;
+
+    let board = bench.online(3, "board-2", CARD).await;
+    bench.reports(&board, 4, 20.0).await;
+    let finding = bench.finding().await;
+    assert_eq!((finding.kind, finding.held), (FindingKind::BoardSwap, 1));
+    assert_eq!(bench.history().await, [10.0]);
+
+    bench.resolve(Act::Accept).await;
+    // The same connection speaks on.
+    bench.reports(&board, 5, 21.0).await;
+    assert_eq!(bench.history().await, [10.0, 20.0, 21.0]);
+    assert_eq!(bench.page().await, ("board-2".to_owned(), number(21.0)));
+
+    bench.undo().await;
+    board.ended().await;
+    assert_eq!(bench.page().await.0, "board-1");
+    assert_eq!(
+        bench.history().await,
+        [10.0, 21.0],
+        "what it said as known stays"
+    );
+    let board = bench.online(6, "board-2", CARD).await;
+    bench.reports(&board, 7, 22.0).await;
+    let finding = bench.finding().await;
+    assert_eq!((finding.held, finding.count), (2, 2));
+    assert_eq!(bench.history().await, [10.0, 21.0]);
+    bench.app.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_swap_whose_old_board_comes_back_is_a_clone() {
+    let bench = Bench::with(Some((FindingKind::BoardSwap, Reaction::Alert))).await;
+    let before = bench.online(1, "board-1", CARD).await;
+    before.leave().await;
+    let other = bench.online(2, "board-2", CARD).await;
+    bench.reports(&other, 3, 20.0).await;
+    assert_eq!(bench.finding().await.kind, FindingKind::BoardSwap);
+    assert_eq!(bench.history().await, [20.0], "alert only");
+
+    let _back = bench.online(4, "board-1", CARD).await;
+    let other = bench.online(5, "board-2", CARD).await;
+    bench.reports(&other, 6, 21.0).await;
+    let finding = bench.finding().await;
+    assert_eq!((finding.kind, finding.held), (FindingKind::Clone, 1));
+    assert_eq!(bench.history().await, [20.0]);
+    assert_eq!(bench.unread().await, 2);
+    bench.app.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_card_swap_is_remapped_by_its_policy_and_undo_takes_it_back() {
+    let bench = Bench::with(Some((FindingKind::CardSwap, Reaction::Remap))).await;
+    bench.online(1, "board-1", CARD).await.leave().await;
+    let device = bench.online(2, "board-1", "card-2").await;
+    bench.reports(&device, 3, 20.0).await;
+    let finding = bench.finding().await;
+    assert_eq!(finding.kind, FindingKind::CardSwap);
+    assert_eq!(
+        (finding.state, finding.act),
+        (FindingState::Resolved, Some(Act::Accept))
+    );
+    assert_eq!(finding.by, None, "the policy did it");
+    assert_eq!(bench.history().await, [20.0]);
+    device.leave().await;
+
+    // It is known now.
+    let device = bench.online(4, "board-1", "card-2").await;
+    assert_eq!(bench.finding().await.count, 1);
+    bench.undo().await;
+    device.ended().await;
+    bench.online(5, "board-1", CARD).await.leave().await;
+    assert_eq!(
+        bench.finding().await.count,
+        1,
+        "the former card is known again"
+    );
+    let device = bench.online(6, "board-1", "card-2").await;
+    bench.reports(&device, 7, 21.0).await;
+    let finding = bench.finding().await;
+    assert_eq!((finding.count, finding.state), (2, FindingState::Open));
+    assert_eq!((finding.held, bench.history().await), (1, vec![20.0]));
+    bench.app.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_collision_is_blocked_by_its_policy_until_that_is_undone() {
+    let bench = Bench::with(Some((FindingKind::Collision, Reaction::Block))).await;
+    bench.online(1, "board-1", CARD).await.leave().await;
+    let other = bench.connect().await;
+    bench.says(&other, 2, "board-2", "card-2").await;
+    other.ended().await;
+    let finding = bench.finding().await;
+    assert_eq!(
+        (finding.kind, finding.act),
+        (FindingKind::Collision, Some(Act::Block))
+    );
+    assert!(
+        Device::connect(&bench.identity, bench.app.mqtt())
+            .await
+            .is_err()
+    );
+
+    bench.undo().await;
+    let device = bench.online(3, "board-1", CARD).await;
+    bench.reports(&device, 4, 10.0).await;
+    assert_eq!(bench.page().await.1, number(10.0));
+    bench.app.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_clone_is_told_to_switch_itself_off() {
+    let bench = Bench::with(Some((FindingKind::Clone, Reaction::Disable))).await;
+    let _original = bench.online(1, "board-1", CARD).await;
+    for sequence in [2, 3] {
+        // Also when it comes back without having obeyed.
+        let mut copy = bench.online(sequence, "board-2", CARD).await;
+        let topic = Topic::Disable(bench.identity.id).to_string();
+        let told = loop {
+            let message = copy.next().await;
+            if message.topic == topic {
+                break message;
+            }
+        };
+        let envelope = protocol::open(&told.payload).expect("an envelope");
+        assert!(envelope.verify(&topic, &bench.identity.secret()));
+        assert_eq!(envelope.body["cpu_serial"], Value::from("board-2"));
+        assert!(!told.retain, "the original must not find it");
+    }
+    let finding = bench.finding().await;
+    assert_eq!((finding.act, finding.count), (Some(Act::Disable), 2));
+    bench.undo().await;
+    bench.app.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_device_that_must_enrol_again_gets_in_with_the_new_code_alone() {
+    let bench = Bench::with(None).await;
+    let _original = bench.online(1, "board-1", CARD).await;
+    let copy = bench.online(2, "board-2", CARD).await;
+    bench.resolve(Act::Reprovision).await;
+    copy.ended().await;
+    assert!(
+        Device::connect(&bench.identity, bench.app.mqtt())
+            .await
+            .is_err()
+    );
+    bench.undo().await;
+    bench.online(3, "board-1", CARD).await.leave().await;
+
+    bench.resolve(Act::Reprovision).await;
+    let proof = bench.admin.actor.require_admin().expect("an administrator");
+    let (services, finding) = (bench.app.services(), bench.finding().await.id);
+    let made = identity::new_code(services, &proof, finding)
+        .await
+        .expect("a code");
+    let (serial, code) = ("board-1".to_owned(), made.code.to_string());
+    let again = Identity::with_code(services, serial, code)
+        .await
+        .expect("enrolled again");
+    assert!(
+        Device::connect(&bench.identity, bench.app.mqtt())
+            .await
+            .is_err()
+    );
+    let device = Device::connect(&again, bench.app.mqtt()).await;
+    assert!(device.is_ok());
+    let late = identity::undo(services, &proof, finding).await;
+    assert_eq!(late, Err(domain::AppError::conflict("enrolled_since")));
+    bench.app.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn reports_wait_until_the_identity_came() {
+    let bench = Bench::with(None).await;
+    let device = bench.connect().await;
+    bench.reports(&device, 1, 10.0).await;
+    bench.reports(&device, 2, 11.0).await;
+    assert_eq!(
+        (bench.history().await, bench.page().await.1),
+        (vec![], None)
+    );
+    bench.says(&device, 3, "board-1", CARD).await;
+    assert_eq!(
+        (bench.history().await, bench.page().await.1),
+        (vec![10.0, 11.0], number(11.0))
+    );
+    bench.reports(&device, 4, 12.0).await;
+    assert_eq!(bench.page().await.1, number(12.0));
+    device.leave().await;
+
+    // And with a doubtful one, for the decision.
+    let device = bench.connect().await;
+    bench.reports(&device, 5, 99.0).await;
+    bench.says(&device, 6, "board-2", CARD).await;
+    assert_eq!(bench.finding().await.held, 1);
+    assert_eq!(bench.history().await, [10.0, 11.0, 12.0]);
+    bench.app.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_sequence_with_two_contents_is_told_and_the_data_flows() {
+    let bench = Bench::with(None).await;
+    let device = bench.online(1, "board-1", CARD).await;
+    bench.reports(&device, 2, 10.0).await;
+    assert!(matches!(
+        device.report("cpu", 2, &[("average", 99.0)]).await,
+        Answer::Refused(_)
+    ));
+    let finding = bench.finding().await;
+    assert_eq!(finding.kind, FindingKind::Clone);
+    assert_eq!(finding.evidence, Evidence::SequenceReused);
+    bench.reports(&device, 3, 11.0).await;
+    assert_eq!(bench.page().await.1, number(11.0));
+    bench.app.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn decisions_over_rest_are_for_administrators_and_notices_are_each_ones_own() {
+    let bench = Bench::with(None).await;
+    let _original = bench.online(1, "board-1", CARD).await;
+    let _copy = bench.online(2, "board-2", CARD).await;
+    let member = bench
+        .app
+        .person(
+            &bench.admin,
+            "m@example.org",
+            domain::role::SiteRole::Member,
+        )
+        .await;
+    let id = bench.finding().await.id;
+    let (admin, member) = (
+        bench.app.browser(Some(&bench.admin)),
+        bench.app.browser(Some(&member)),
+    );
+    let act = |client: &reqwest::Client, act: &str| {
+        client
+            .post(bench.app.url(&format!("/api/identity/{id}/resolve")))
+            .json(&json!({ "act": act }))
+            .send()
+    };
+    assert_eq!(
+        act(&member, "discard").await.expect("an answer").status(),
+        403
+    );
+    assert_eq!(
+        act(&admin, "accept").await.expect("an answer").status(),
+        409
+    );
+    assert_eq!(
+        act(&admin, "nonsense").await.expect("an answer").status(),
+        422
+    );
+    assert_eq!(
+        act(&admin, "discard").await.expect("an answer").status(),
+        204
+    );
+    assert_eq!(
+        act(&admin, "discard").await.expect("an answer").status(),
+        409
+    );
+    let undo = bench.app.url(&format!("/api/identity/{id}/undo"));
+    let undone = admin.post(undo).send().await.expect("an answer");
+    assert_eq!(undone.status(), 204);
+
+    let told = async |client: &reqwest::Client| -> Value {
+        let answer = client
+            .get(bench.app.url("/api/notices?unread=true"))
+            .send()
+            .await;
+        answer.expect("an answer").json().await.expect("JSON")
+    };
+    assert_eq!(told(&member).await["total"], 0);
+    assert_eq!(
+        told(&admin).await["items"][0]["finding"],
+        json!([id, "clone"])
+    );
+    let mark = admin
+        .post(bench.app.url("/api/notices/mark"))
+        .json(&json!({ "read": true }));
+    assert_eq!(mark.send().await.expect("an answer").status(), 204);
+    until("nothing is unread", async || {
+        (bench.unread().await == 0).then_some(())
+    })
+    .await;
+    bench.app.stop().await;
+}

@@ -1,0 +1,20 @@
+//! Identity: what each device says it is, compared with what is known; what is found, kept apart, decided, undone.
+//!
+//! Invariants: what a doubtful speaker reports is durable before it is acknowledged and reaches neither state nor
+//! history until somebody, or a policy, lets it; and every act keeps what was before, so that it can be undone.
+//! `docs/identity.md` has the rules.
+
+mod act;
+mod finding;
+mod hear;
+mod policy;
+mod quarantine;
+mod sightings;
+
+pub use act::{new_code, resolve, undo};
+pub use finding::{KEY, REUSED, list, open_count, read};
+pub use hear::{Standing, heard, suspected};
+pub use policy::{policies, set_policy};
+pub(crate) use quarantine::ownership_ended;
+pub use quarantine::{Hold, Waiting, forget, hold, purge, waiting};
+pub use sightings::Sightings;

@@ -1,0 +1,385 @@
+//! Deciding about a finding, and taking the decision back.
+
+use domain::{
+    AppError, DeviceId, TimestampMs,
+    event::{EventKind, Severity},
+    identity::{Act, Finding, FindingState},
+    live::LiveEvent,
+};
+use entity::{certificate, device, identity_finding};
+use protocol::{Topic, identity::DisableMessage};
+use sea_orm::{
+    ActiveModelTrait, ActiveValue::Set, ColumnTrait, DatabaseTransaction, EntityTrait, QueryFilter,
+    QuerySelect, SqlErr, TransactionTrait, sea_query::Expr,
+};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use super::{
+    finding,
+    hear::{keep, record_of},
+    quarantine,
+};
+use crate::{
+    Actor, Admin, Services, audit,
+    devices::{self, Preregistered},
+    downlink, events, internal,
+};
+
+/// What an act may change, as it was before.
+#[derive(Debug, Serialize, Deserialize)]
+struct Before {
+    cpu_serial: String,
+    storage_id: Option<String>,
+    macs: Value,
+    held: Option<i64>,
+    blocked_ms: Option<i64>,
+    code_hash: Option<String>,
+    code_spent_ms: Option<i64>,
+    enrolled_key: Option<String>,
+    revoked: Vec<String>,
+}
+
+/// Decides about a finding that is open.
+pub async fn resolve(
+    services: &Services,
+    admin: &Admin,
+    finding: i64,
+    act: Act,
+) -> Result<(), AppError> {
+    perform(services, Some(admin.actor()), finding, act).await
+}
+
+/// As [`resolve`], by a policy where `by` is nobody.
+pub(super) async fn perform(
+    services: &Services,
+    by: Option<&Actor>,
+    id: i64,
+    act: Act,
+) -> Result<(), AppError> {
+    let transaction = services.db.write.begin().await.map_err(internal)?;
+    let (row, device) = locked(&transaction, id).await?;
+    let finding = finding::one(services, &transaction, row.clone()).await?;
+    if finding.state != FindingState::Open {
+        return Err(AppError::conflict("finding_resolved"));
+    }
+    if !finding.acts().contains(&act) {
+        return Err(AppError::conflict("act_does_not_apply"));
+    }
+    let now = after(&transaction, device.id, services.now()).await?;
+    let before = before(&transaction, &device, act).await?;
+    apply(services, &transaction, &device, &finding, act, now).await?;
+    let mut change: identity_finding::ActiveModel = row.into();
+    change.state = Set(FindingState::Resolved.as_str().to_owned());
+    change.act = Set(Some(act.as_str().to_owned()));
+    change.resolved_by = Set(by.map(|actor| actor.user.id.0));
+    change.resolved_ms = Set(Some(now.0));
+    change.before = Set(Some(serde_json::to_value(before).map_err(internal)?));
+    change.update(&transaction).await.map_err(internal)?;
+    if let Some(actor) = by {
+        let detail = json!({ "finding": id, "act": act.as_str() });
+        let target = Some(finding.device.to_string());
+        audit::record(
+            services,
+            &transaction,
+            actor,
+            "identity_resolve",
+            target,
+            detail,
+        )
+        .await?;
+    }
+    transaction.commit().await.map_err(internal)?;
+    let name = by.map(|actor| actor.user.name.as_str());
+    let detail = json!({ "finding": id, "act": act.as_str(), "by": name });
+    decided(services, &device, detail).await?;
+    match act {
+        Act::Block | Act::Reprovision if by.is_none() => {
+            // The session that is to end waits for the answer to its identity.
+            let (services, device) = (services.clone(), finding.device);
+            tokio::spawn(async move { disconnect(&services, device).await });
+        }
+        Act::Block | Act::Reprovision => disconnect(services, finding.device).await,
+        Act::Disable => send_disable(services, finding.device, &finding.said.cpu_serial).await,
+        Act::Accept | Act::Release | Act::Discard => {}
+    }
+    Ok(())
+}
+
+async fn apply(
+    services: &Services,
+    transaction: &DatabaseTransaction,
+    device: &device::Model,
+    finding: &Finding,
+    act: Act,
+    now: TimestampMs,
+) -> Result<(), AppError> {
+    let mut record = record_of(transaction, device.id).await?;
+    let lets_through = record.held_finding_id == Some(finding.id);
+    match act {
+        Act::Accept => {
+            remap(transaction, device, &finding.said.cpu_serial).await?;
+            record.storage_id.clone_from(&finding.said.storage_id);
+            record.macs = json!(finding.said.macs);
+            record.held_finding_id = record.held_finding_id.filter(|_| !lets_through);
+            keep(transaction, record).await?;
+            quarantine::release(transaction, device.id, finding.id, now).await
+        }
+        Act::Release => {
+            record.held_finding_id = record.held_finding_id.filter(|_| !lets_through);
+            keep(transaction, record).await?;
+            quarantine::release(transaction, device.id, finding.id, now).await
+        }
+        Act::Discard | Act::Disable => {
+            quarantine::discard(transaction, device.id, finding.id, now).await
+        }
+        Act::Block => {
+            record.blocked_ms = Some(now.0);
+            keep(transaction, record).await
+        }
+        Act::Reprovision => {
+            devices::revoke_certificates(services, transaction, device.id).await?;
+            let mut change: device::ActiveModel = device.clone().into();
+            change.code_hash = Set(None);
+            change.enrolled_key = Set(None);
+            change
+                .update(transaction)
+                .await
+                .map(|_| ())
+                .map_err(internal)
+        }
+    }
+}
+
+/// Makes a new enrolment code for a device that must enrol again; the one before is void.
+pub async fn new_code(
+    services: &Services,
+    admin: &Admin,
+    id: i64,
+) -> Result<Preregistered, AppError> {
+    let transaction = services.db.write.begin().await.map_err(internal)?;
+    let (row, device) = locked(&transaction, id).await?;
+    if row.act.as_deref() != Some(Act::Reprovision.as_str()) {
+        return Err(AppError::conflict("act_does_not_apply"));
+    }
+    let made = devices::new_code(services, &transaction, device).await?;
+    let detail = json!({ "finding": id });
+    let target = Some(made.id.to_string());
+    let actor = admin.actor();
+    audit::record(
+        services,
+        &transaction,
+        actor,
+        "identity_new_code",
+        target,
+        detail,
+    )
+    .await?;
+    transaction.commit().await.map_err(internal)?;
+    Ok(made)
+}
+
+/// Takes the decision about a finding back: what it changed is as it was, and the finding is open.
+pub async fn undo(services: &Services, admin: &Admin, id: i64) -> Result<(), AppError> {
+    let transaction = services.db.write.begin().await.map_err(internal)?;
+    let (row, device) = locked(&transaction, id).await?;
+    let finding = finding::one(services, &transaction, row.clone()).await?;
+    let (Some(before), Some(at), Some(act)) = (row.before.clone(), row.resolved_ms, finding.act)
+    else {
+        return Err(AppError::conflict("finding_open"));
+    };
+    if !finding.may_undo {
+        return Err(AppError::conflict("undo_too_late"));
+    }
+    let before: Before = serde_json::from_value(before).map_err(internal)?;
+    put_back(&transaction, device.clone(), &before, act).await?;
+    quarantine::restore(&transaction, device.id, id, TimestampMs(at)).await?;
+    let mut change: identity_finding::ActiveModel = row.into();
+    change.state = Set(FindingState::Open.as_str().to_owned());
+    change.act = Set(None);
+    change.resolved_by = Set(None);
+    change.resolved_ms = Set(None);
+    change.before = Set(None);
+    change.update(&transaction).await.map_err(internal)?;
+    let actor = admin.actor();
+    let target = Some(finding.device.to_string());
+    let detail = json!({ "finding": id, "act": act.as_str() });
+    audit::record(
+        services,
+        &transaction,
+        actor,
+        "identity_undo",
+        target,
+        detail,
+    )
+    .await?;
+    transaction.commit().await.map_err(internal)?;
+    let detail =
+        json!({ "finding": id, "act": act.as_str(), "by": actor.user.name, "undone": true });
+    decided(services, &device, detail).await?;
+    if matches!(act, Act::Accept | Act::Release) {
+        // It was let through: it is judged anew when it comes back.
+        disconnect(services, finding.device).await;
+    }
+    Ok(())
+}
+
+async fn put_back(
+    transaction: &DatabaseTransaction,
+    device: device::Model,
+    before: &Before,
+    act: Act,
+) -> Result<(), AppError> {
+    if act == Act::Reprovision && device.enrolled_key.is_some() {
+        // Somebody has enrolled with the new code: the old key must not come back beside it.
+        return Err(AppError::conflict("enrolled_since"));
+    }
+    let mut record = record_of(transaction, device.id).await?;
+    record.storage_id.clone_from(&before.storage_id);
+    record.macs = before.macs.clone();
+    record.held_finding_id = before.held;
+    record.blocked_ms = before.blocked_ms;
+    keep(transaction, record).await?;
+    if act == Act::Accept {
+        remap(transaction, &device, &before.cpu_serial).await?;
+    }
+    if act == Act::Reprovision {
+        let mut change: device::ActiveModel = device.into();
+        change.code_hash = Set(bytes(before.code_hash.as_deref())?);
+        change.enrolled_key = Set(bytes(before.enrolled_key.as_deref())?);
+        change.code_spent_ms = Set(before.code_spent_ms);
+        change.update(transaction).await.map_err(internal)?;
+        certificate::Entity::update_many()
+            .col_expr(
+                certificate::Column::RevokedMs,
+                Expr::value(Option::<i64>::None),
+            )
+            .filter(certificate::Column::Serial.is_in(before.revoked.iter().cloned()))
+            .exec(transaction)
+            .await
+            .map_err(internal)?;
+    }
+    Ok(())
+}
+
+/// Gives the device another board's serial number.
+async fn remap(
+    transaction: &DatabaseTransaction,
+    device: &device::Model,
+    serial: &str,
+) -> Result<(), AppError> {
+    let mut change: device::ActiveModel = device.clone().into();
+    change.cpu_serial = Set(serial.to_owned());
+    let row = change
+        .update(transaction)
+        .await
+        .map_err(|error| match error.sql_err() {
+            Some(SqlErr::UniqueConstraintViolation(_)) => AppError::conflict("serial_known"),
+            _ => internal(error),
+        })?;
+    devices::index(transaction, &row).await
+}
+
+async fn before(
+    transaction: &DatabaseTransaction,
+    device: &device::Model,
+    act: Act,
+) -> Result<Before, AppError> {
+    use certificate::{Column, Entity};
+    let record = record_of(transaction, device.id).await?;
+    let revoked = match act {
+        Act::Reprovision => Entity::find()
+            .filter(Column::DeviceId.eq(device.id))
+            .filter(Column::RevokedMs.is_null())
+            .all(transaction)
+            .await
+            .map_err(internal)?,
+        _ => Vec::new(),
+    };
+    Ok(Before {
+        cpu_serial: device.cpu_serial.clone(),
+        storage_id: record.storage_id,
+        macs: record.macs,
+        held: record.held_finding_id,
+        blocked_ms: record.blocked_ms,
+        code_hash: device.code_hash.as_deref().map(hex::encode),
+        code_spent_ms: device.code_spent_ms,
+        enrolled_key: device.enrolled_key.as_deref().map(hex::encode),
+        revoked: revoked.into_iter().map(|row| row.serial).collect(),
+    })
+}
+
+fn bytes(text: Option<&str>) -> Result<Option<Vec<u8>>, AppError> {
+    text.map(hex::decode).transpose().map_err(internal)
+}
+
+/// The finding and its device, locked against other decisions.
+async fn locked(
+    transaction: &DatabaseTransaction,
+    id: i64,
+) -> Result<(identity_finding::Model, device::Model), AppError> {
+    let found = finding::row(transaction, id).await?;
+    let device = device::Entity::find_by_id(found.device_id)
+        .lock_exclusive()
+        .one(transaction)
+        .await
+        .map_err(internal)?
+        .ok_or(AppError::NotFound)?;
+    // Read again: what it was before the lock may have been decided meanwhile.
+    Ok((finding::row(transaction, id).await?, device))
+}
+
+/// Now, or a moment after the last decision about this device: decisions have an order.
+async fn after(
+    transaction: &DatabaseTransaction,
+    device: i64,
+    now: TimestampMs,
+) -> Result<TimestampMs, AppError> {
+    use identity_finding::{Column, Entity};
+    let last: Option<Option<i64>> = Entity::find()
+        .select_only()
+        .column_as(Column::ResolvedMs.max(), "last")
+        .filter(Column::DeviceId.eq(device))
+        .into_tuple()
+        .one(transaction)
+        .await
+        .map_err(internal)?;
+    Ok(TimestampMs(
+        now.0.max(last.flatten().map_or(0, |last| last + 1)),
+    ))
+}
+
+async fn decided(
+    services: &Services,
+    device: &device::Model,
+    detail: Value,
+) -> Result<(), AppError> {
+    let uuid = DeviceId(device.uuid);
+    let changes = vec![
+        LiveEvent::Device { device: uuid },
+        LiveEvent::History { device: uuid },
+    ];
+    services.bus.publish(changes).await;
+    let (kind, severity) = (EventKind::IdentityResolved, Severity::Info);
+    events::record(services, device.id, uuid, kind, severity, detail).await
+}
+
+async fn disconnect(services: &Services, device: DeviceId) {
+    if let Err(error) = services.link.disconnect(&device.to_string()).await {
+        tracing::error!(%device, %error, "the session of a doubtful device was not ended");
+    }
+}
+
+/// Tells the device with this serial number to switch itself off. Where it does not hear it now, it is told
+/// when it says again who it is.
+pub(super) async fn send_disable(services: &Services, device: DeviceId, cpu_serial: &str) {
+    let message = DisableMessage {
+        cpu_serial: cpu_serial.to_owned(),
+    };
+    let Ok(Value::Object(body)) = serde_json::to_value(message) else {
+        return;
+    };
+    if let Err(error) = downlink::send(services, &Topic::Disable(device), body, false).await {
+        tracing::warn!(%device, %error, "a copy was not told to switch itself off");
+    }
+}

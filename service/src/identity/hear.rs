@@ -1,0 +1,425 @@
+//! Hearing who a device says it is: learnt, or found to differ and answered as the policy says.
+
+use domain::{
+    AppError, DeviceId, TimestampMs,
+    event::{EventKind, Severity},
+    identity::{Act, Circumstances, FindingKind, FindingState, Reaction, Traits, judge},
+    live::LiveEvent,
+};
+use entity::{device, device_live, identity_finding, identity_known};
+use protocol::identity::Identity;
+use sea_orm::{
+    ActiveModelTrait, ActiveValue::Set, ColumnTrait, ConnectionTrait, DatabaseTransaction,
+    EntityTrait, QueryFilter, QueryOrder, TransactionTrait, sea_query::OnConflict,
+};
+use serde_json::json;
+
+use super::{act, policy, quarantine};
+use crate::{Services, accounts::actor::DeviceRef, devices, downlink, events, internal, notices};
+
+/// What becomes of what a speaker reports.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Standing {
+    /// It is who it is known to be, or is let through.
+    Settled,
+    /// It is kept apart for this finding.
+    Held(i64),
+}
+
+/// A device says who it is, over this session where it is known.
+pub async fn heard(
+    services: &Services,
+    device: DeviceId,
+    identity: &Identity,
+    session: Option<u64>,
+) -> Result<Standing, AppError> {
+    let said = Traits {
+        uuid: identity.device_uuid,
+        cpu_serial: identity.cpu_serial.trim().chars().take(128).collect(),
+        storage_id: identity
+            .storage_id
+            .as_ref()
+            .map(|id| id.trim().chars().take(128).collect()),
+        macs: identity
+            .macs
+            .iter()
+            .take(32)
+            .map(|mac| mac.chars().take(32).collect())
+            .collect(),
+    };
+    let speaker = speaker(&said);
+    let seen = services
+        .sightings()
+        .says(device, session, &speaker, services.now());
+    let transaction = services.db.write.begin().await.map_err(internal)?;
+    let row = downlink::lock_device(&transaction, device).await?;
+    let record = record_of(&transaction, row.id).await?;
+    let known = known_of(&row, &record);
+    let other = another(&transaction, &row, &said).await?;
+    let circumstances = Circumstances {
+        original_lives: seen.original_lives(last_heard(&transaction, row.id).await?),
+        takes_turns: seen.takes_turns,
+        serial_of_another: other.is_some(),
+    };
+    let Some(kind) = judge(&known, &said, circumstances) else {
+        let was_held = record.held_finding_id.is_some();
+        learn(&transaction, record, &said).await?;
+        transaction.commit().await.map_err(internal)?;
+        if was_held {
+            told(services, device).await;
+        }
+        devices::identified(services, device, identity).await?;
+        return Ok(Standing::Settled);
+    };
+    let difference = Difference {
+        kind,
+        known,
+        said,
+        speaker,
+        other: other.map(|other| other.id),
+    };
+    let noted = note(services, &transaction, &row, &difference).await?;
+    let held = noted.holds.then_some(noted.finding);
+    hold(&transaction, record, held).await?;
+    if let (Some(finding), Some(session)) = (held, session) {
+        let device = DeviceRef {
+            id: row.id,
+            uuid: device,
+        };
+        quarantine::attach(&transaction, device, session, finding).await?;
+    }
+    transaction.commit().await.map_err(internal)?;
+    follow(services, &row, noted, &difference).await?;
+    told(services, device).await;
+    let record = record_of(&services.db.read, row.id).await?;
+    match record.held_finding_id {
+        Some(finding) => Ok(Standing::Held(finding)),
+        None => {
+            devices::identified(services, device, identity).await?;
+            Ok(Standing::Settled)
+        }
+    }
+}
+
+/// Something other than what it says gives a device's identity away: people are told, and its data flows.
+pub async fn suspected(
+    services: &Services,
+    device: DeviceId,
+    kind: FindingKind,
+    speaker: &str,
+) -> Result<(), AppError> {
+    let transaction = services.db.write.begin().await.map_err(internal)?;
+    let row = downlink::lock_device(&transaction, device).await?;
+    let known = known_of(&row, &record_of(&transaction, row.id).await?);
+    let difference = Difference {
+        kind,
+        said: known.clone(),
+        known,
+        speaker: speaker.to_owned(),
+        other: None,
+    };
+    let mut noted = note(services, &transaction, &row, &difference).await?;
+    // Which of the two speaks now is not known.
+    noted.perform = None;
+    transaction.commit().await.map_err(internal)?;
+    follow(services, &row, noted, &difference).await
+}
+
+struct Difference {
+    kind: FindingKind,
+    known: Traits,
+    said: Traits,
+    speaker: String,
+    other: Option<i64>,
+}
+
+/// What a finding asks for now.
+struct Noted {
+    finding: i64,
+    /// Whether people are to be told: it is new, worse than it was, or came again after a decision.
+    news: bool,
+    /// Whether what the speaker reports is kept apart.
+    holds: bool,
+    /// What the policy does by itself.
+    perform: Option<Act>,
+    /// Whether the speaker is to be told again to switch itself off.
+    disable: bool,
+}
+
+async fn note(
+    services: &Services,
+    transaction: &DatabaseTransaction,
+    device: &device::Model,
+    difference: &Difference,
+) -> Result<Noted, AppError> {
+    use identity_finding::{ActiveModel, Column, Entity};
+    let now = services.now().0;
+    let reaction = policy::stored(transaction).await?.of(difference.kind);
+    let latest = Entity::find()
+        .filter(Column::DeviceId.eq(device.id))
+        .filter(Column::Speaker.eq(&difference.speaker))
+        .order_by_desc(Column::Id)
+        .one(transaction)
+        .await
+        .map_err(internal)?;
+    let Some(latest) = latest else {
+        let row = ActiveModel {
+            device_id: Set(device.id),
+            other_device_id: Set(difference.other),
+            kind: Set(difference.kind.as_str().to_owned()),
+            state: Set(FindingState::Open.as_str().to_owned()),
+            reaction: Set(reaction.as_str().to_owned()),
+            known: Set(serde_json::to_value(&difference.known).map_err(internal)?),
+            said: Set(serde_json::to_value(&difference.said).map_err(internal)?),
+            speaker: Set(difference.speaker.clone()),
+            opened_ms: Set(now),
+            last_ms: Set(now),
+            count: Set(1),
+            ..Default::default()
+        };
+        let row = row.insert(transaction).await.map_err(internal)?;
+        return Ok(answered(row.id, reaction));
+    };
+    let open = latest.state == FindingState::Open.as_str();
+    let same = latest.kind == difference.kind.as_str();
+    let act = latest.act.as_deref().and_then(Act::parse);
+    let (id, count) = (latest.id, latest.count.saturating_add(1));
+    let was = Reaction::parse(&latest.reaction).unwrap_or(Reaction::Quarantine);
+    let mut change: ActiveModel = latest.into();
+    change.last_ms = Set(now);
+    change.count = Set(count);
+    let quiet = |holds| Noted {
+        finding: id,
+        news: false,
+        holds,
+        perform: None,
+        disable: act == Some(Act::Disable),
+    };
+    // A swap that turns out to be a copy is worse than it was; anything else is what it was found to be.
+    let worse = !same && difference.kind == FindingKind::Clone;
+    let noted = match (open, act) {
+        _ if worse => answered(id, reaction),
+        (true, _) => quiet(was != Reaction::Alert),
+        (false, Some(Act::Accept | Act::Release)) => quiet(false),
+        (false, Some(Act::Block | Act::Disable)) => quiet(true),
+        // It was decided on, and here it is again.
+        (false, _) => Noted {
+            perform: None,
+            holds: true,
+            ..answered(id, reaction)
+        },
+    };
+    if noted.news {
+        change.kind = Set(difference.kind.as_str().to_owned());
+        change.reaction = Set(reaction.as_str().to_owned());
+        change.known = Set(serde_json::to_value(&difference.known).map_err(internal)?);
+        change.state = Set(FindingState::Open.as_str().to_owned());
+        change.act = Set(None);
+        change.resolved_by = Set(None);
+        change.resolved_ms = Set(None);
+        change.before = Set(None);
+    }
+    change.update(transaction).await.map_err(internal)?;
+    Ok(noted)
+}
+
+/// How a policy answers what is new.
+fn answered(finding: i64, reaction: Reaction) -> Noted {
+    Noted {
+        finding,
+        news: true,
+        holds: reaction != Reaction::Alert,
+        perform: match reaction {
+            Reaction::Alert | Reaction::Quarantine => None,
+            Reaction::Block => Some(Act::Block),
+            Reaction::Remap => Some(Act::Accept),
+            Reaction::Reprovision => Some(Act::Reprovision),
+            Reaction::Disable => Some(Act::Disable),
+        },
+        disable: false,
+    }
+}
+
+/// Tells people, and does what the policy does by itself.
+async fn follow(
+    services: &Services,
+    device: &device::Model,
+    noted: Noted,
+    difference: &Difference,
+) -> Result<(), AppError> {
+    let uuid = DeviceId(device.uuid);
+    if noted.news {
+        let severity = match difference.kind {
+            FindingKind::Clone | FindingKind::Collision => Severity::Alarm,
+            FindingKind::BoardSwap | FindingKind::CardSwap => Severity::Warning,
+        };
+        let detail = json!({
+            "finding": noted.finding,
+            "kind": difference.kind.as_str(),
+            "cpu_serial": difference.said.cpu_serial,
+        });
+        tracing::warn!(
+            target: "security", device = %uuid, kind = difference.kind.as_str(),
+            finding = noted.finding, "the identity of device {uuid} is in doubt"
+        );
+        events::record(
+            services,
+            device.id,
+            uuid,
+            EventKind::IdentityFound,
+            severity,
+            detail,
+        )
+        .await?;
+        notices::identity(services, device, noted.finding).await?;
+    }
+    if let Some(act) = noted.perform {
+        match act::perform(services, None, noted.finding, act).await {
+            Ok(()) => {}
+            // What the policy wants does not fit this one: people decide, and the reports wait.
+            Err(AppError::Conflict { .. }) => {
+                tracing::warn!(device = %uuid, act = act.as_str(), "a policy does not apply; people decide");
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    if noted.disable {
+        act::send_disable(services, uuid, &difference.said.cpu_serial).await;
+    }
+    Ok(())
+}
+
+async fn told(services: &Services, device: DeviceId) {
+    services
+        .bus
+        .publish(vec![LiveEvent::Device { device }])
+        .await;
+}
+
+/// Tells speakers apart.
+pub(super) fn speaker(said: &Traits) -> String {
+    let storage = said.storage_id.as_deref().unwrap_or_default();
+    format!("{}|{storage}|{}", said.cpu_serial, said.uuid).to_lowercase()
+}
+
+/// What a device is known to be.
+pub(super) fn known_of(device: &device::Model, record: &identity_known::Model) -> Traits {
+    Traits {
+        uuid: DeviceId(device.uuid),
+        cpu_serial: device.cpu_serial.clone(),
+        storage_id: record.storage_id.clone(),
+        macs: serde_json::from_value(record.macs.clone()).unwrap_or_default(),
+    }
+}
+
+pub(super) async fn record_of<C: ConnectionTrait>(
+    connection: &C,
+    device: i64,
+) -> Result<identity_known::Model, AppError> {
+    let found = identity_known::Entity::find_by_id(device)
+        .one(connection)
+        .await
+        .map_err(internal)?;
+    Ok(found.unwrap_or(identity_known::Model {
+        device_id: device,
+        storage_id: None,
+        macs: json!([]),
+        held_finding_id: None,
+        blocked_ms: None,
+        quarantined: 0,
+    }))
+}
+
+async fn another(
+    transaction: &DatabaseTransaction,
+    device: &device::Model,
+    said: &Traits,
+) -> Result<Option<device::Model>, AppError> {
+    if device.cpu_serial.eq_ignore_ascii_case(&said.cpu_serial) {
+        return Ok(None);
+    }
+    device::Entity::find()
+        .filter(device::Column::CpuSerial.eq(&said.cpu_serial))
+        .one(transaction)
+        .await
+        .map_err(internal)
+}
+
+async fn last_heard(
+    transaction: &DatabaseTransaction,
+    device: i64,
+) -> Result<Option<TimestampMs>, AppError> {
+    let row = device_live::Entity::find_by_id(device)
+        .one(transaction)
+        .await
+        .map_err(internal)?;
+    Ok(row.and_then(|row| row.last_received_ms).map(TimestampMs))
+}
+
+/// The speaker is the one that is known: what it says beyond is learnt, and nothing is kept apart for it.
+async fn learn(
+    transaction: &DatabaseTransaction,
+    record: identity_known::Model,
+    said: &Traits,
+) -> Result<(), AppError> {
+    let mut learnt = record.clone();
+    learnt.held_finding_id = None;
+    if learnt.storage_id.is_none() {
+        learnt.storage_id.clone_from(&said.storage_id);
+    }
+    if !said.macs.is_empty() {
+        learnt.macs = json!(said.macs);
+    }
+    match learnt == record {
+        true => Ok(()),
+        false => keep(transaction, learnt).await,
+    }
+}
+
+async fn hold(
+    transaction: &DatabaseTransaction,
+    record: identity_known::Model,
+    held: Option<i64>,
+) -> Result<(), AppError> {
+    let held_finding_id = held;
+    keep(
+        transaction,
+        identity_known::Model {
+            held_finding_id,
+            ..record
+        },
+    )
+    .await
+}
+
+/// Writes what is known of a device; how much is kept apart is counted elsewhere.
+pub(super) async fn keep<C: ConnectionTrait>(
+    connection: &C,
+    record: identity_known::Model,
+) -> Result<(), AppError> {
+    use identity_known::{ActiveModel, Column, Entity};
+    let columns = [
+        Column::StorageId,
+        Column::Macs,
+        Column::HeldFindingId,
+        Column::BlockedMs,
+    ];
+    let row = ActiveModel {
+        device_id: Set(record.device_id),
+        storage_id: Set(record.storage_id),
+        macs: Set(record.macs),
+        held_finding_id: Set(record.held_finding_id),
+        blocked_ms: Set(record.blocked_ms),
+        quarantined: Set(record.quarantined),
+    };
+    Entity::insert(row)
+        .on_conflict(
+            OnConflict::column(Column::DeviceId)
+                .update_columns(columns)
+                .to_owned(),
+        )
+        .exec_without_returning(connection)
+        .await
+        .map(|_| ())
+        .map_err(internal)
+}
