@@ -129,7 +129,7 @@ impl Pipeline {
     ) -> Option<Result<(), RefusalReason>> {
         let mut tries = 0;
         loop {
-            match self.take(&received).await {
+            match Box::pin(self.take(&received)).await {
                 Outcome::Stored => return Some(Ok(())),
                 Outcome::Refused(reason) => return Some(Err(reason)),
                 Outcome::NotNow(error) => {

@@ -174,10 +174,6 @@ mod tests {
         TimestampMs(1_000_000 + ms)
     }
 
-    fn place(name: &str) -> Option<String> {
-        Some(name.to_owned())
-    }
-
     #[test]
     fn who_pushes_a_living_one_out_is_told_from_who_comes_after_it() {
         let (seen, device) = (Sightings::default(), DeviceId::random());
@@ -215,7 +211,7 @@ mod tests {
             (4, "y", true),
         ] {
             let now = at(i64::try_from(session).expect("small") * 5_000);
-            seen.began(device, session, place(from), now);
+            seen.began(device, session, Some(from.to_owned()), now);
             let found = seen.says(device, Some(session), "a", now);
             assert_eq!(found.takes_turns, turns, "{session}");
         }
@@ -226,7 +222,7 @@ mod tests {
         let (seen, device) = (Sightings::default(), DeviceId::random());
         for (session, from) in (1_u64..).zip(["x", "y", "z", "z", "z", "w", "w", "x"]) {
             let now = at(i64::try_from(session).expect("small") * 5_000);
-            seen.began(device, session, place(from), now);
+            seen.began(device, session, Some(from.to_owned()), now);
             let found = seen.says(device, Some(session), "a", now);
             assert!(!found.original_lives(Some(now)), "{session}");
         }
