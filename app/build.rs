@@ -5,7 +5,8 @@ use std::{error::Error, path::PathBuf};
 use leptos_i18n_build::{Config, ParseOptions, TranslationsInfos};
 
 /// One file of each language, owned by one feature.
-const NAMESPACES: [&str; 8] = [
+const NAMESPACES: [&str; 9] = [
+    "identity",
     "frame",
     "errors",
     "accounts",

@@ -23,6 +23,7 @@ pub mod form;
 pub mod frame;
 #[cfg(feature = "hydrate")]
 pub mod hydrate;
+pub mod identity;
 pub mod json;
 pub mod live;
 pub mod overview;

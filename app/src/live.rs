@@ -15,6 +15,7 @@ pub struct Live {
     subject: RwSignal<Option<Subject>>,
     version: RwSignal<u64>,
     history: RwSignal<u64>,
+    unread: RwSignal<Option<u32>>,
 }
 
 /// Puts the tab's connection in context; once, at the root. It is made when a page first asks for it.
@@ -23,6 +24,7 @@ pub(crate) fn provide_live() {
         subject: RwSignal::new(None),
         version: RwSignal::new(0),
         history: RwSignal::new(0),
+        unread: RwSignal::new(crate::session::unread()),
     };
     provide_context(live);
     #[cfg(feature = "hydrate")]
@@ -31,6 +33,7 @@ pub(crate) fn provide_live() {
         client::Versions {
             page: live.version,
             history: live.history,
+            unread: live.unread,
         },
         crate::frame::live_mark::use_live_slot(),
     );
@@ -47,6 +50,12 @@ pub fn watch(subject: impl Fn() -> Option<Subject> + Send + Sync + 'static) -> S
     });
     on_cleanup(move || live.subject.set(None));
     live.version.into()
+}
+
+/// How many notices one has not read; none where nobody is signed in.
+pub fn watch_unread() -> Signal<Option<u32>> {
+    let live: Live = expect_context();
+    live.unread.into()
 }
 
 /// Moves when more than the latest values of the watched device may have changed: what was measured

@@ -14,6 +14,7 @@ use crate::{
         claim_page::ClaimPage, device_page::DevicePage, list_page::DeviceListPage,
         preregister_page::PreregisterPage,
     },
+    identity::{finding_page::FindingPage, list_page::IdentityPage, notices_page::NoticesPage},
     overview::overview_page::OverviewPage,
     telemetry::compare_page::ChartsPage,
 };
@@ -70,6 +71,12 @@ pages! {
     charts: Charts => ChartsPage,
     /// Claiming a device.
     claim: Claim => ClaimPage,
+    /// What was found about identities.
+    identity: Identity => IdentityPage,
+    /// One finding.
+    finding: FoundIdentity => FindingPage,
+    /// What one was told.
+    notices: Notices => NoticesPage,
     /// Who has an account.
     users: Users => UsersPage,
     /// One's own account.

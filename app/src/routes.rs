@@ -47,6 +47,9 @@ pub fn App() -> impl IntoView {
                         <Route path=path!("devices/:id") view={pages::device()} ssr=SsrMode::Async/>
                         <Route path=path!("charts") view={pages::charts()} ssr=SsrMode::Async/>
                         <Route path=path!("claim") view={pages::claim()} ssr=SsrMode::Async/>
+                        <Route path=path!("identity") view={pages::identity()} ssr=SsrMode::Async/>
+                        <Route path=path!("identity/:id") view={pages::finding()} ssr=SsrMode::Async/>
+                        <Route path=path!("notices") view={pages::notices()} ssr=SsrMode::Async/>
                         <Route path=path!("users") view={pages::users()} ssr=SsrMode::Async/>
                         <Route path=path!("account") view={pages::account()} ssr=SsrMode::Async/>
                     </ParentRoute>

@@ -22,7 +22,13 @@ pub struct Session {
     pub site: String,
     /// What a form left for this page.
     pub flash: Option<Flash>,
+    /// How many notices this person has not read.
+    pub unread: Option<u32>,
 }
+
+/// How many notices the person of a request has not read; the server provides it.
+#[derive(Debug, Clone, Copy)]
+pub struct Unread(pub u32);
 
 /// Puts the session in context; once, at the root.
 pub(crate) fn provide_session() {
@@ -33,6 +39,11 @@ pub(crate) fn provide_session() {
 /// The session of this page.
 pub fn use_session() -> StoredValue<Session> {
     expect_context()
+}
+
+/// How many notices were not read when the page was rendered.
+pub(crate) fn unread() -> Option<u32> {
+    use_session().with_value(|session| session.unread)
 }
 
 /// The person signed in; only inside the guarded part of the router.
@@ -52,6 +63,7 @@ fn current() -> Session {
             |services| services.site.name.clone(),
         ),
         flash: crate::form::take_flash(),
+        unread: use_context::<Unread>().map(|unread| unread.0),
     }
 }
 

@@ -30,7 +30,7 @@ pub struct Label {
 #[cfg(feature = "ssr")]
 impl Label {
     /// Of a device that has just been given a code.
-    pub(super) fn of(made: &service::devices::Preregistered) -> Self {
+    pub(crate) fn of(made: &service::devices::Preregistered) -> Self {
         Self {
             cpu_serial: made.link.serial.clone(),
             code: made.code.to_string(),

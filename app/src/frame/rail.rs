@@ -18,6 +18,8 @@ pub enum Place {
     Overview,
     /// `/devices`
     Devices,
+    /// `/identity`
+    Identity,
     /// `/users`
     Users,
 }
@@ -26,7 +28,7 @@ impl Place {
     /// The places that a person may open.
     pub fn open_to(administrator: bool) -> &'static [Self] {
         if administrator {
-            &[Self::Overview, Self::Devices, Self::Users]
+            &[Self::Overview, Self::Devices, Self::Identity, Self::Users]
         } else {
             &[Self::Overview, Self::Devices]
         }
@@ -37,6 +39,7 @@ impl Place {
         match self {
             Self::Overview => "/",
             Self::Devices => "/devices",
+            Self::Identity => "/identity",
             Self::Users => "/users",
         }
     }
@@ -46,6 +49,7 @@ impl Place {
         match self {
             Self::Overview => Icon::LayoutDashboard,
             Self::Devices => Icon::Cpu,
+            Self::Identity => Icon::Shield,
             Self::Users => Icon::Users,
         }
     }
@@ -55,6 +59,7 @@ impl Place {
         match self {
             Self::Overview => t_string!(i18n, frame.overview),
             Self::Devices => t_string!(i18n, frame.devices),
+            Self::Identity => t_string!(i18n, frame.identity),
             Self::Users => t_string!(i18n, frame.users),
         }
     }

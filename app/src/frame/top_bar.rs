@@ -54,6 +54,7 @@ pub fn TopBar(
             >
                 <Draw icon=Icon::Search/>
             </a>
+            <Bell/>
             <LanguageSwitch/>
             <ThemeSwitch/>
             <MeMenu/>
@@ -74,6 +75,7 @@ fn Crumbs() -> impl IntoView {
         let label = match place {
             Some(place) => place.name(i18n),
             None if path == "/account" => t_string!(i18n, frame.my_account),
+            None if path == "/notices" => t_string!(i18n, frame.notices),
             None if path == "/claim" => t_string!(i18n, frame.claim),
             None => "",
         };
@@ -95,6 +97,22 @@ fn Crumbs() -> impl IntoView {
                 {here}
             </ol>
         </nav>
+    }
+    .into_any()
+}
+
+/// The way to what one was told, with how much of it is not read.
+#[component]
+fn Bell() -> impl IntoView {
+    let i18n = use_i18n();
+    let unread = crate::live::watch_unread();
+    let some = move || unread.get().filter(|unread| *unread > 0);
+    view! {
+        <a class="btn ghost sq bell" href="/notices">
+            <Draw icon=Icon::Bell/>
+            <span class="hide">{move || t_string!(i18n, frame.notices)}</span>
+            {move || some().map(|n| view! { <span class="n">{n.min(99)}</span> })}
+        </a>
     }
     .into_any()
 }

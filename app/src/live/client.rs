@@ -42,6 +42,8 @@ pub(super) struct Versions {
     pub(super) page: RwSignal<u64>,
     /// What was measured before now.
     pub(super) history: RwSignal<u64>,
+    /// How many notices are not read.
+    pub(super) unread: RwSignal<Option<u32>>,
 }
 
 /// Keeps a connection as long as a page watches something.
@@ -185,6 +187,9 @@ async fn serve(
                 let Ok(frame) = serde_json::from_str::<FrameHead>(&text) else { continue };
                 heard = true;
                 asked = None;
+                if let Some(unread) = frame.unread {
+                    versions.unread.set(Some(unread));
+                }
                 if frame.id != Some(id) {
                     continue;
                 }
@@ -204,7 +209,7 @@ async fn serve(
                         }
                     }
                     FrameKind::Refused => status.set(LiveStatus::Off),
-                    FrameKind::Pong => {}
+                    FrameKind::Unread | FrameKind::Pong => {}
                 }
             }
             wake = inbox.next() => match wake {

@@ -1,10 +1,10 @@
 //! The interface: server-rendered pages, their server functions, and the files beside them.
 
-use app::{App, shell};
+use app::{App, session::Unread, shell};
 use axum::{
     Router,
     extract::{Request, State},
-    http::{HeaderName, HeaderValue, header, request::Parts},
+    http::{HeaderName, HeaderValue, Method, header, request::Parts},
     middleware,
     response::{IntoResponse as _, Response},
     routing::any,
@@ -14,7 +14,7 @@ use leptos::{
     prelude::{provide_context, use_context},
 };
 use leptos_axum::{LeptosRoutes, ResponseOptions, generate_route_list};
-use service::{Actor, accounts::Client};
+use service::{Actor, accounts::Client, notices};
 use tower::ServiceBuilder;
 use tower_http::{services::ServeDir, set_header::SetResponseHeaderLayer};
 
@@ -37,7 +37,7 @@ pub(super) fn router(state: &AppState) -> Router<AppState> {
             },
             move || shell(options.clone()),
         )
-        .layer(middleware::from_fn(front_door))
+        .layer(middleware::from_fn_with_state(state.clone(), front_door))
 }
 
 /// The interface's files. Their names carry no hash, so browsers ask whether they changed.
@@ -77,7 +77,11 @@ fn unknown_address(state: &AppState) -> Router {
 }
 
 /// Programs that ask for JSON at the front door are told what this is and where its interface is described.
-async fn front_door(request: Request, next: middleware::Next) -> Response {
+async fn front_door(
+    State(state): State<AppState>,
+    mut request: Request,
+    next: middleware::Next,
+) -> Response {
     let accept = request.headers().get(header::ACCEPT);
     let accept = accept.and_then(|accept| accept.to_str().ok()).unwrap_or("");
     if request.uri().path() == "/" && accept.starts_with("application/json") {
@@ -88,6 +92,13 @@ async fn front_door(request: Request, next: middleware::Next) -> Response {
             "documentation": "/api/docs",
         });
         return axum::Json(about).into_response();
+    }
+    if request.method() == Method::GET
+        && let Some(actor) = request.extensions().get::<Actor>().cloned()
+        && let Ok(unread) = notices::unread(&state.services, &actor).await
+    {
+        let unread = Unread(u32::try_from(unread).unwrap_or(u32::MAX));
+        request.extensions_mut().insert(unread);
     }
     next.run(request).await
 }
@@ -114,6 +125,9 @@ fn provide_who() {
     }
     if let Some(actor) = parts.extensions.get::<Actor>() {
         provide_context(actor.clone());
+    }
+    if let Some(unread) = parts.extensions.get::<Unread>() {
+        provide_context(*unread);
     }
 }
 
