@@ -8,7 +8,7 @@
 use domain::{
     CommandId, DeviceId,
     command::Command,
-    device::{DeviceDetail, DeviceQuery, DeviceSummary, PresenceCounts},
+    device::{DeviceDetail, DeviceSummary, PresenceCounts},
     event::DeviceEvent,
     telemetry::{Series, SeriesQuery},
 };
@@ -24,7 +24,11 @@ use {
         form::{answer, answer_with},
         request,
     },
-    domain::{AppError, command::NewCommand, device::DeviceKind, device::Lifecycle},
+    domain::{
+        AppError,
+        command::NewCommand,
+        device::{DeviceKind, DeviceQuery, Lifecycle},
+    },
     service::{commands, devices, devices::NewDevice, telemetry},
 };
 

@@ -24,6 +24,11 @@ impl FromStr for Filter {
                 len: reader.letters.len() - MOST_CHARS,
             });
         }
+        // PostgreSQL takes no U+0000 in a text, and nobody types the others.
+        let unseen = |letter: &char| letter.is_control() && !letter.is_whitespace();
+        if let Some(at) = reader.letters.iter().position(unseen) {
+            return Err(reader.fault(Fault::Unexpected, at, 1));
+        }
         reader.space();
         if reader.peek().is_none() {
             return Ok(Self(Clause::All(Vec::new())));

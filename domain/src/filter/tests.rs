@@ -96,6 +96,7 @@ fn what_is_not_understood_is_pointed_at() {
         ("OR a", Unexpected, 0, 1),
         ("a OR", Unexpected, 4, 1),
         (":a", Unexpected, 0, 1),
+        ("name:a\0b", Unexpected, 6, 1),
         ("((((((((((a))))))))))", TooLong, 8, 1),
     ] {
         let error = FilterError { fault, at, len };

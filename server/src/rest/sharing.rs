@@ -52,6 +52,7 @@ struct Shared {
 
 /// Shares a device with somebody who has an account, or changes their role on it.
 #[utoipa::path(put, path = "/api/devices/{id}/people", tag = "devices",
+    request_body = Share,
     security(("bearer" = []), ("api_key" = [])),
     params(("id" = uuid::Uuid, Path, description = "The device")),
     responses((status = 200, body = Shared), (status = 401), (status = 403), (status = 404),

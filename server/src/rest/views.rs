@@ -83,6 +83,7 @@ struct Save {
 
 /// Keeps a list as a view.
 #[utoipa::path(post, path = "/api/views", tag = "devices",
+    request_body = Save,
     security(("bearer" = []), ("api_key" = [])),
     responses((status = 201, body = View), (status = 401), (status = 403),
         (status = 409, description = "One has 50 views"), (status = 422)))]
