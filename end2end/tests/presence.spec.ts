@@ -122,7 +122,7 @@ test('the list and the overview change while they are watched', async ({ page, m
   const chip = list.locator('nav.tabs a[href*="presence=ONLINE"] .num');
   const online = overview.locator('.counts a[href*="presence=ONLINE"] b');
   const attention = overview.locator('.columns .list').first();
-  const search = list.locator('main input[name=q]');
+  const search = list.locator('main [role=search] input[name=q]');
   await withoutReload([list, overview], async () => {
     await live(list);
     await live(overview);

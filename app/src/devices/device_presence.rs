@@ -68,7 +68,7 @@ pub(super) fn card(
         <section class="card presence-days">
             <header>
                 <h2>{move || t_string!(i18n, finding.presence)}</h2>
-                <nav class="seg sm push" aria-label=move || t_string!(i18n, telemetry.range)>
+                <nav class="seg sm push" aria-label=move || t_string!(i18n, finding.presence)>
                     {to(7, td_string!(locale, telemetry.week))}
                     {to(90, td_string!(locale, telemetry.quarter))}
                 </nav>
