@@ -16,6 +16,7 @@ pub mod finding_server_fns;
 pub mod label;
 mod list_bulk;
 pub mod list_page;
+mod list_pick;
 pub(crate) mod list_rows;
 pub(crate) mod list_tools;
 mod list_views;

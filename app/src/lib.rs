@@ -24,6 +24,7 @@ pub mod frame;
 #[cfg(feature = "hydrate")]
 pub mod hydrate;
 pub mod identity;
+pub mod jobs;
 pub mod json;
 pub mod live;
 pub mod overview;

@@ -15,6 +15,7 @@ use crate::{
         preregister_page::PreregisterPage,
     },
     identity::{finding_page::FindingPage, list_page::IdentityPage, notices_page::NoticesPage},
+    jobs::{job_page::JobPage, list_page::JobListPage, new_page::NewJobPage},
     overview::overview_page::OverviewPage,
     telemetry::compare_page::ChartsPage,
 };
@@ -69,6 +70,12 @@ pages! {
     device: Device => DevicePage,
     /// Values of several devices.
     charts: Charts => ChartsPage,
+    /// All jobs.
+    job_list: JobList => JobListPage,
+    /// A job in the making.
+    new_job: NewJob => NewJobPage,
+    /// One job.
+    job: Job => JobPage,
     /// Claiming a device.
     claim: Claim => ClaimPage,
     /// What was found about identities.

@@ -46,6 +46,9 @@ pub fn App() -> impl IntoView {
                         <Route path=path!("devices/new") view={pages::preregister()} ssr=SsrMode::Async/>
                         <Route path=path!("devices/:id") view={pages::device()} ssr=SsrMode::Async/>
                         <Route path=path!("charts") view={pages::charts()} ssr=SsrMode::Async/>
+                        <Route path=path!("jobs") view={pages::job_list()} ssr=SsrMode::Async/>
+                        <Route path=path!("jobs/new") view={pages::new_job()} ssr=SsrMode::Async/>
+                        <Route path=path!("jobs/:id") view={pages::job()} ssr=SsrMode::Async/>
                         <Route path=path!("claim") view={pages::claim()} ssr=SsrMode::Async/>
                         <Route path=path!("identity") view={pages::identity()} ssr=SsrMode::Async/>
                         <Route path=path!("identity/:id") view={pages::finding()} ssr=SsrMode::Async/>

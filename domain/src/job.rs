@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use crate::{
     command::CommandState,
-    device::{DeviceQuery, Presence, text_enum},
+    device::{Presence, text_enum},
 };
 
 text_enum! {
@@ -144,14 +144,14 @@ impl StepCounts {
     }
 }
 
-/// Which devices a job is for; what a query finds is fixed when the job is made.
+/// Which devices a job is for; what a filter finds is fixed when the job is made.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Target {
     /// These.
     Devices(Vec<DeviceId>),
-    /// Every device that the list finds so, on all of its pages.
-    Query(Box<DeviceQuery>),
+    /// Every device that this filter finds, as the list spells it.
+    Filter(String),
     /// The devices of another job that ended in these states.
     Retry {
         /// The job.

@@ -8,6 +8,7 @@ mod document;
 mod finding;
 mod health;
 mod identity;
+mod jobs;
 pub(crate) mod problem;
 mod sharing;
 mod telemetry;
@@ -36,6 +37,7 @@ pub(crate) fn router() -> Router<AppState> {
         .merge(commands::router())
         .merge(twin::router())
         .merge(identity::router())
+        .merge(jobs::router())
         .merge(health::router())
         .split_for_parts();
     document::complete(&mut document);

@@ -20,7 +20,7 @@ use service::{
     commands, components,
     database::DatabaseError,
     devices::{client_state, directory::Directory},
-    identity,
+    identity, jobs,
     live::InProcessBus,
     pki::{self, Pki, PkiError},
     presence::{self, InProcessDeadlines},
@@ -216,6 +216,7 @@ pub async fn run(config: Config) -> Result<Running, StartError> {
     spawn(&mut tasks, identity::purge(services.clone(), stop.clone()));
     spawn(&mut tasks, commands::run(services.clone(), stop.clone()));
     spawn(&mut tasks, twin::run(services.clone(), stop.clone()));
+    spawn(&mut tasks, jobs::run(services.clone(), stop.clone()));
     spawn(
         &mut tasks,
         telemetry::roll_up(services.clone(), keep, stop.clone()),

@@ -13,7 +13,7 @@ mod sweep;
 pub use dispatch::deliver;
 pub(crate) use dispatch::{Dispatch, wake};
 pub use permission::{Commander, MayCommand};
-pub(crate) use queue::{Draft, MAX_WAITING, waiting};
+pub(crate) use queue::{Draft, MAX_WAITING, check_form, check_options, waiting};
 pub use queue::{send, send_once};
 pub(crate) use row::{one_to_domain, publish};
 pub use sweep::run;

@@ -15,6 +15,7 @@ pub mod error;
 pub mod events;
 pub mod health;
 pub mod identity;
+pub mod jobs;
 pub mod link;
 pub mod live;
 pub mod notices;

@@ -186,6 +186,11 @@ impl Connection {
         }
     }
 
+    /// The next message from the server, whenever it comes; `None` when the connection has ended.
+    pub async fn heard(&mut self) -> Option<Publish> {
+        self.messages.recv().await
+    }
+
     /// The next message from the server.
     pub async fn next(&mut self) -> Publish {
         timeout(PATIENCE, self.messages.recv())

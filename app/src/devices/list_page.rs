@@ -13,6 +13,7 @@ use leptos_router::hooks::use_query_map;
 use super::{
     finding_server_fns::{Found, find_devices},
     list_bulk::{self, Bulk},
+    list_pick::{self, Picked},
     list_rows, list_tools,
     list_views::{self, Keeping},
     list_wrong,
@@ -35,6 +36,7 @@ pub fn DeviceListPage() -> impl IntoView {
     let view = Memo::new(move |_| query::read(&map.read()));
     let asked = Memo::new(move |_| view.with(|view| (view.query.clone(), view.keys())));
     let (bulk, keeping) = (Bulk::new(), Keeping::new());
+    let picked = Picked::default();
     let shown = RwSignal::new(Vec::new());
     let changed = watch(move || {
         let ids = shown.get();
@@ -88,7 +90,7 @@ pub fn DeviceListPage() -> impl IntoView {
         <Transition>
             {move || Suspend::new(async move {
                 match devices.await {
-                    Ok(found) => list(view.get(), found, admin, bulk, keeping),
+                    Ok(found) => list(view.get(), found, admin, bulk, keeping, picked),
                     Err(failure) => {
                         view! { <ErrorNotice error=Signal::stored(Some(failure.0))/> }.into_any()
                     }
@@ -98,7 +100,14 @@ pub fn DeviceListPage() -> impl IntoView {
     }
 }
 
-fn list(shown: View, found: Found, admin: bool, bulk: Bulk, keeping: Keeping) -> AnyView {
+fn list(
+    shown: View,
+    found: Found,
+    admin: bool,
+    bulk: Bulk,
+    keeping: Keeping,
+    picked: Picked,
+) -> AnyView {
     let i18n = use_i18n();
     let Found {
         page,
@@ -117,7 +126,16 @@ fn list(shown: View, found: Found, admin: bool, bulk: Bulk, keeping: Keeping) ->
     let empty = page.items.is_empty();
     let items: Vec<_> = page.items.into_iter().zip(extras).collect();
     let columns = shown.columns.clone();
-    let rows = move || list_rows::rows(i18n.get_locale(), now.get_untracked(), &columns, &items);
+    let rows = move || {
+        let picked = picked.0.read_untracked();
+        list_rows::rows(
+            i18n.get_locale(),
+            now.get_untracked(),
+            &columns,
+            &items,
+            &picked,
+        )
+    };
     #[cfg(feature = "hydrate")]
     Effect::new(move || list_rows::tell_times(i18n.get_locale(), now.get()));
     let href = {
@@ -166,9 +184,10 @@ fn list(shown: View, found: Found, admin: bool, bulk: Bulk, keeping: Keeping) ->
                                     {heads}
                                 </tr>
                             </thead>
-                            <tbody inner_html=rows></tbody>
+                            <tbody inner_html=rows on:change=move |event| picked.note(&event)></tbody>
                         </table>
                     </div>
+                    {list_pick::bar(&filter, page.total, picked)}
                     {list_bulk::tag_all(filter, page.total, bulk)}
                     <Pagination total=page.total page=page.page page_size=page.page_size href/>
                 </section>

@@ -3,10 +3,10 @@
 //!
 //! Invariant: everything that a person or a device has written passes [`text`].
 
-use std::fmt::Write as _;
+use std::{collections::BTreeSet, fmt::Write as _};
 
 use domain::{
-    TimestampMs,
+    DeviceId, TimestampMs,
     device::DeviceSummary,
     finding::{Column, RowExtra},
 };
@@ -23,18 +23,27 @@ use crate::{
     },
 };
 
-/// The rows of these devices as they stand at `now_ms`, with these columns beside their names.
+/// The rows of these devices as they stand at `now_ms`, with these columns beside their names; those
+/// that are `picked` are ticked.
 pub(crate) fn rows(
     locale: Locale,
     now_ms: i64,
     columns: &[Column],
     devices: &[(DeviceSummary, RowExtra)],
+    picked: &BTreeSet<DeviceId>,
 ) -> String {
     let mut html = String::with_capacity(devices.len() * 900);
     for (device, extra) in devices {
         let _ = write!(
             html,
-            r#"<tr><td><a class="strong" href="/devices/{}">{}</a><small class="mut mono">{}</small></td>"#,
+            r#"<tr><td><label class="pick"><input type="checkbox" form="pick" name="device" value="{}" aria-label="{}"{}></label><a class="strong" href="/devices/{}">{}</a><small class="mut mono">{}</small></td>"#,
+            device.id,
+            attribute(&td_string!(locale, jobs.pick, name = device.name.clone()).to_string()),
+            if picked.contains(&device.id) {
+                " checked"
+            } else {
+                ""
+            },
             device.id,
             text(&device.name),
             text(&device.cpu_serial),
@@ -230,7 +239,13 @@ mod tests {
 
     #[test]
     fn what_others_wrote_is_text() {
-        let html = rows(Locale::en, 61_000, &columns(), &[(device(), extra())]);
+        let html = rows(
+            Locale::en,
+            61_000,
+            &columns(),
+            &[(device(), extra())],
+            &BTreeSet::new(),
+        );
         assert!(html.contains("&lt;script&gt;alert(1)"), "{html}");
         assert!(html.contains("A&amp;B"), "{html}");
         assert!(

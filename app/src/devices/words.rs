@@ -31,6 +31,15 @@ pub(crate) fn status(locale: Locale, device: &DeviceSummary) -> &'static str {
     }
 }
 
+/// The word for a presence alone.
+pub(crate) fn presence(locale: Locale, presence: Presence) -> &'static str {
+    match presence {
+        Presence::Online => td_string!(locale, devices.online),
+        Presence::Timeout => td_string!(locale, devices.timeout),
+        Presence::Offline => td_string!(locale, devices.offline),
+    }
+}
+
 /// Why presence is what it is.
 pub(crate) fn cause(locale: Locale, cause: PresenceCause) -> &'static str {
     match cause {

@@ -20,6 +20,8 @@ pub enum Place {
     Devices,
     /// `/identity`
     Identity,
+    /// `/jobs`
+    Jobs,
     /// `/users`
     Users,
 }
@@ -28,9 +30,15 @@ impl Place {
     /// The places that a person may open.
     pub fn open_to(administrator: bool) -> &'static [Self] {
         if administrator {
-            &[Self::Overview, Self::Devices, Self::Identity, Self::Users]
+            &[
+                Self::Overview,
+                Self::Devices,
+                Self::Jobs,
+                Self::Identity,
+                Self::Users,
+            ]
         } else {
-            &[Self::Overview, Self::Devices]
+            &[Self::Overview, Self::Devices, Self::Jobs]
         }
     }
 
@@ -40,6 +48,7 @@ impl Place {
             Self::Overview => "/",
             Self::Devices => "/devices",
             Self::Identity => "/identity",
+            Self::Jobs => "/jobs",
             Self::Users => "/users",
         }
     }
@@ -50,6 +59,7 @@ impl Place {
             Self::Overview => Icon::LayoutDashboard,
             Self::Devices => Icon::Cpu,
             Self::Identity => Icon::Shield,
+            Self::Jobs => Icon::Terminal,
             Self::Users => Icon::Users,
         }
     }
@@ -60,6 +70,7 @@ impl Place {
             Self::Overview => t_string!(i18n, frame.overview),
             Self::Devices => t_string!(i18n, frame.devices),
             Self::Identity => t_string!(i18n, frame.identity),
+            Self::Jobs => t_string!(i18n, frame.jobs),
             Self::Users => t_string!(i18n, frame.users),
         }
     }

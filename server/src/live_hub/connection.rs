@@ -12,7 +12,7 @@ use domain::{
     live::{ClientFrame, LiveEvent, ServerFrame, Snapshot, Subject},
 };
 use futures::{SinkExt, StreamExt, future::BoxFuture, stream::SplitSink};
-use service::{Actor, Services, commands, devices, notices};
+use service::{Actor, Services, commands, devices, jobs, notices};
 use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
 use tokio_util::sync::CancellationToken;
 
@@ -342,7 +342,11 @@ async fn read(
             let counts = devices::counts(services, actor).await?;
             Ok((Snapshot::Overview { counts }, HashMap::new()))
         }
-        Subject::Job { .. } | Subject::Jobs => Err(AppError::NotFound),
+        Subject::Job { job } => {
+            let job = jobs::get(services, actor, *job).await?;
+            Ok((Snapshot::Job { job: Box::new(job) }, HashMap::new()))
+        }
+        Subject::Jobs => Ok((Snapshot::Jobs, HashMap::new())),
         Subject::Devices { ids } => {
             let devices = devices::now(services, actor, ids).await?;
             let known = devices.iter().map(|now| (now.id, now.revision)).collect();

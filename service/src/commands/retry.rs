@@ -10,7 +10,7 @@ use sea_orm::{ActiveModelTrait, ActiveValue::Set, ConnectionTrait};
 use uuid::Uuid;
 
 use super::{queue::MAX_RETRY_WAIT_MS, row};
-use crate::{internal, twin};
+use crate::{internal, jobs, twin};
 
 /// What the end of a command led to.
 #[derive(Debug, Default)]
@@ -70,6 +70,7 @@ pub(super) async fn ended<C: ConnectionTrait>(
     };
     let next = next.insert(connection).await.map_err(internal)?;
     twin::followed(connection, row.id, next.id).await?;
+    jobs::followed(connection, row, next.id).await?;
     Ok(Ended {
         again: Some(next),
         wishes: false,

@@ -1,0 +1,7 @@
+//! Jobs: made from a selection of devices, followed on a page of their own.
+
+pub mod job_page;
+pub mod list_page;
+pub mod new_page;
+pub mod server_fns;
+pub(crate) mod words;

@@ -1,0 +1,278 @@
+//! A job in the making: who gets it, what they are told, and how.
+
+use domain::{
+    DeviceId,
+    job::{Actuator, Preview, Target},
+};
+use leptos::prelude::*;
+use leptos_i18n::{t_string, td_string};
+use leptos_router::hooks::use_query_map;
+
+use super::server_fns::{MakeJob, preview_job};
+use crate::{
+    form::{FormState, PostForm},
+    i18n::{Locale, use_i18n},
+    parts::{
+        Checkbox, ErrorNotice, Field, Mark, PageTitle, Select, SubmitButton, number::grouped,
+        status_mark::Shape,
+    },
+};
+
+/// The fields whose errors stand beside them.
+const FIELDS: &[&str] = &[
+    "title",
+    "name",
+    "other_component",
+    "arguments",
+    "concurrency",
+    "stagger_s",
+    "retries",
+];
+
+/// A job in the making.
+#[component]
+pub fn NewJobPage() -> impl IntoView {
+    let i18n = use_i18n();
+    let map = use_query_map();
+    let target = Memo::new(move |_| {
+        let map = map.read();
+        let ids: Vec<DeviceId> = map
+            .get_all("device")
+            .unwrap_or_default()
+            .iter()
+            .filter_map(|id| id.parse().ok())
+            .collect();
+        match (ids.is_empty(), map.get("filter")) {
+            (true, Some(filter)) => Target::Filter(filter),
+            _ => Target::Devices(ids),
+        }
+    });
+    let form = FormState::of::<MakeJob>();
+    let preview = Resource::new_blocking(move || target.get(), preview_job);
+    view! {
+        <PageTitle text=Signal::derive(move || t_string!(i18n, jobs.new).to_owned())/>
+        <div class="head"><h1>{move || t_string!(i18n, jobs.new)}</h1></div>
+        <Transition>
+            {move || Suspend::new(async move {
+                match preview.await {
+                    Ok(preview) => drawn(i18n.get_locale_untracked(), &target.get(), preview, form),
+                    Err(failure) => view! {
+                        <ErrorNotice error=Signal::stored(Some(failure.0))/>
+                        <p class="row">
+                            <a class="btn" href="/devices">{move || t_string!(i18n, jobs.to_devices)}</a>
+                        </p>
+                    }
+                    .into_any(),
+                }
+            })}
+        </Transition>
+    }
+}
+
+fn drawn(locale: Locale, target: &Target, preview: Preview, form: FormState) -> AnyView {
+    let (devices, filter) = match target {
+        Target::Devices(ids) => {
+            let ids: Vec<String> = ids.iter().map(ToString::to_string).collect();
+            (ids.join(","), String::new())
+        }
+        Target::Filter(filter) => (String::new(), filter.clone()),
+        Target::Retry { .. } => (String::new(), String::new()),
+    };
+    let (who, actuators) = (who(locale, &preview), preview.actuators);
+    view! {
+        <div class="columns newjob">
+            <div>
+                <ErrorNotice error=form.other_error(FIELDS)/>
+                <PostForm form class="form">
+                    <input type="hidden" name="devices" value=devices/>
+                    <input type="hidden" name="filter" value=filter/>
+                    {what(locale, &actuators, form)}
+                    {how(form)}
+                    <SubmitButton
+                        label=Signal::stored(td_string!(locale, jobs.start).to_owned())
+                        busy_label=Signal::stored(td_string!(locale, jobs.starting).to_owned())
+                        busy=form.pending
+                    />
+                </PostForm>
+            </div>
+            <div>{who}</div>
+        </div>
+    }
+    .into_any()
+}
+
+fn who(locale: Locale, preview: &Preview) -> AnyView {
+    let total = td_string!(locale, jobs.who_total, n = grouped(preview.total.into())).to_string();
+    let lines = [
+        (
+            Mark::Online,
+            td_string!(locale, jobs.online),
+            preview.online,
+        ),
+        (
+            Mark::Timeout,
+            td_string!(locale, jobs.timeout),
+            preview.timeout,
+        ),
+        (
+            Mark::Offline,
+            td_string!(locale, jobs.offline),
+            preview.offline,
+        ),
+        (
+            Mark::Unclaimed,
+            td_string!(locale, jobs.not_claimed),
+            preview.not_claimed,
+        ),
+        (
+            Mark::Failed,
+            td_string!(locale, jobs.not_allowed),
+            preview.not_allowed,
+        ),
+        (
+            Mark::Failed,
+            td_string!(locale, jobs.not_attached),
+            preview.not_attached,
+        ),
+    ];
+    let lines = lines
+        .into_iter()
+        .filter(|(.., count)| *count > 0)
+        .map(|(mark, words, count)| {
+            view! {
+                <li class="row">
+                    <Shape mark=Signal::stored(mark)/>
+                    <span>{words}</span>
+                    <b class="num push">{grouped(count.into())}</b>
+                </li>
+            }
+        })
+        .collect_view();
+    let listed = u32::try_from(preview.away.len()).unwrap_or(u32::MAX);
+    let more = (preview.offline + preview.timeout).saturating_sub(listed);
+    let away = (!preview.away.is_empty()).then(|| {
+        let names = preview.away.join(", ");
+        let more = (more > 0)
+            .then(|| td_string!(locale, jobs.and_more, n = grouped(more.into())).to_string());
+        view! {
+            <h3>{td_string!(locale, jobs.away)}</h3>
+            <p class="mut">{names} " " {more}</p>
+        }
+    });
+    view! {
+        <section class="card pad who">
+            <h2>{td_string!(locale, jobs.who)}</h2>
+            <p class="num">{total}</p>
+            <ul class="plain">{lines}</ul>
+            {away}
+        </section>
+    }
+    .into_any()
+}
+
+fn what(locale: Locale, actuators: &[Actuator], form: FormState) -> AnyView {
+    let options: Vec<(String, String)> = actuators
+        .iter()
+        .map(|actuator| {
+            let label = match locale {
+                Locale::ko => &actuator.label_ko,
+                Locale::en => &actuator.label_en,
+            };
+            let name = format!("{label} ({})", actuator.component);
+            let n = grouped(actuator.devices.into());
+            let words = td_string!(locale, jobs.actuator_of, name = name, n = n).to_string();
+            (actuator.component.to_string(), words)
+        })
+        .collect();
+    let none = options.is_empty();
+    let first = options
+        .first()
+        .map(|(key, _)| key.clone())
+        .unwrap_or_default();
+    let states = vec![
+        ("ON".to_owned(), td_string!(locale, jobs.on).to_owned()),
+        ("OFF".to_owned(), td_string!(locale, jobs.off).to_owned()),
+    ];
+    let words = |text: &'static str| Signal::stored(text.to_owned());
+    let switch = (!none).then(|| {
+        view! {
+            <Select
+                name="component"
+                label=words(td_string!(locale, jobs.actuator))
+                options=Signal::stored(options)
+                value=first
+            />
+            <Select
+                name="status"
+                label=words(td_string!(locale, jobs.to))
+                options=Signal::stored(states)
+                value="ON".to_owned()
+            />
+            <Checkbox name="transient" label=words(td_string!(locale, jobs.transient))/>
+        }
+    });
+    let open = none || form.typed("name").is_some_and(|name| !name.is_empty());
+    view! {
+        <h2>{td_string!(locale, jobs.what)}</h2>
+        {switch}
+        <details open=open>
+            <summary>{td_string!(locale, jobs.other)}</summary>
+            <Field name="name" label=words(td_string!(locale, jobs.name)) form required=false maxlength=64/>
+            <Field
+                name="other_component"
+                label=words(td_string!(locale, jobs.component))
+                hint=words(td_string!(locale, jobs.component_hint))
+                form
+                required=false
+            />
+            <Field
+                name="arguments"
+                label=words(td_string!(locale, jobs.arguments))
+                hint=words(td_string!(locale, jobs.arguments_hint))
+                form
+                required=false
+                maxlength=10_000
+            />
+        </details>
+    }
+    .into_any()
+}
+
+fn how(form: FormState) -> AnyView {
+    let i18n = use_i18n();
+    let locale = i18n.get_locale_untracked();
+    let words = |text: &'static str| Signal::stored(text.to_owned());
+    let waits = [
+        ("600", td_string!(locale, jobs.minutes_10)),
+        ("3600", td_string!(locale, jobs.hour)),
+        ("86400", td_string!(locale, jobs.day)),
+        ("604800", td_string!(locale, jobs.week)),
+    ];
+    let waits: Vec<_> = waits
+        .into_iter()
+        .map(|(value, words)| (value.to_owned(), words.to_owned()))
+        .collect();
+    view! {
+        <h2>{td_string!(locale, jobs.how)}</h2>
+        <Select
+            name="valid_for_s"
+            label=words(td_string!(locale, jobs.wait))
+            options=Signal::stored(waits)
+            value="3600".to_owned()
+        />
+        <div class="three">
+            <Field name="concurrency" kind="number" label=words(td_string!(locale, jobs.concurrency)) form value="50"/>
+            <Field name="stagger_s" kind="number" label=words(td_string!(locale, jobs.stagger_label)) form value="0"/>
+            <Field name="retries" kind="number" label=words(td_string!(locale, jobs.retries)) form value="0"/>
+        </div>
+        <Field
+            name="title"
+            label=words(td_string!(locale, jobs.job_name))
+            hint=words(td_string!(locale, jobs.job_name_hint))
+            form
+            required=false
+            maxlength=120
+        />
+    }
+    .into_any()
+}

@@ -1,0 +1,174 @@
+//! What the pages of jobs ask of the server.
+
+#![expect(
+    missing_docs,
+    reason = "arguments become fields of a struct; the sentence stands on the function"
+)]
+
+use domain::{
+    JobId, Page,
+    job::{Job, JobState, Preview, Step, StepState, Target},
+};
+use leptos::prelude::*;
+
+use crate::{Failure, json::Json};
+
+#[cfg(feature = "ssr")]
+use {
+    crate::{form::answer, request},
+    domain::{
+        AppError, DeviceId,
+        job::{NewJob, Pace},
+    },
+    service::jobs,
+};
+
+/// One page of jobs.
+#[server(prefix = "/do", endpoint = "list_jobs", input = Json, output = Json)]
+pub async fn list_jobs(
+    search: String,
+    state: Option<JobState>,
+    page: u32,
+) -> Result<Page<Job>, Failure> {
+    let (services, actor) = (request::services()?, request::actor()?);
+    Ok(jobs::list(&services, &actor, &search, state, page, 50).await?)
+}
+
+/// A job and one page of its devices.
+#[server(prefix = "/do", endpoint = "read_job", input = Json, output = Json)]
+pub async fn read_job(
+    id: JobId,
+    states: Vec<StepState>,
+    search: String,
+    page: u32,
+) -> Result<(Job, Page<Step>), Failure> {
+    let (services, actor) = (request::services()?, request::actor()?);
+    let job = jobs::get(&services, &actor, id).await?;
+    let steps = jobs::steps(&services, &actor, id, &states, &search, page, 50).await?;
+    Ok((job, steps))
+}
+
+/// Who would be reached.
+#[server(prefix = "/do", endpoint = "preview_job", input = Json, output = Json)]
+pub async fn preview_job(target: Target) -> Result<Preview, Failure> {
+    let (services, actor) = (request::services()?, request::actor()?);
+    Ok(jobs::preview(&services, &actor, &target, "set", None).await?)
+}
+
+/// Makes a job, and goes on to its page. `devices` are ids with commas; without them `filter` chooses.
+#[server(prefix = "/do", endpoint = "make_job")]
+#[allow(clippy::too_many_arguments, reason = "the fields of one form")]
+pub async fn make_job(
+    #[server(default)] devices: String,
+    #[server(default)] filter: String,
+    #[server(default)] title: String,
+    #[server(default)] component: String,
+    #[server(default)] status: String,
+    #[server(default)] name: String,
+    #[server(default)] other_component: String,
+    #[server(default)] arguments: String,
+    valid_for_s: i64,
+    concurrency: String,
+    stagger_s: String,
+    retries: String,
+    #[server(default)] transient: Option<String>,
+) -> Result<(), Failure> {
+    let typed = [
+        ("title", title.clone()),
+        ("name", name.clone()),
+        ("other_component", other_component.clone()),
+        ("arguments", arguments.clone()),
+        ("concurrency", concurrency.clone()),
+        ("stagger_s", stagger_s.clone()),
+        ("retries", retries.clone()),
+    ];
+    let result = async {
+        let (services, actor) = (request::services()?, request::actor()?);
+        let target = match devices.as_str() {
+            "" => Target::Filter(filter),
+            ids => Target::Devices(
+                ids.split(',')
+                    .map(str::parse::<DeviceId>)
+                    .collect::<Result<_, _>>()
+                    .map_err(|_| AppError::invalid("target", "no_devices"))?,
+            ),
+        };
+        let (name, component, arguments) = match name.trim() {
+            "" => (
+                "set".to_owned(),
+                component,
+                serde_json::json!({ "status": status }),
+            ),
+            name => {
+                let arguments = match arguments.trim() {
+                    "" => serde_json::json!({}),
+                    text => serde_json::from_str(text)
+                        .map_err(|_| AppError::invalid("arguments", "json_object"))?,
+                };
+                (name.to_owned(), other_component, arguments)
+            }
+        };
+        let component = match component.trim() {
+            "" => None,
+            key => Some(
+                key.parse()
+                    .map_err(|_| AppError::invalid("other_component", "not_attached"))?,
+            ),
+        };
+        let start = Pace::default();
+        let pace = Pace {
+            transient: transient.is_some(),
+            concurrency: whole("concurrency", &concurrency)?,
+            stagger_ms: whole::<i64>("stagger_s", &stagger_s)?.saturating_mul(1_000),
+            valid_for_ms: valid_for_s.saturating_mul(1_000),
+            retries: whole("retries", &retries)?,
+            ..start
+        };
+        let new = NewJob {
+            title,
+            target,
+            name,
+            component,
+            arguments,
+            pace,
+        };
+        jobs::create(&services, &actor, new).await
+    }
+    .await;
+    let next = result.as_ref().ok().map(|job| format!("/jobs/{}", job.id));
+    let typed = typed
+        .each_ref()
+        .map(|(field, text)| (*field, text.as_str()));
+    answer(result.map(|_| ()), "make_job", &typed, next.as_deref())
+}
+
+#[cfg(feature = "ssr")]
+fn whole<T: std::str::FromStr>(field: &str, text: &str) -> Result<T, AppError> {
+    text.trim()
+        .parse()
+        .map_err(|_| AppError::invalid(field, "whole_number"))
+}
+
+/// Cancels those of a job that have not begun.
+#[server(prefix = "/do", endpoint = "cancel_job")]
+pub async fn cancel_job(id: JobId) -> Result<(), Failure> {
+    let result = async {
+        let (services, actor) = (request::services()?, request::actor()?);
+        jobs::cancel(&services, &actor, id).await
+    }
+    .await;
+    answer(result.map(|_| ()), "cancel_job", &[], None)
+}
+
+/// Makes a job of those that ended in these states (names with commas), and goes on to its page.
+#[server(prefix = "/do", endpoint = "retry_job")]
+pub async fn retry_job(id: JobId, states: String) -> Result<(), Failure> {
+    let result = async {
+        let (services, actor) = (request::services()?, request::actor()?);
+        let states = states.split(',').filter_map(StepState::parse).collect();
+        jobs::retry(&services, &actor, id, states).await
+    }
+    .await;
+    let next = result.as_ref().ok().map(|job| format!("/jobs/{}", job.id));
+    answer(result.map(|_| ()), "retry_job", &[], next.as_deref())
+}

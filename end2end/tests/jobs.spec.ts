@@ -1,0 +1,104 @@
+// What is desired stays, and one command for many devices is followed on a page of its own.
+import { becomes, enrolAndClaim, open, words } from './device';
+import { expect, looked, scripted, setUp, test } from './person';
+
+test('a device that comes back is brought to what is desired, until that is let go', async ({ page, madang }) => {
+  test.slow();
+  await setUp(page, madang);
+  await enrolAndClaim(page, madang);
+  const run = () => madang.agent('machine', 'run', '--simulate', 'led', '--report-interval', '1');
+  const agent = run();
+  await open(page);
+  await becomes(page, words().online);
+  const tile = page.locator('.tiles form:has([name=component][value=led])');
+  const status = tile.locator('[name=status]');
+  const letGo = page.locator('.tiles form:has([name=of][value=led]) button');
+  await expect(async () => {
+    await page.reload();
+    await expect(tile).toBeVisible({ timeout: 500 });
+  }).toPass();
+  await tile.locator('button').click();
+  await expect(async () => {
+    await page.reload();
+    await expect(letGo).toBeVisible({ timeout: 500 });
+    await expect(page.locator('.tiles .twin'), 'it is as desired').toHaveCount(0, { timeout: 500 });
+  }).toPass();
+  await looked(page, 'twin-kept');
+
+  // A simulated lamp that starts again is off.
+  agent.kill('SIGKILL');
+  await becomes(page, words().offline, 5_000);
+  run();
+  await becomes(page, words().online, 30_000);
+  await expect(async () => {
+    await page.reload();
+    await expect(page.locator('section.commands')).toContainText('state/desired', { timeout: 500 });
+    await expect(status, 'it is on again').toHaveValue('OFF', { timeout: 500 });
+    await expect(page.locator('.tiles .twin')).toHaveCount(0, { timeout: 500 });
+  }).toPass({ timeout: 30_000 });
+
+  await letGo.click();
+  await expect(letGo).toHaveCount(0);
+  if (scripted()) {
+    await page.locator('.toasts button').first().click();
+    await expect(letGo, 'undone').toBeVisible();
+  }
+});
+
+test('a command for picked devices is a job, and its counts lead to them', async ({ page, madang }) => {
+  test.slow();
+  await setUp(page, madang);
+  await page.goto('/jobs');
+  await looked(page, 'jobs-none');
+  await enrolAndClaim(page, madang);
+  madang.agent('machine', 'run', '--simulate', 'led', '--report-interval', '1');
+  await open(page);
+  await becomes(page, words().online);
+
+  await page.goto('/devices');
+  await page.locator('input[name=device]').first().check();
+  await looked(page, 'devices-picked');
+  await page.locator('#pick button').click();
+  await expect(page).toHaveURL(/\/jobs\/new\?device=/);
+  await expect(page.locator('[name=component] option')).toHaveCount(1);
+  await looked(page, 'job-new');
+  await page.locator('[name=concurrency]').fill('5');
+  await page.locator('form:has([name=concurrency]) button[type=submit]').click();
+  await expect(page).toHaveURL(/\/jobs\/[0-9a-f-]{36}$/);
+  const succeeded = page.locator('.tabs a[href*="state=succeeded"]');
+  await expect(async () => {
+    if (!scripted()) await page.reload();
+    await expect(succeeded).toContainText('1', { timeout: 500 });
+  }, 'it is done, and the page says so').toPass();
+  await looked(page, 'job-done');
+  await succeeded.click();
+  await expect(page).toHaveURL(/state=succeeded/);
+  await expect(page.locator('.jobs tbody tr')).toHaveCount(1);
+  await page.goto('/jobs');
+  await expect(page.locator('.jobs tbody tr')).toHaveCount(1);
+  await looked(page, 'jobs-one');
+
+  // All that were found: a command that the device does not know.
+  await page.goto('/devices');
+  await page.locator('#pick a').click();
+  await expect(page).toHaveURL(/\/jobs\/new\?filter=/);
+  await page.locator('details:has([name=name]) summary').click();
+  await page.locator('[name=name]').fill('dance');
+  await page.locator('[name=arguments]').fill('[1]');
+  await page.locator('form:has([name=concurrency]) button[type=submit]').click();
+  await expect(page.locator('main .wrong, main [role=alert] .banner').first(), 'no JSON object').toBeVisible();
+  await expect(page.locator('[name=name]'), 'what was typed stays').toHaveValue('dance');
+  await page.locator('[name=arguments]').fill('{"times": 2}');
+  await page.locator('form:has([name=concurrency]) button[type=submit]').click();
+  await expect(page).toHaveURL(/\/jobs\/[0-9a-f-]{36}$/);
+  const rejected = page.locator('.tabs a[href*="state=rejected"]');
+  await expect(async () => {
+    if (!scripted()) await page.reload();
+    await expect(rejected).toContainText('1', { timeout: 500 });
+  }).toPass();
+  await looked(page, 'job-rejected');
+  const before = page.url();
+  await page.locator('form:has([name=states]) button').click();
+  await expect(page, 'a job of its own').not.toHaveURL(before);
+  await expect(page.locator(`a[href="${new URL(before).pathname}"]`), 'that names the first').toBeVisible();
+});

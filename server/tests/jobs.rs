@@ -1,0 +1,378 @@
+//! One instruction to many devices over a real broker: every device ends in a named state, whatever it does.
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    net::SocketAddr,
+    sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering},
+    },
+    time::Duration,
+};
+
+use domain::{
+    Page,
+    job::{Job, JobState, Preview, Step, StepState},
+};
+use futures::{StreamExt as _, stream};
+use protocol::{CommandMessage, Topic};
+use reqwest::{Client, StatusCode};
+use serde_json::{Value, json};
+use testkit::{
+    app::{App, Person},
+    device::{Answer, Device, Identity, computer, now},
+};
+use tokio::task::JoinHandle;
+
+/// Devices of the large job: enough for every way of ending, few enough for two cores.
+const MANY: usize = 200;
+/// Names another number of them, such as 1000.
+const MANY_VARIABLE: &str = "MADANG_TEST_JOB_DEVICES";
+/// Enrolments and connections at the same time.
+const AT_ONCE: usize = 16;
+
+/// What a device does with what it is told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Manner {
+    Obeys,
+    /// Fails the first time.
+    Fails,
+    /// Is not there.
+    Away,
+    /// Takes it, begins, and is gone.
+    Dies,
+}
+
+/// 5 % fail, 5 % are away, 2 % die in the middle.
+fn manner(number: usize) -> Manner {
+    match number % 100 {
+        0..5 => Manner::Fails,
+        5..10 => Manner::Away,
+        10..12 => Manner::Dies,
+        _ => Manner::Obeys,
+    }
+}
+
+struct Simulated {
+    manner: Manner,
+    identity: Identity,
+    told: Arc<AtomicU32>,
+    /// Ends with the device.
+    task: Option<JoinHandle<()>>,
+}
+
+impl Drop for Simulated {
+    fn drop(&mut self) {
+        if let Some(task) = &self.task {
+            task.abort();
+        }
+    }
+}
+
+impl Simulated {
+    async fn new(app: &App, admin: &Person, number: usize, manner: Manner) -> Self {
+        let wish = computer(&format!("JOB-{number:04}"));
+        let identity = Identity::enrol(app.services(), &admin.actor, Some(&admin.actor), wish)
+            .await
+            .expect("enrolled");
+        let mut simulated = Self {
+            manner,
+            identity,
+            told: Arc::default(),
+            task: None,
+        };
+        if manner != Manner::Away {
+            simulated.connect(app.mqtt()).await;
+        }
+        simulated
+    }
+
+    async fn connect(&mut self, broker: SocketAddr) {
+        let device = Device::online(&self.identity, broker, 1).await;
+        let (told, manner) = (self.told.clone(), self.manner);
+        self.task = Some(tokio::spawn(live(device, manner, told)));
+    }
+}
+
+async fn live(mut device: Device, manner: Manner, told: Arc<AtomicU32>) {
+    let mut sequence = 1;
+    loop {
+        let Some(publish) = device.heard().await else {
+            return;
+        };
+        let topic = std::str::from_utf8(&publish.topic).expect("text");
+        let Ok(Topic::Command { .. }) = topic.parse() else {
+            continue;
+        };
+        let envelope = protocol::open(&publish.payload).expect("an envelope");
+        assert!(envelope.verify(topic, &device.identity.secret()));
+        let command: CommandMessage =
+            serde_json::from_value(Value::Object(envelope.body)).expect("a command");
+        let times = told.fetch_add(1, Ordering::SeqCst);
+        let mut steps = vec![
+            json!({ "status": "accepted" }),
+            json!({ "status": "executing", "progress": 50 }),
+        ];
+        match manner {
+            Manner::Dies => {}
+            Manner::Fails if times == 0 => {
+                steps.push(json!({ "status": "failed", "reason": "out of paper" }));
+            }
+            _ => steps.push(json!({ "status": "completed", "output": { "pages": 3 } })),
+        }
+        for step in steps {
+            sequence += 1;
+            answer(&device, sequence, &command, step).await;
+        }
+        if manner == Manner::Dies {
+            return;
+        }
+    }
+}
+
+async fn answer(device: &Device, sequence: u64, command: &CommandMessage, body: Value) {
+    let topic = Topic::Result {
+        device: device.identity.id,
+        command: command.command_id,
+    }
+    .to_string();
+    let Value::Object(mut body) = body else {
+        unreachable!("an object")
+    };
+    body.insert("timestamp".to_owned(), now().0.into());
+    body.insert("sequence".to_owned(), sequence.into());
+    let payload = device.identity.sealed(&topic, body);
+    assert_eq!(device.publish(&topic, payload).await, Answer::Accepted);
+}
+
+struct Api<'a> {
+    app: &'a App,
+    browser: Client,
+}
+
+impl Api<'_> {
+    async fn post<T: serde::de::DeserializeOwned>(&self, path: &str, body: &Value) -> T {
+        let answer = self.browser.post(self.app.url(path)).json(body).send();
+        let answer = answer.await.expect("an answer");
+        let status = answer.status();
+        let text = answer.text().await.expect("text");
+        assert!(status.is_success(), "{path}: {status} {text}");
+        serde_json::from_str(&text).expect("JSON")
+    }
+
+    async fn refused(&self, path: &str, body: &Value) -> StatusCode {
+        let answer = self.browser.post(self.app.url(path)).json(body).send();
+        answer.await.expect("an answer").status()
+    }
+
+    async fn get<T: serde::de::DeserializeOwned>(&self, path: &str) -> T {
+        let answer = self.browser.get(self.app.url(path)).send();
+        answer.await.expect("an answer").json().await.expect("JSON")
+    }
+
+    /// Every device of a job.
+    async fn steps(&self, job: &Job, state: &str) -> Vec<Step> {
+        let mut steps = Vec::new();
+        for page in 1.. {
+            let path = format!(
+                "/api/jobs/{}/devices?state={state}&page_size=200&page={page}",
+                job.id
+            );
+            let found: Page<Step> = self.get(&path).await;
+            let last = found.items.len() < 200;
+            steps.extend(found.items);
+            if last {
+                break;
+            }
+        }
+        steps
+    }
+
+    /// Waits until every device of it has ended.
+    async fn over(&self, job: &Job) -> Job {
+        let over = async {
+            let mut tick = tokio::time::interval(Duration::from_millis(100));
+            loop {
+                tick.tick().await;
+                let job: Job = self.get(&format!("/api/jobs/{}", job.id)).await;
+                if matches!(job.state, JobState::Finished | JobState::Cancelled) {
+                    return job;
+                }
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(300), over)
+            .await
+            .expect("an end in time")
+    }
+}
+
+async fn fleet(app: &App, admin: &Person, many: usize) -> Vec<Simulated> {
+    stream::iter(0..many)
+        .map(|number| Simulated::new(app, admin, number, manner(number)))
+        .buffered(AT_ONCE)
+        .collect()
+        .await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_device_of_a_job_ends_in_a_named_state() {
+    let app = App::start().await;
+    let admin = app.set_up().await;
+    let many = std::env::var(MANY_VARIABLE).map_or(MANY, |n| n.parse().expect("a number"));
+    let fleet = fleet(&app, &admin, many).await;
+    let api = Api {
+        app: &app,
+        browser: app.browser(Some(&admin)),
+    };
+    let wish = json!({
+        "filter": "kind:computer",
+        "name": "print",
+        "arguments": { "copies": 3 },
+        "valid_for_ms": 25_000 * many.div_ceil(MANY),
+        "timeout_ms": 4_000,
+        "concurrency": 40,
+    });
+    let preview: Preview = api.post("/api/jobs/preview", &wish).await;
+    let count = |manner| {
+        let such = fleet
+            .iter()
+            .filter(|device| device.manner == manner)
+            .count();
+        u32::try_from(such).expect("few")
+    };
+    assert_eq!(preview.total, u32::try_from(many).expect("few"));
+    assert_eq!(preview.offline, count(Manner::Away));
+    assert_eq!(preview.online, preview.total - count(Manner::Away));
+
+    let job: Job = api.post("/api/jobs", &wish).await;
+    assert_eq!(job.title, "print");
+    assert_eq!(job.counts.total(), preview.total);
+    let job = api.over(&job).await;
+    assert_eq!(job.state, JobState::Finished);
+    assert_eq!(job.counts.ended(), preview.total);
+    let ends: BTreeMap<StepState, u32> = StepState::ALL
+        .iter()
+        .map(|state| (*state, job.counts.of(*state)))
+        .filter(|(_, count)| *count > 0)
+        .collect();
+    let expected = BTreeMap::from([
+        (StepState::Succeeded, count(Manner::Obeys)),
+        (StepState::Failed, count(Manner::Fails)),
+        (StepState::Expired, count(Manner::Away)),
+        (StepState::TimedOut, count(Manner::Dies)),
+    ]);
+    assert_eq!(ends, expected);
+
+    // Each by itself, and why.
+    let steps = api.steps(&job, "").await;
+    let by_id: HashMap<_, _> = steps.iter().map(|step| (step.device, step)).collect();
+    assert_eq!(by_id.len(), many);
+    for device in &fleet {
+        let step = by_id[&device.identity.id];
+        let (state, reason) = match device.manner {
+            Manner::Obeys => (StepState::Succeeded, None),
+            Manner::Fails => (StepState::Failed, Some("out of paper")),
+            Manner::Away => (StepState::Expired, Some("offline")),
+            Manner::Dies => (StepState::TimedOut, Some("no_answer")),
+        };
+        assert_eq!((step.state, step.reason.as_deref()), (state, reason));
+        if state == StepState::Succeeded {
+            assert_eq!(step.output, Some(json!({ "pages": 3 })));
+        }
+        assert!(step.finished_at.is_some());
+    }
+    let dead = api.steps(&job, "timed_out,expired").await.len();
+    assert_eq!(
+        dead,
+        usize::try_from(count(Manner::Away) + count(Manner::Dies)).expect("few")
+    );
+
+    // The retry touches those that failed, and nobody else.
+    let before: Vec<u32> = fleet
+        .iter()
+        .map(|d| d.told.load(Ordering::SeqCst))
+        .collect();
+    let path = format!("/api/jobs/{}/retry", job.id);
+    let again: Job = api.post(&path, &json!({ "states": ["failed"] })).await;
+    assert_eq!(again.parent, Some(job.id));
+    assert_eq!(again.counts.total(), count(Manner::Fails));
+    let again = api.over(&again).await;
+    assert_eq!(again.counts.succeeded, count(Manner::Fails));
+    for (device, before) in fleet.iter().zip(before) {
+        let more = u32::from(device.manner == Manner::Fails);
+        let told = device.told.load(Ordering::SeqCst);
+        assert_eq!(told, before + more, "{:?}", device.manner);
+    }
+    let succeeded = json!({ "states": ["succeeded"] });
+    assert_eq!(
+        api.refused(&path, &succeeded).await,
+        StatusCode::UNPROCESSABLE_ENTITY
+    );
+    drop(fleet);
+    app.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_job_goes_on_after_a_restart_and_those_not_started_are_cancelled() {
+    let app = App::start().await;
+    let admin = app.set_up().await;
+    let mut there = Simulated::new(&app, &admin, 1, Manner::Obeys).await;
+    let mut late = Simulated::new(&app, &admin, 2, Manner::Away).await;
+    let never = Simulated::new(&app, &admin, 3, Manner::Away).await;
+    let ids: Vec<String> = [&there, &late, &never]
+        .map(|device| device.identity.id.to_string())
+        .to_vec();
+    let job: Job = {
+        let api = Api {
+            app: &app,
+            browser: app.browser(Some(&admin)),
+        };
+        let job: Job = api
+            .post("/api/jobs", &json!({ "devices": ids, "name": "print" }))
+            .await;
+        let path = format!("/api/jobs/{}", job.id);
+        testkit::until("the first is done", async || {
+            let job: Job = api.get(&path).await;
+            (job.counts.succeeded == 1 && job.counts.waiting == 2).then_some(job)
+        })
+        .await
+    };
+    if let Some(task) = there.task.take() {
+        task.abort();
+    }
+    let app = app.restart().await;
+    let api = Api {
+        app: &app,
+        browser: app.browser(Some(&admin)),
+    };
+    let path = format!("/api/jobs/{}", job.id);
+    late.connect(app.mqtt()).await;
+    testkit::until("the second is done", async || {
+        let job: Job = api.get(&path).await;
+        (job.counts.succeeded == 2).then_some(())
+    })
+    .await;
+    let cancelled: Job = api.post(&format!("{path}/cancel"), &json!({})).await;
+    assert_eq!(cancelled.counts.cancelled, 1);
+    let over = api.over(&job).await;
+    assert_eq!(over.state, JobState::Cancelled);
+    assert_eq!(over.counts.succeeded, 2);
+    assert_eq!(there.told.load(Ordering::SeqCst), 1, "told once");
+
+    // Others see nothing of it, and a job of nobody is refused.
+    let member = app
+        .person(&admin, "member@example.org", domain::role::SiteRole::Member)
+        .await;
+    let stranger = app.browser(Some(&member)).get(app.url(&path)).send();
+    let status = stranger.await.expect("an answer").status();
+    assert_eq!(status, StatusCode::NOT_FOUND);
+    let none = json!({ "filter": "name:nothing-is-called-so", "name": "print" });
+    assert_eq!(
+        api.refused("/api/jobs", &none).await,
+        StatusCode::UNPROCESSABLE_ENTITY
+    );
+    let set = json!({ "devices": ids, "name": "set", "component_key": "pump", "arguments": {} });
+    assert_eq!(api.refused("/api/jobs", &set).await, StatusCode::CONFLICT);
+    drop((there, late, never));
+    app.stop().await;
+}

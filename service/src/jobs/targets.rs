@@ -1,0 +1,245 @@
+//! Whom a job is for: the devices that were chosen, and why some of them are left out.
+
+use std::collections::HashSet;
+
+use domain::{
+    AppError, ComponentKey,
+    component::ComponentCategory,
+    device::{Lifecycle, Presence},
+    job::{StepState, Target},
+    role::DeviceRole,
+};
+use entity::{component, component_type, device, device_access, job_device};
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
+
+use super::{MOST_DEVICES, read};
+use crate::{
+    Actor, Services,
+    devices::{self, matching},
+    internal,
+};
+
+/// Ids in one statement.
+const AT_A_TIME: usize = 1_000;
+
+/// A device that was chosen.
+#[derive(Debug, Clone)]
+pub(super) struct Chosen {
+    pub(super) id: i64,
+    pub(super) name: String,
+    pub(super) ownership: i64,
+    pub(super) presence: Presence,
+    /// Why it is left out.
+    pub(super) left_out: Option<&'static str>,
+}
+
+/// The devices of a target in their order, as they stand now.
+pub(super) async fn chosen(
+    services: &Services,
+    actor: &Actor,
+    target: &Target,
+) -> Result<Vec<Chosen>, AppError> {
+    let ids = ids(services, actor, target).await?;
+    if ids.is_empty() {
+        return Err(AppError::invalid("target", "no_devices"));
+    }
+    if ids.len() > MOST_DEVICES {
+        return Err(AppError::invalid("target", "too_many_devices"));
+    }
+    let all = actor.user.role.sees_all_devices();
+    let mut chosen = Vec::with_capacity(ids.len());
+    for part in ids.chunks(AT_A_TIME) {
+        let mut rows = device::Entity::find()
+            .filter(device::Column::Id.is_in(part.iter().copied()))
+            .all(&services.db.read)
+            .await
+            .map_err(internal)?;
+        let owned: HashSet<i64> = match all {
+            true => HashSet::new(),
+            false => device_access::Entity::find()
+                .select_only()
+                .column(device_access::Column::DeviceId)
+                .filter(device_access::Column::UserId.eq(actor.user.id.0))
+                .filter(device_access::Column::Role.eq(DeviceRole::Owner.as_str()))
+                .filter(device_access::Column::DeviceId.is_in(part.iter().copied()))
+                .into_tuple::<i64>()
+                .all(&services.db.read)
+                .await
+                .map_err(internal)?
+                .into_iter()
+                .collect(),
+        };
+        let place = |id: i64| part.iter().position(|of| *of == id);
+        rows.sort_by_key(|row| place(row.id));
+        chosen.extend(rows.into_iter().map(|row| {
+            let claimed = row.lifecycle == Lifecycle::Active.as_str() && row.secret.is_some();
+            let left_out = match (all || owned.contains(&row.id), claimed) {
+                (false, _) => Some("not_allowed"),
+                (true, false) => Some("device_not_claimed"),
+                (true, true) => None,
+            };
+            Chosen {
+                id: row.id,
+                name: row.name,
+                ownership: row.ownership,
+                presence: Presence::parse(&row.presence).unwrap_or(Presence::Offline),
+                left_out,
+            }
+        }));
+    }
+    Ok(chosen)
+}
+
+async fn ids(services: &Services, actor: &Actor, target: &Target) -> Result<Vec<i64>, AppError> {
+    match target {
+        Target::Devices(wanted) => {
+            if wanted.len() > MOST_DEVICES {
+                return Err(AppError::invalid("target", "too_many_devices"));
+            }
+            let mut unique = wanted.clone();
+            unique.sort_unstable();
+            unique.dedup();
+            let mut ids = Vec::with_capacity(unique.len());
+            for part in unique.chunks(AT_A_TIME) {
+                let seen = devices::visible(services, actor, part).await?;
+                if seen.len() != part.len() {
+                    return Err(AppError::invalid("target", "unknown_device"));
+                }
+                let rows: Vec<i64> = device::Entity::find()
+                    .select_only()
+                    .column(device::Column::Id)
+                    .filter(device::Column::Uuid.is_in(part.iter().map(|id| id.0)))
+                    .order_by_asc(device::Column::NameKey)
+                    .into_tuple()
+                    .all(&services.db.read)
+                    .await
+                    .map_err(internal)?;
+                ids.extend(rows);
+            }
+            Ok(ids)
+        }
+        Target::Filter(text) => {
+            let filter = matching::read(text)?;
+            let most = u64::try_from(MOST_DEVICES + 1).map_err(internal)?;
+            let found = matching::matching(services, actor, &filter, most).await?;
+            Ok(found.into_iter().map(|device| device.id).collect())
+        }
+        Target::Retry { job, states } => {
+            let row = read::visible(services, actor, *job).await?;
+            if states.is_empty() || states.iter().any(|state| !state.may_be_retried()) {
+                return Err(AppError::invalid("states", "not_retried"));
+            }
+            job_device::Entity::find()
+                .select_only()
+                .column(job_device::Column::DeviceId)
+                .filter(job_device::Column::JobId.eq(row.id))
+                .filter(
+                    job_device::Column::State.is_in(states.iter().map(|s: &StepState| s.as_str())),
+                )
+                .order_by_asc(job_device::Column::Position)
+                .into_tuple()
+                .all(&services.db.read)
+                .await
+                .map_err(internal)
+        }
+    }
+}
+
+/// Leaves out those that do not have `component`, or cannot set it.
+pub(super) async fn with_component(
+    services: &Services,
+    chosen: &mut [Chosen],
+    component: &ComponentKey,
+    command: &str,
+) -> Result<(), AppError> {
+    let ids: Vec<i64> = chosen.iter().map(|device| device.id).collect();
+    let mut having = HashSet::new();
+    for part in ids.chunks(AT_A_TIME) {
+        let rows: Vec<(i64, String)> = attached(part)
+            .filter(component::Column::Key.eq(component.as_str()))
+            .select_only()
+            .column(component::Column::DeviceId)
+            .column(component::Column::ComponentType)
+            .into_tuple()
+            .all(&services.db.read)
+            .await
+            .map_err(internal)?;
+        having.extend(rows);
+    }
+    let actuators = actuators(services).await?;
+    for device in chosen.iter_mut().filter(|device| device.left_out.is_none()) {
+        let kind = having.iter().find(|(id, _)| *id == device.id);
+        device.left_out = match kind {
+            None => Some("not_attached"),
+            Some((_, kind))
+                if command == "set" && !actuators.iter().any(|a| a.component_type == *kind) =>
+            {
+                Some("not_an_actuator")
+            }
+            Some(_) => None,
+        };
+    }
+    Ok(())
+}
+
+/// The actuators of the devices that are not left out, with how many have each.
+pub(super) async fn common_actuators(
+    services: &Services,
+    chosen: &[Chosen],
+) -> Result<Vec<domain::job::Actuator>, AppError> {
+    let kinds = actuators(services).await?;
+    let ids: Vec<i64> = chosen
+        .iter()
+        .filter(|device| device.left_out.is_none())
+        .map(|device| device.id)
+        .collect();
+    let mut counts = std::collections::BTreeMap::<(String, String), u32>::new();
+    for part in ids.chunks(AT_A_TIME) {
+        let rows: Vec<(String, String, i64)> = attached(part)
+            .filter(
+                component::Column::ComponentType
+                    .is_in(kinds.iter().map(|kind| kind.component_type.clone())),
+            )
+            .select_only()
+            .column(component::Column::Key)
+            .column(component::Column::ComponentType)
+            .column_as(component::Column::Id.count(), "devices")
+            .group_by(component::Column::Key)
+            .group_by(component::Column::ComponentType)
+            .into_tuple()
+            .all(&services.db.read)
+            .await
+            .map_err(internal)?;
+        for (key, kind, devices) in rows {
+            *counts.entry((key, kind)).or_default() += u32::try_from(devices).unwrap_or(0);
+        }
+    }
+    let mut actuators: Vec<_> = counts
+        .into_iter()
+        .filter_map(|((key, kind), devices)| {
+            let kind = kinds.iter().find(|known| known.component_type == kind)?;
+            Some(domain::job::Actuator {
+                component: key.parse().ok()?,
+                label_ko: kind.display_name_ko.clone(),
+                label_en: kind.display_name_en.clone(),
+                devices,
+            })
+        })
+        .collect();
+    actuators.sort_by_key(|actuator| std::cmp::Reverse(actuator.devices));
+    Ok(actuators)
+}
+
+fn attached(devices: &[i64]) -> sea_orm::Select<component::Entity> {
+    component::Entity::find()
+        .filter(component::Column::DeviceId.is_in(devices.iter().copied()))
+        .filter(component::Column::DetachedMs.is_null())
+}
+
+async fn actuators(services: &Services) -> Result<Vec<component_type::Model>, AppError> {
+    component_type::Entity::find()
+        .filter(component_type::Column::Category.eq(ComponentCategory::Actuator.as_str()))
+        .all(&services.db.read)
+        .await
+        .map_err(internal)
+}
