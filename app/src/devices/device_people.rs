@@ -88,7 +88,7 @@ fn sharing(id: DeviceId, people: Vec<Sharer>, forms: Forms) -> AnyView {
         {claimed
             .then(|| {
                 view! {
-                    <details class="share">
+                    <details class="share" open=forms.share.error.get_untracked().is_some()>
                         <summary>{move || t_string!(i18n, finding.share)}</summary>
                         <p class="sub">{move || t_string!(i18n, finding.share_what)}</p>
                         <ErrorNotice error=forms.share.other_error(&["email"])/>

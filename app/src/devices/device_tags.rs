@@ -52,7 +52,7 @@ pub(super) fn card(
                 {may_set
                     .then(|| {
                         view! {
-                            <details>
+                            <details open=form.error.get_untracked().is_some()>
                                 <summary>{move || t_string!(i18n, finding.edit_tags)}</summary>
                                 <ErrorNotice error=form.other_error(&["tags"])/>
                                 <PostForm form class="form">

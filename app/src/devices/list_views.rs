@@ -92,7 +92,7 @@ pub(super) fn views(shown: &View, views: Vec<SavedView>, keeping: Keeping) -> An
                     <nav class="row" aria-label=move || t_string!(i18n, finding.views)>{tabs}</nav>
                 }
             })}
-            <details class="menu">
+            <details class="menu" open=save.error.get_untracked().is_some()>
                 <summary class="btn sm ghost">
                     <Draw icon=Icon::Plus/>
                     {move || t_string!(i18n, finding.save_view)}
