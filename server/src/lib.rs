@@ -3,11 +3,13 @@
 #![recursion_limit = "512"]
 
 pub mod broker;
+pub mod commands;
 pub mod config;
 pub mod demo;
 mod http;
 pub mod live_hub;
 mod metrics;
+mod offline;
 mod rest;
 pub mod run;
 mod state;

@@ -50,6 +50,8 @@ enum Command {
     },
     /// Prints the configuration file with every key and its default.
     ConfigExample,
+    #[command(flatten)]
+    Site(server::commands::Command),
 }
 
 fn main() -> ExitCode {
@@ -91,6 +93,10 @@ fn execute(cli: Cli) -> anyhow::Result<()> {
             write!(std::io::stdout(), "{}", config::example()?)?;
             Ok(())
         }
+        Command::Site(command) => tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()?
+            .block_on(server::commands::run(&config, command)),
         Command::Serve {
             demo,
             json,

@@ -246,7 +246,7 @@ fn spawn(tasks: &mut JoinSet<Result<(), String>>, task: impl Future<Output = ()>
 }
 
 /// The key of the secrets in this database; drawn only where there are none yet.
-async fn vault_key(folder: &Path, db: &Database) -> Result<[u8; 32], StartError> {
+pub(crate) async fn vault_key(folder: &Path, db: &Database) -> Result<[u8; 32], StartError> {
     let step = |source| StartError::Step {
         step: "vault",
         source,
@@ -288,7 +288,7 @@ pub async fn forget_secrets(config: &Config) -> Result<(), StartError> {
 }
 
 /// One process at a time: the embedded database has one writer.
-fn lock(config: &Config) -> Result<File, StartError> {
+pub(crate) fn lock(config: &Config) -> Result<File, StartError> {
     let folder = &config.data_dir;
     std::fs::create_dir_all(folder).map_err(|e| io_error(folder.display(), e))?;
     #[cfg(unix)]
@@ -332,7 +332,7 @@ fn io_error(what: impl std::fmt::Display, source: std::io::Error) -> StartError 
     }
 }
 
-fn database_url(config: &Config) -> Result<String, StartError> {
+pub(crate) fn database_url(config: &Config) -> Result<String, StartError> {
     let file = &config.database.url_file;
     if !file.as_os_str().is_empty() {
         let text = std::fs::read_to_string(file).map_err(|e| io_error(file.display(), e))?;
@@ -402,7 +402,11 @@ fn trust(ca: &str, certificate: &str, key: &str) -> Result<rustls::ClientConfig,
         .map_err(|error| error.to_string())
 }
 
-fn site_settings(config: &Config, https: SocketAddr, mqtt: Option<SocketAddr>) -> SiteSettings {
+pub(crate) fn site_settings(
+    config: &Config,
+    https: SocketAddr,
+    mqtt: Option<SocketAddr>,
+) -> SiteSettings {
     let host = match config.site.host_names.first() {
         Some(name) if name.contains(':') => format!("[{name}]"),
         Some(name) => name.clone(),

@@ -5,6 +5,7 @@ pub mod api_key;
 pub mod apps;
 mod leave;
 pub mod limit;
+mod local;
 pub mod password;
 mod people;
 pub mod profile;
@@ -16,6 +17,7 @@ pub mod token;
 use domain::{Email, UserId, account::Me, role::SiteRole};
 
 pub use leave::delete_account;
+pub use local::local_admin;
 pub use people::{list_users, set_active, set_role};
 pub use registration::{invite, list_invitations, register, withdraw_invitation};
 pub use session::{

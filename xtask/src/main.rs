@@ -7,6 +7,8 @@ mod browser;
 mod build;
 mod check;
 mod contract;
+#[cfg(test)]
+mod coverage;
 mod fuzz;
 mod layers;
 mod needs;

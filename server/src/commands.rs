@@ -1,0 +1,113 @@
+//! The subcommands beside `serve`: what an administrator does on the machine itself.
+//!
+//! They work on the data folder while the server is stopped, through the same use cases and with the same
+//! audit as the interface.
+
+mod certificates;
+mod preregister;
+mod users;
+
+use std::io::Write as _;
+
+use anyhow::{Context as _, anyhow};
+use clap::{Args, Subcommand};
+use domain::{AppError, Email};
+use serde::Serialize;
+use service::{Actor, Services, accounts};
+
+use crate::{Config, offline};
+
+/// What to do on a stopped site.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Lists people, adds one, changes a role.
+    #[command(subcommand)]
+    Users(users::Command),
+    /// Pre-registers devices and prints their claim links, which are shown once.
+    Preregister(preregister::Wish),
+    /// Lists the certificates that the site issued, or revokes one.
+    #[command(subcommand)]
+    Certificates(certificates::Command),
+}
+
+/// On whose behalf.
+#[derive(Debug, Args)]
+pub struct Behalf {
+    /// The prime administrator whom the audit names; the one who is there for longest where left out.
+    #[arg(long = "as", value_name = "EMAIL")]
+    administrator: Option<Email>,
+}
+
+impl Behalf {
+    async fn actor(&self, services: &Services) -> anyhow::Result<Actor> {
+        accounts::local_admin(services, self.administrator.as_ref())
+            .await
+            .map_err(|error| match (error, &self.administrator) {
+                (AppError::NotFound, Some(email)) => {
+                    anyhow!("{email} is no prime administrator of this site")
+                }
+                (AppError::NotFound, None) => anyhow!(
+                    "this site has no administrator yet: make one with `madang users add EMAIL --role \
+                     prime_admin`"
+                ),
+                (error, _) => told(error),
+            })
+    }
+}
+
+/// Runs it on the locked site.
+pub async fn run(config: &Config, command: Command) -> anyhow::Result<()> {
+    let site = offline::open(config).await?;
+    let done = match command {
+        Command::Users(command) => users::run(&site.services, command).await,
+        Command::Preregister(wish) => preregister::run(&site.services, wish).await,
+        Command::Certificates(command) => certificates::run(&site.services, command).await,
+    };
+    site.close().await;
+    done
+}
+
+/// A refusal in words for somebody at a terminal.
+fn told(error: AppError) -> anyhow::Error {
+    match error {
+        AppError::Conflict { message } => match message.as_str() {
+            "serial_known" => anyhow!("the serial number is registered already"),
+            "certificate_revoked" => anyhow!("the certificate is revoked already"),
+            "last_prime_admin" => anyhow!("the last prime administrator stays one"),
+            other => anyhow!("it contradicts what is there: {other}"),
+        },
+        AppError::Invalid { field, message } => match message.as_str() {
+            "email_taken" => anyhow!("the address has an account already"),
+            "password_length" => anyhow!("a password has 10 to 200 characters"),
+            _ => anyhow!("{field} was refused: {message}"),
+        },
+        AppError::NotFound => anyhow!("there is no such thing"),
+        other => anyhow!(other),
+    }
+}
+
+/// One JSON text on standard output.
+fn print_json(value: &impl Serialize) -> anyhow::Result<()> {
+    let text = serde_json::to_string_pretty(value)?;
+    writeln!(std::io::stdout().lock(), "{text}").context("standard output")
+}
+
+/// Columns on standard output, as wide as their widest cell.
+fn print_table(heads: &[&str], rows: &[Vec<String>]) -> anyhow::Result<()> {
+    let width = |at: usize| {
+        let cells = rows.iter().filter_map(|row| row.get(at));
+        let widest = cells.map(|cell| cell.chars().count()).max();
+        widest.unwrap_or(0).max(heads[at].len())
+    };
+    let widths: Vec<usize> = (0..heads.len()).map(width).collect();
+    let heads: Vec<String> = heads.iter().map(ToString::to_string).collect();
+    let mut out = std::io::stdout().lock();
+    for row in std::iter::once(&heads).chain(rows) {
+        let cells = row.iter().zip(&widths);
+        let line: Vec<String> = cells
+            .map(|(cell, width)| format!("{cell:width$}"))
+            .collect();
+        writeln!(out, "{}", line.join("  ").trim_end()).context("standard output")?;
+    }
+    Ok(())
+}

@@ -1,0 +1,128 @@
+//! The certificates that the site issued: who holds which, and refusing one for good.
+
+use std::collections::HashMap;
+
+use domain::{AppError, DeviceId, TimestampMs, UserId};
+use entity::certificate::{self, Column, Entity};
+use sea_orm::{
+    ActiveModelTrait, ActiveValue::Set, ColumnTrait, EntityTrait, QueryFilter, QueryOrder,
+    TransactionTrait,
+};
+use serde::Serialize;
+use serde_json::json;
+
+use crate::{Admin, Services, audit, internal};
+
+/// Who connects with a certificate.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Holder {
+    /// A device.
+    Device(DeviceId),
+    /// An installation of a person's app.
+    App(UserId),
+    /// Somebody who was deleted.
+    Nobody,
+}
+
+/// One certificate.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Issued {
+    /// Lower-case hex.
+    pub serial: String,
+    /// Who connects with it.
+    pub holder: Holder,
+    /// What an app installation is called.
+    pub label: Option<String>,
+    /// When it was issued.
+    pub issued_at: TimestampMs,
+    /// When it ends.
+    pub expires_at: TimestampMs,
+    /// Since when it is refused.
+    pub revoked_at: Option<TimestampMs>,
+}
+
+/// The certificates, newest first; `all` names also those that are revoked or have ended.
+pub async fn list(services: &Services, _: &Admin, all: bool) -> Result<Vec<Issued>, AppError> {
+    let mut query = Entity::find()
+        .order_by_desc(Column::IssuedMs)
+        .order_by_asc(Column::Serial);
+    if !all {
+        query = query
+            .filter(Column::RevokedMs.is_null())
+            .filter(Column::ExpiresMs.gt(services.now().0));
+    }
+    let rows = query.all(&services.db.read).await.map_err(internal)?;
+    let devices = devices(services).await?;
+    let issued = rows.into_iter().map(|row| issued(row, &devices));
+    Ok(issued.collect())
+}
+
+async fn devices(services: &Services) -> Result<HashMap<i64, uuid::Uuid>, AppError> {
+    use entity::device::{Column, Entity};
+    use sea_orm::QuerySelect as _;
+    let pairs: Vec<(i64, uuid::Uuid)> = Entity::find()
+        .select_only()
+        .columns([Column::Id, Column::Uuid])
+        .into_tuple()
+        .all(&services.db.read)
+        .await
+        .map_err(internal)?;
+    Ok(pairs.into_iter().collect())
+}
+
+fn issued(row: certificate::Model, devices: &HashMap<i64, uuid::Uuid>) -> Issued {
+    let device = row.device_id.and_then(|id| devices.get(&id).copied());
+    let holder = match (device, row.user_id) {
+        (Some(device), _) => Holder::Device(DeviceId(device)),
+        (None, Some(user)) => Holder::App(UserId(user)),
+        (None, None) => Holder::Nobody,
+    };
+    Issued {
+        serial: row.serial,
+        holder,
+        label: row.label,
+        issued_at: TimestampMs(row.issued_ms),
+        expires_at: TimestampMs(row.expires_ms),
+        revoked_at: row.revoked_ms.map(TimestampMs),
+    }
+}
+
+/// Refuses this certificate for good and ends the holder's session; its other certificates stay. Revoking
+/// one that is revoked is a conflict.
+pub async fn revoke(services: &Services, admin: &Admin, serial: &str) -> Result<Issued, AppError> {
+    let transaction = services.db.write.begin().await.map_err(internal)?;
+    let row = Entity::find_by_id(serial.to_owned())
+        .one(&transaction)
+        .await
+        .map_err(internal)?
+        .ok_or(AppError::NotFound)?;
+    if row.revoked_ms.is_some() {
+        return Err(AppError::conflict("certificate_revoked"));
+    }
+    let mut change: certificate::ActiveModel = row.into();
+    change.revoked_ms = Set(Some(services.now().0));
+    let row = change.update(&transaction).await.map_err(internal)?;
+    let target = Some(row.serial.clone());
+    audit::record(
+        services,
+        &transaction,
+        admin.actor(),
+        "certificates.revoke",
+        target,
+        json!({ "device_id": row.device_id, "user_id": row.user_id }),
+    )
+    .await?;
+    transaction.commit().await.map_err(internal)?;
+    let revoked = issued(row, &devices(services).await?);
+    let ended = match revoked.holder {
+        Holder::Device(device) => services.link.disconnect(&device.to_string()).await,
+        Holder::App(user) => services.link.disconnect_app(user, &revoked.serial).await,
+        Holder::Nobody => Ok(()),
+    };
+    if let Err(error) = ended {
+        let serial = &revoked.serial;
+        tracing::error!(%serial, %error, "the session of a revoked certificate was not ended");
+    }
+    Ok(revoked)
+}
