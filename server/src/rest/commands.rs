@@ -31,6 +31,7 @@ pub(crate) fn router() -> OpenApiRouter<AppState> {
 }
 
 #[derive(Deserialize, ToSchema)]
+#[schema(as = CommandWish)]
 struct Wish {
     /// Its name, such as `set`.
     name: String,

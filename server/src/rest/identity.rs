@@ -98,6 +98,7 @@ struct Decision {
 #[utoipa::path(post, path = "/api/identity/{id}/resolve", tag = "identity",
     security(("bearer" = []), ("api_key" = [])),
     params(("id" = i64, Path, description = "The finding")),
+    request_body = Decision,
     responses((status = 204), (status = 401), (status = 403), (status = 404),
         (status = 409, description = "Decided on already, or the act does not apply"), (status = 422)))]
 async fn resolve(
@@ -174,6 +175,7 @@ async fn policies(
 }
 
 #[derive(Deserialize, ToSchema)]
+#[schema(as = PolicyWish)]
 struct Wish {
     /// `alert`, `quarantine`, `block`, `remap`, `reprovision` or `disable`, where the kind has it.
     reaction: String,
@@ -183,6 +185,7 @@ struct Wish {
 #[utoipa::path(put, path = "/api/identity/policies/{kind}", tag = "identity",
     security(("bearer" = []), ("api_key" = [])),
     params(("kind" = String, Path, description = "`clone`, `board_swap`, `card_swap` or `collision`")),
+    request_body = Wish,
     responses((status = 204), (status = 401), (status = 403), (status = 404), (status = 422)))]
 async fn set_policy(
     State(state): State<AppState>,
@@ -233,6 +236,7 @@ struct Mark {
 /// Marks one notice, or all, as read or as not read.
 #[utoipa::path(post, path = "/api/notices/mark", tag = "notices",
     security(("bearer" = []), ("api_key" = [])),
+    request_body = Mark,
     responses((status = 204), (status = 401), (status = 404), (status = 422)))]
 async fn mark(
     State(state): State<AppState>,

@@ -55,6 +55,7 @@ struct Shared {
     request_body = Share,
     security(("bearer" = []), ("api_key" = [])),
     params(("id" = uuid::Uuid, Path, description = "The device")),
+    request_body = Share,
     responses((status = 200, body = Shared), (status = 401), (status = 403), (status = 404),
         (status = 409, description = "Nobody owns it, or 100 people see it"),
         (status = 422, description = "Nobody has this address, or they claimed it")))]

@@ -40,6 +40,7 @@ async fn read(
 }
 
 #[derive(Deserialize, ToSchema)]
+#[schema(as = DesiredWish)]
 struct Wish {
     /// What the component is meant to be, as the arguments of its `set`: `{"status": "ON"}`.
     #[schema(value_type = Object)]

@@ -85,6 +85,7 @@ struct Save {
 #[utoipa::path(post, path = "/api/views", tag = "devices",
     request_body = Save,
     security(("bearer" = []), ("api_key" = [])),
+    request_body = Save,
     responses((status = 201, body = View), (status = 401), (status = 403),
         (status = 409, description = "One has 50 views"), (status = 422)))]
 async fn save(
