@@ -5,11 +5,12 @@ use std::{error::Error, path::PathBuf};
 use leptos_i18n_build::{Config, ParseOptions, TranslationsInfos};
 
 /// One file of each language, owned by one feature.
-const NAMESPACES: [&str; 10] = [
+const NAMESPACES: [&str; 11] = [
     "identity",
     "frame",
     "errors",
     "accounts",
+    "catalog",
     "devices",
     "finding",
     "telemetry",

@@ -15,7 +15,9 @@ mod messages {
 pub use messages::i18n;
 
 pub mod accounts;
+pub mod catalog;
 pub mod commands;
+pub mod components;
 pub mod devices;
 pub mod document;
 pub mod failure;

@@ -10,6 +10,7 @@ use crate::{
         account_page::AccountPage, register_page::RegisterPage, setup_page::SetupPage,
         sign_in_page::SignInPage, users_page::UsersPage,
     },
+    catalog::catalog_page::CatalogPage,
     devices::{
         claim_page::ClaimPage, device_page::DevicePage, list_page::DeviceListPage,
         preregister_page::PreregisterPage,
@@ -84,6 +85,8 @@ pages! {
     finding: FoundIdentity => FindingPage,
     /// What one was told.
     notices: Notices => NoticesPage,
+    /// What there is to attach.
+    catalog: Catalog => CatalogPage,
     /// Who has an account.
     users: Users => UsersPage,
     /// One's own account.

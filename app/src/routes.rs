@@ -53,6 +53,7 @@ pub fn App() -> impl IntoView {
                         <Route path=path!("identity") view={pages::identity()} ssr=SsrMode::Async/>
                         <Route path=path!("identity/:id") view={pages::finding()} ssr=SsrMode::Async/>
                         <Route path=path!("notices") view={pages::notices()} ssr=SsrMode::Async/>
+                        <Route path=path!("catalog") view={pages::catalog()} ssr=SsrMode::Async/>
                         <Route path=path!("users") view={pages::users()} ssr=SsrMode::Async/>
                         <Route path=path!("account") view={pages::account()} ssr=SsrMode::Async/>
                     </ParentRoute>

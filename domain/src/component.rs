@@ -46,11 +46,15 @@ pub struct ValueInfo {
     /// Its name in reports, such as `temp`; empty for the component's `status`.
     pub name: String,
     /// What to call it, in Korean.
+    #[serde(default)]
     pub label_ko: String,
     /// What to call it, in English.
+    #[serde(default)]
     pub label_en: String,
     /// `%`, `°C`, `B`, …; empty where there is none.
+    #[serde(default)]
     pub unit: String,
     /// An icon of the interface's set.
+    #[serde(default)]
     pub icon: String,
 }

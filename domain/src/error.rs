@@ -26,7 +26,8 @@ pub enum AppError {
     /// It would contradict what is already there.
     #[error("conflict: {message}")]
     Conflict {
-        /// A key of the interface's messages, such as `serial_known`.
+        /// A key of the interface's messages, such as `serial_known`; behind a colon what it speaks of, as
+        /// in `pin_taken: led-2`.
         message: String,
     },
     /// It is gone for good: a revoked device.
@@ -131,6 +132,19 @@ impl AppError {
         Self::Conflict {
             message: message.into(),
         }
+    }
+
+    /// A contradiction with something that has a name.
+    pub fn conflict_with(message: &str, what: impl std::fmt::Display) -> Self {
+        Self::conflict(format!("{message}: {what}"))
+    }
+}
+
+/// The key of a message and what it speaks of.
+pub fn message_parts(message: &str) -> (&str, Option<&str>) {
+    match message.split_once(": ") {
+        Some((key, what)) => (key, Some(what)),
+        None => (message, None),
     }
 }
 

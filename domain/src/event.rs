@@ -24,6 +24,8 @@ text_enum! {
         TooOld = "too_old",
         /// The component is not attached to the device.
         UnknownComponent = "unknown_component",
+        /// The pin rules of the device's hardware do not allow the component.
+        ComponentNotAllowed = "component_not_allowed",
         /// The hardware variant is not the one on record.
         WrongVariant = "wrong_variant",
         /// The topic names another owner.
@@ -87,7 +89,7 @@ text_enum! {
         Identified = "identified",
         /// History came late; the detail holds `reports`, `from`, `to`.
         LateData = "late_data",
-        /// A component was attached or detached.
+        /// A component was attached, changed or detached; the detail holds `action`, `component`, `by`.
         Components = "components",
         /// Its identity is in doubt; the detail holds `finding`, `kind`, `cpu_serial`.
         IdentityFound = "identity_found",
@@ -103,6 +105,10 @@ text_enum! {
         ClockWrong = "clock_wrong",
         /// Its clock is right again.
         ClockRight = "clock_right",
+        /// A component fell silent while its device speaks; the detail holds `component`.
+        ComponentSilent = "component_silent",
+        /// A component that was silent reports again; the detail holds `component`.
+        ComponentSpeaks = "component_speaks",
     }
 }
 

@@ -2,6 +2,7 @@
 //! server and the browser. No I/O; compiles to wasm.
 
 pub mod account;
+pub mod catalog;
 pub mod command;
 pub mod component;
 pub mod device;

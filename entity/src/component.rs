@@ -23,6 +23,10 @@ pub struct Model {
     pub pin_mode: Option<String>,
     /// The state to take at boot.
     pub default_state: Option<String>,
+    /// Where it answers on a bus that several share: `0x76`, `28-0316a2798bff`.
+    pub address: Option<String>,
+    /// Since when it says nothing although its device speaks.
+    pub silent_since_ms: Option<i64>,
     /// When it was attached.
     pub attached_ms: i64,
     /// When it was detached.

@@ -19,8 +19,10 @@ pub struct Model {
     pub telemetry_category: Option<String>,
     /// Words for a person.
     pub description: Option<String>,
-    /// `{"icon", "values": [domain::component::ValueInfo]}`.
+    /// `domain::catalog::ComponentMetadata`.
     pub metadata: Json,
+    /// When it was deleted; it can be brought back.
+    pub deleted_ms: Option<i64>,
 }
 
 /// Relations are joined by hand in `service`.

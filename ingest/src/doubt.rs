@@ -51,7 +51,11 @@ impl Pipeline {
 
     /// What waited over this session goes into the history, in its order.
     async fn let_in(&self, sender: &Sender, session: u64) -> Result<(), AppError> {
-        let keys: HashMap<i64, _> = sender.components.iter().map(|(k, id)| (*id, k)).collect();
+        let keys: HashMap<i64, _> = sender
+            .components
+            .iter()
+            .map(|(k, known)| (known.id, k))
+            .collect();
         let key = |id: i64| keys.get(&id).map(|key| (*key).clone());
         let waiting = identity::waiting(&self.services, sender.device, session, key).await?;
         if waiting.is_empty() {

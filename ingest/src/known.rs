@@ -77,8 +77,12 @@ impl Part<'_> {
             return Err(RefusalReason::TooOld);
         }
         let component = verified.sender.components.get(self.key);
+        let component = component.ok_or(RefusalReason::UnknownComponent)?;
+        if !component.allowed {
+            return Err(RefusalReason::ComponentNotAllowed);
+        }
         Ok(ReportPart {
-            component_id: *component.ok_or(RefusalReason::UnknownComponent)?,
+            component_id: component.id,
             key: self.key.clone(),
             at: self.at,
             late: received_at.since(self.at) > LATE_AFTER_MS,

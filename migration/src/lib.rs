@@ -5,6 +5,7 @@ pub use sea_orm_migration::MigratorTrait;
 
 mod m20261121_000001_foundation;
 mod m20261121_000002_retention;
+mod m20261121_000003_catalog;
 mod m20261121_000004_twin_jobs;
 mod m20261121_000005_finding;
 mod m20261121_000006_identity;
@@ -19,6 +20,7 @@ impl MigratorTrait for Migrator {
         vec![
             Box::new(m20261121_000001_foundation::Migration),
             Box::new(m20261121_000002_retention::Migration),
+            Box::new(m20261121_000003_catalog::Migration),
             Box::new(m20261121_000004_twin_jobs::Migration),
             Box::new(m20261121_000005_finding::Migration),
             Box::new(m20261121_000006_identity::Migration),

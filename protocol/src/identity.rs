@@ -88,4 +88,7 @@ pub struct ComponentSpec {
     /// The state to take at boot: `ON`, `OFF`, `HIGH`, `LOW`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub default_state: Option<String>,
+    /// Where it answers on a bus that several share: `0x76` (I²C), `28-0316a2798bff` (1-Wire).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub address: Option<String>,
 }

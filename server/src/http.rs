@@ -31,7 +31,7 @@ use tower_http::{
     trace::TraceLayer,
 };
 
-pub(crate) use who::{Signed, SignedDevice};
+pub(crate) use who::{Signed, SignedAny, SignedDevice};
 
 use crate::{rest, state::AppState};
 

@@ -1,8 +1,10 @@
 //! The JSON interface of the wire, and the OpenAPI document that describes it.
 
 mod auth;
+mod catalog;
 mod commands;
 mod compare;
+mod components;
 mod devices;
 mod document;
 mod finding;
@@ -32,6 +34,8 @@ pub(crate) fn router() -> Router<AppState> {
         .merge(finding::router())
         .merge(views::router())
         .merge(sharing::router())
+        .merge(catalog::router())
+        .merge(components::router())
         .merge(telemetry::router())
         .merge(compare::router())
         .merge(commands::router())

@@ -219,6 +219,10 @@ pub async fn run(config: Config) -> Result<Running, StartError> {
     spawn(&mut tasks, jobs::run(services.clone(), stop.clone()));
     spawn(
         &mut tasks,
+        components::watch(services.clone(), stop.clone()),
+    );
+    spawn(
+        &mut tasks,
         telemetry::roll_up(services.clone(), keep, stop.clone()),
     );
     let serving = broker.run(services.clone(), pipeline, stop.clone());

@@ -1,63 +1,57 @@
-//! Components: the catalog of types, and what is attached to a device.
+//! Components: what is attached to a device, where, and how it does.
 
-mod catalog;
-
-use std::collections::BTreeMap;
+mod attach;
+mod health;
+mod list;
+mod placement;
+mod told;
 
 use domain::{
-    AppError, ComponentKey, ComponentType,
-    component::{Component, ComponentCategory, ValueInfo},
+    AppError, ComponentType,
+    catalog::{CatalogComponent, DefaultState, PinMode},
+    component::{Component, ValueInfo},
 };
 use entity::{component, component_type};
 use protocol::identity::ComponentSpec;
-use sea_orm::{
-    ActiveModelTrait, ActiveValue::Set, ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter,
-    QueryOrder,
-};
+use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder};
 
-use crate::{Services, internal};
-pub use catalog::seed;
+pub use crate::catalog::seed;
+use crate::{catalog::types, internal};
+pub(crate) use attach::{add, wire_what_has_no_pin};
+pub use attach::{attach, change, detach, reattach};
+pub use health::{judge, watch};
+pub(crate) use list::allowed;
+pub use list::{attachable, list, list_for_device};
 
-/// Attaches components of these types to a device; a type that comes again gets the next key, and a key
-/// once used is never given to another.
-pub(crate) async fn attach<C: ConnectionTrait>(
-    services: &Services,
-    connection: &C,
-    device: i64,
-    kinds: &[ComponentType],
-) -> Result<(), AppError> {
-    let known: Vec<String> = component_type::Entity::find()
-        .all(connection)
-        .await
-        .map_err(internal)?
-        .into_iter()
-        .map(|row| row.component_type)
-        .collect();
-    let used = component::Entity::find()
-        .filter(component::Column::DeviceId.eq(device))
-        .all(connection)
-        .await
-        .map_err(internal)?;
-    let mut numbers: BTreeMap<String, u32> = BTreeMap::new();
-    for row in used {
-        *numbers.entry(row.component_type).or_default() += 1;
-    }
-    for kind in kinds {
-        if !known.iter().any(|k| k == kind.as_str()) {
-            return Err(AppError::invalid("components", "unknown_component_type"));
+/// A wish to attach a component, or to have it otherwise. What is left open the server chooses.
+#[derive(Debug, Clone)]
+pub struct Wish {
+    /// Its type.
+    pub component_type: ComponentType,
+    /// What a person calls it.
+    pub name: Option<String>,
+    /// The GPIO number.
+    pub pin_number: Option<i32>,
+    /// How the pin is used.
+    pub pin_mode: Option<PinMode>,
+    /// The state at boot.
+    pub default_state: Option<DefaultState>,
+    /// Where it answers on a bus: `0x76`, `28-0316a2798bff`.
+    pub address: Option<String>,
+}
+
+impl Wish {
+    /// Any free place for a component of this type.
+    pub fn of(component_type: ComponentType) -> Self {
+        Self {
+            component_type,
+            name: None,
+            pin_number: None,
+            pin_mode: None,
+            default_state: None,
+            address: None,
         }
-        let number = numbers.entry(kind.to_string()).or_default();
-        *number += 1;
-        let row = component::ActiveModel {
-            device_id: Set(device),
-            key: Set(ComponentKey::numbered(kind, *number).to_string()),
-            component_type: Set(kind.to_string()),
-            attached_ms: Set(services.now().0),
-            ..Default::default()
-        };
-        row.insert(connection).await.map_err(internal)?;
     }
-    Ok(())
 }
 
 /// The rows of what is attached to a device, in the order of attaching.
@@ -89,6 +83,7 @@ pub(crate) async fn specs<C: ConnectionTrait>(
                 pin_number: row.pin_number,
                 pin_mode: row.pin_mode,
                 default_state: row.default_state,
+                address: row.address,
             })
         })
         .collect()
@@ -101,28 +96,30 @@ pub(crate) async fn described<C: ConnectionTrait>(
 ) -> Result<Vec<Component>, AppError> {
     let rows = attached(connection, device).await?;
     let names = rows.iter().map(|row| row.component_type.clone());
-    let kinds = component_type::Entity::find()
+    let kinds: Vec<CatalogComponent> = component_type::Entity::find()
         .filter(component_type::Column::ComponentType.is_in(names))
         .all(connection)
         .await
-        .map_err(internal)?;
+        .map_err(internal)?
+        .into_iter()
+        .map(types::from_row)
+        .collect::<Result<_, _>>()?;
     rows.into_iter()
         .map(|row| {
             let kind = kinds
                 .iter()
-                .find(|kind| kind.component_type == row.component_type)
+                .find(|kind| kind.component_type.as_str() == row.component_type)
                 .ok_or_else(|| internal(format!("no type `{}`", row.component_type)))?;
             Ok(Component {
                 key: row.key.parse().map_err(internal)?,
-                kind: row.component_type.parse().map_err(internal)?,
+                kind: kind.component_type.clone(),
                 name: row.name,
                 label_ko: kind.display_name_ko.clone(),
                 label_en: kind.display_name_en.clone(),
-                category: ComponentCategory::parse(&kind.category)
-                    .unwrap_or(ComponentCategory::Sensor),
+                category: kind.category,
                 pin_number: row.pin_number,
                 pin_mode: row.pin_mode,
-                values: values(kind),
+                values: kind.metadata.values.clone(),
             })
         })
         .collect()
@@ -133,4 +130,17 @@ pub(crate) fn values(kind: &component_type::Model) -> Vec<ValueInfo> {
         .get("values")
         .and_then(|values| serde_json::from_value(values.clone()).ok())
         .unwrap_or_default()
+}
+
+/// Whose state key this is: of several components whose keys fit, the longest's.
+pub(crate) fn owner_of_key<'a>(
+    keys: impl Iterator<Item = &'a str>,
+    state_key: &str,
+) -> Option<&'a str> {
+    keys.filter(|key| {
+        state_key
+            .strip_prefix(key)
+            .is_some_and(|rest| rest.is_empty() || rest.starts_with('_'))
+    })
+    .max_by_key(|key| key.len())
 }

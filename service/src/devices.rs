@@ -27,6 +27,7 @@ use domain::{DeviceId, device::DeviceKind};
 use protocol::enroll::Credentials;
 
 pub use claim::claim;
+pub(crate) use claim::tell_owner;
 pub use credentials::{credentials, renew_certificate};
 pub use detail::{detail, events, latest_events};
 pub use domain::filter::Filter;

@@ -5,6 +5,7 @@
 
 pub mod accounts;
 pub mod audit;
+pub mod catalog;
 pub mod certificates;
 pub mod clock;
 pub mod commands;

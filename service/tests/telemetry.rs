@@ -79,7 +79,7 @@ impl Bench {
             received_at: self.now(),
             report_interval_ms: 10_000,
             reports: vec![ReportPart {
-                component_id: self.known.components[&key],
+                component_id: self.known.components[&key].id,
                 key,
                 at: self.now().plus_ms(-ago_ms),
                 late: ago_ms > 5 * MINUTE_MS,
@@ -287,7 +287,7 @@ async fn rolled(bench: &Bench, resolution_ms: i64) -> (i64, f64, f64) {
     use sea_orm::{ColumnTrait as _, EntityTrait as _, QueryFilter as _};
     let key = "cpu".parse().unwrap();
     let rows = Entity::find()
-        .filter(Column::ComponentId.eq(bench.known.components[&key]))
+        .filter(Column::ComponentId.eq(bench.known.components[&key].id))
         .filter(Column::Value.eq("average"))
         .filter(Column::ResolutionMs.eq(resolution_ms))
         .all(&bench.site.services.db.read)

@@ -9,8 +9,8 @@ use super::{
     server_fns::{Record, read_record},
 };
 use crate::{
-    Failure, commands::history::CommandHistory, form::FormState, parts::ErrorNotice,
-    reading::read_again, telemetry::history::history,
+    Failure, commands::history::CommandHistory, components::section::components, form::FormState,
+    parts::ErrorNotice, reading::read_again, telemetry::history::history,
 };
 
 /// Of which device, and when it is read again.
@@ -52,7 +52,10 @@ async fn drawn(of: Box<RecordOf>) -> AnyView {
     } = *of;
     let asked = Memo::new(move |_| (set.times_done(), cancel.times_done(), changed.get()));
     let known = asked.get_untracked();
-    let (first, chart) = futures::future::join(read_record(id), history(id, detail.into())).await;
+    let may_manage = Signal::derive(move || detail.read().may_manage);
+    let parts = components(id, changed, may_manage);
+    let (first, chart, parts) =
+        futures::future::join3(read_record(id), history(id, detail.into()), parts).await;
     let shown = RwSignal::new(Record::default());
     let failed = RwSignal::new(None::<AppError>);
     let take = move |answer| match answer {
@@ -78,6 +81,7 @@ async fn drawn(of: Box<RecordOf>) -> AnyView {
     });
     view! {
         {chart}
+        {parts}
         <ErrorNotice error=alone/>
         <div class="beside-each-other">
             {move || {

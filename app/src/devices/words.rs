@@ -76,6 +76,8 @@ pub(crate) fn event(locale: Locale, kind: EventKind) -> &'static str {
         EventKind::Steady => td_string!(locale, finding.event_steady),
         EventKind::ClockWrong => td_string!(locale, finding.event_clock_wrong),
         EventKind::ClockRight => td_string!(locale, finding.event_clock_right),
+        EventKind::ComponentSilent => td_string!(locale, devices.event_component_silent),
+        EventKind::ComponentSpeaks => td_string!(locale, devices.event_component_speaks),
     }
 }
 
@@ -90,6 +92,9 @@ pub(crate) fn refusal(locale: Locale, reason: RefusalReason) -> &'static str {
         RefusalReason::ClockAhead => td_string!(locale, devices.refused_clock_ahead),
         RefusalReason::TooOld => td_string!(locale, devices.refused_too_old),
         RefusalReason::UnknownComponent => td_string!(locale, devices.refused_unknown_component),
+        RefusalReason::ComponentNotAllowed => {
+            td_string!(locale, devices.refused_component_not_allowed)
+        }
         RefusalReason::WrongVariant => td_string!(locale, devices.refused_wrong_variant),
         RefusalReason::WrongOwner => td_string!(locale, devices.refused_wrong_owner),
         RefusalReason::ForbiddenPublish => td_string!(locale, devices.refused_forbidden_publish),
@@ -142,6 +147,9 @@ pub(crate) fn particulars(locale: Locale, event: &domain::event::DeviceEvent) ->
         EventKind::Flapping | EventKind::ClockWrong => super::trouble::of_event(locale, event),
         EventKind::Claimed | EventKind::Unlinked | EventKind::Revoked => {
             text("by").unwrap_or_default().to_owned()
+        }
+        EventKind::Components | EventKind::ComponentSilent | EventKind::ComponentSpeaks => {
+            text("component").unwrap_or_default().to_owned()
         }
         _ => String::new(),
     }

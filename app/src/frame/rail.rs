@@ -22,6 +22,8 @@ pub enum Place {
     Identity,
     /// `/jobs`
     Jobs,
+    /// `/catalog`
+    Catalog,
     /// `/users`
     Users,
 }
@@ -34,6 +36,7 @@ impl Place {
                 Self::Overview,
                 Self::Devices,
                 Self::Jobs,
+                Self::Catalog,
                 Self::Identity,
                 Self::Users,
             ]
@@ -49,6 +52,7 @@ impl Place {
             Self::Devices => "/devices",
             Self::Identity => "/identity",
             Self::Jobs => "/jobs",
+            Self::Catalog => "/catalog",
             Self::Users => "/users",
         }
     }
@@ -60,6 +64,7 @@ impl Place {
             Self::Devices => Icon::Cpu,
             Self::Identity => Icon::Shield,
             Self::Jobs => Icon::Terminal,
+            Self::Catalog => Icon::MemoryStick,
             Self::Users => Icon::Users,
         }
     }
@@ -71,6 +76,7 @@ impl Place {
             Self::Devices => t_string!(i18n, frame.devices),
             Self::Identity => t_string!(i18n, frame.identity),
             Self::Jobs => t_string!(i18n, frame.jobs),
+            Self::Catalog => t_string!(i18n, frame.catalog),
             Self::Users => t_string!(i18n, frame.users),
         }
     }

@@ -352,6 +352,7 @@ fn refused(reason: RefusalReason) -> PublishAclResult {
         RefusalReason::ForbiddenPublish
         | RefusalReason::ForbiddenOption
         | RefusalReason::WrongSignature
+        | RefusalReason::ComponentNotAllowed
         | RefusalReason::WrongOwner => PublishAckReason::NotAuthorized,
         _ => PublishAckReason::ImplementationSpecificError,
     };

@@ -28,6 +28,25 @@ pub(crate) struct Signed(pub Actor);
 #[derive(Debug)]
 pub(crate) struct SignedDevice(pub DeviceId);
 
+/// A person who is signed in, or a device by its own token.
+#[derive(Debug)]
+pub(crate) enum SignedAny {
+    Person(Actor),
+    Device(DeviceId),
+}
+
+impl FromRequestParts<AppState> for SignedAny {
+    type Rejection = Refusal;
+
+    async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, Refusal> {
+        if let Some(actor) = parts.extensions.get::<Actor>() {
+            return Ok(Self::Person(actor.clone()));
+        }
+        let SignedDevice(device) = SignedDevice::from_request_parts(parts, state).await?;
+        Ok(Self::Device(device))
+    }
+}
+
 impl<S: Send + Sync> FromRequestParts<S> for Signed {
     type Rejection = Refusal;
 

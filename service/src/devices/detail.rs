@@ -1,7 +1,10 @@
 //! A device's page: head, state and what happened to it.
 
+use std::collections::BTreeMap;
+
 use domain::{
     AppError, DeviceId, TimestampMs,
+    component::Component,
     device::DeviceDetail,
     event::{DeviceEvent, EventKind, RefusalCount, RefusalReason},
     role::DeviceRole,
@@ -55,15 +58,16 @@ pub async fn detail(services: &Services, viewer: &ViewerOf) -> Result<DeviceDeta
         .as_ref()
         .and_then(|identity| identity.pointer("/versions/os")?.as_str())
         .map(ToOwned::to_owned);
+    let components = components::described(db, id).await?;
     Ok(DeviceDetail {
         summary,
         site_name: whole.name,
         my_role: role,
         may_command: owner || viewer.actor().user.role.sees_all_devices(),
         may_manage: owner || admin,
-        components: components::described(db, id).await?,
-        state: cached.state,
-        state_at: cached.state_at,
+        state: of_attached(cached.state, &components),
+        state_at: of_attached(cached.state_at, &components),
+        components,
         desired: crate::twin::desired(services, viewer).await?,
         report_interval_ms: whole.report_interval_ms,
         keep_reports_days: whole
@@ -82,6 +86,17 @@ pub async fn detail(services: &Services, viewer: &ViewerOf) -> Result<DeviceDeta
             .and_then(|live| u64::try_from(live.duplicates).ok())
             .unwrap_or(0),
     })
+}
+
+/// What stands in the state without what was detached; what is no component's is the server's own.
+fn of_attached<T>(state: BTreeMap<String, T>, attached: &[Component]) -> BTreeMap<String, T> {
+    let is_own = |key: &str| key == "device_status" || key.starts_with("ota_");
+    let mut state = state;
+    state.retain(|key, _| {
+        let keys = attached.iter().map(|component| component.key.as_str());
+        is_own(key) || components::owner_of_key(keys, key).is_some()
+    });
+    state
 }
 
 /// What happened to a device, newest first, before event `before` where given.

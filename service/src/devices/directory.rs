@@ -45,13 +45,22 @@ pub struct Known {
     /// Everybody with access, the owner included.
     pub people: HashMap<UserId, Email>,
     /// Its components.
-    pub components: HashMap<ComponentKey, i64>,
+    pub components: HashMap<ComponentKey, KnownComponent>,
     /// Whether its enrolment code is used up.
     pub code_spent: bool,
     /// The finding for which what its speaker reports is kept apart.
     pub held: Option<i64>,
     /// Whether nobody may speak for it.
     pub blocked: bool,
+}
+
+/// What the ingest must know of a component.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct KnownComponent {
+    /// Internal id.
+    pub id: i64,
+    /// Whether the pin rules of the device's hardware allow it.
+    pub allowed: bool,
 }
 
 /// The devices that were asked for lately; cheap to clone.
@@ -191,6 +200,7 @@ async fn read(services: &Services, device: DeviceId) -> Result<Option<Known>, Ap
         .one(db)
         .await
         .map_err(internal)?;
+    let allowed = components::allowed(db, &row, &attached).await?;
     let with_access = entity::device_access::Entity::find()
         .filter(entity::device_access::Column::DeviceId.eq(row.id))
         .filter(entity::device_access::Column::Role.is_not_null())
@@ -224,7 +234,13 @@ async fn read(services: &Services, device: DeviceId) -> Result<Option<Known>, Ap
             .collect(),
         components: attached
             .into_iter()
-            .filter_map(|component| Some((component.key.parse().ok()?, component.id)))
+            .filter_map(|component| {
+                let known = KnownComponent {
+                    id: component.id,
+                    allowed: allowed.contains(&component.id),
+                };
+                Some((component.key.parse().ok()?, known))
+            })
             .collect(),
         code_spent: row.code_spent_ms.is_some(),
         held: identity.as_ref().and_then(|known| known.held_finding_id),

@@ -12,7 +12,9 @@ use sea_orm::{ActiveModelTrait, ActiveValue::Set, SqlErr, TransactionTrait};
 use serde_json::json;
 
 use super::{NewDevice, Preregistered, enrol, naming, revoke, search};
-use crate::{Admin, Services, audit, components, downlink, events, internal, presence};
+use crate::{
+    Admin, Services, audit, catalog::hardware, components, downlink, events, internal, presence,
+};
 
 const MAX_SERIAL_CHARS: usize = 128;
 const MAX_HARDWARE_CHARS: usize = 32;
@@ -54,6 +56,7 @@ pub async fn preregister(
     let id = device.uuid.unwrap_or_else(DeviceId::random);
     let now = services.now().0;
     let transaction = services.db.write.begin().await.map_err(internal)?;
+    hardware::check(&transaction, &version, &variant).await?;
     let row = entity::device::ActiveModel {
         uuid: Set(id.0),
         cpu_serial: Set(serial.clone()),
@@ -85,7 +88,12 @@ pub async fn preregister(
             Some(SqlErr::UniqueConstraintViolation(_)) => AppError::conflict("serial_known"),
             _ => internal(e),
         })?;
-    components::attach(services, &transaction, row.id, &kinds).await?;
+    for kind in kinds {
+        let wish = components::Wish::of(kind);
+        components::add(services, &transaction, &row, wish)
+            .await
+            .map_err(of_components)?;
+    }
     search::index(&transaction, &row).await?;
     let detail = json!({ "cpu_serial": serial });
     let target = Some(id.to_string());
@@ -158,6 +166,14 @@ pub(crate) async fn new_code(
     row.enrolled_key = Set(None);
     row.update(transaction).await.map_err(internal)?;
     shown(services, id, &serial, code)
+}
+
+/// The form has one field for all components.
+fn of_components(error: AppError) -> AppError {
+    match error {
+        AppError::Invalid { message, .. } => AppError::invalid("components", message),
+        error => error,
+    }
 }
 
 fn defaults(kind: DeviceKind) -> Vec<ComponentType> {

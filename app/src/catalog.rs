@@ -1,0 +1,10 @@
+//! The catalog: component types, hardware and pin rules, for administrators.
+
+pub mod catalog_page;
+mod content;
+pub(crate) mod fields;
+mod forms;
+mod query;
+mod rows;
+pub mod server_fns;
+pub(crate) mod words;

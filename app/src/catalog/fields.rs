@@ -1,0 +1,180 @@
+//! Inputs of the forms about catalog and components: each form of a page may have the same fields, so an id is
+//! given beside the name.
+
+#![allow(
+    unreachable_pub,
+    reason = "the properties of a component are public to its macro"
+)]
+
+use domain::AppError;
+use leptos::prelude::*;
+
+use super::words;
+use crate::{
+    form::FormState,
+    i18n::use_i18n,
+    parts::{Mark, error_text, status_mark::Shape},
+};
+
+/// What a form was refused for, where it is about none of its fields.
+#[component]
+pub(crate) fn Refused(
+    /// The form.
+    form: FormState,
+) -> impl IntoView {
+    let i18n = use_i18n();
+    view! {
+        <div role="alert">
+            {move || {
+                form.error.get().filter(|error| !matches!(error, AppError::Invalid { .. })).map(|error| {
+                    let locale = i18n.get_locale();
+                    view! {
+                        <div class="banner bad">
+                            <Shape mark=Mark::Failed/>
+                            <b>{error_text::title(locale, &error)}</b>
+                            <span>{words::refusal(locale, &error)}</span>
+                        </div>
+                    }
+                })
+            }}
+        </div>
+    }
+    .into_any()
+}
+
+/// Its error, where the form was refused for this field.
+#[component]
+fn Wrong(form: FormState, name: &'static str, hint: Option<String>) -> impl IntoView {
+    let i18n = use_i18n();
+    move || {
+        let error = form.error.get();
+        match error {
+            Some(error @ AppError::Invalid { .. }) if is_about(&error, name) => view! {
+                <p class="wrong" role="alert">
+                    <Shape mark=Mark::Failed/>
+                    {words::refusal(i18n.get_locale(), &error)}
+                </p>
+            }
+            .into_any(),
+            _ => view! { <p class="hint">{hint.clone()}</p> }.into_any(),
+        }
+    }
+}
+
+fn is_about(error: &AppError, name: &str) -> bool {
+    matches!(error, AppError::Invalid { field, .. } if field == name)
+}
+
+/// A line of text.
+#[component]
+pub(crate) fn Line(
+    /// Unique on the page.
+    #[prop(into)]
+    id: String,
+    /// The field's name.
+    name: &'static str,
+    /// What it asks for.
+    label: &'static str,
+    /// The form.
+    form: FormState,
+    /// What stands in it.
+    #[prop(into)]
+    value: String,
+    /// How to fill it.
+    #[prop(optional)]
+    hint: &'static str,
+    /// Whether it must be filled.
+    #[prop(optional)]
+    required: bool,
+    /// Whether it stays as it is.
+    #[prop(optional)]
+    readonly: bool,
+    /// Several lines.
+    #[prop(optional)]
+    lines: bool,
+) -> impl IntoView {
+    let about = format!("{id}-about");
+    let wrong = move || {
+        form.error
+            .read()
+            .as_ref()
+            .is_some_and(|error| is_about(error, name))
+    };
+    let hint = (!hint.is_empty()).then(|| hint.to_owned());
+    let input = if lines {
+        view! {
+            <textarea
+                class="in"
+                id=id.clone()
+                name=name
+                rows="4"
+                spellcheck="false"
+                aria-invalid=move || wrong().then_some("true")
+                aria-describedby=about.clone()
+            >
+                {value}
+            </textarea>
+        }
+        .into_any()
+    } else {
+        view! {
+            <input
+                class="in"
+                id=id.clone()
+                name=name
+                value=value
+                required=required
+                readonly=readonly
+                spellcheck="false"
+                autocomplete="off"
+                aria-invalid=move || wrong().then_some("true")
+                aria-describedby=about.clone()
+            />
+        }
+        .into_any()
+    };
+    view! {
+        <div class="fld">
+            <label for=id>{label}</label>
+            {input}
+            <div id=about><Wrong form name hint/></div>
+        </div>
+    }
+    .into_any()
+}
+
+/// One of several words.
+#[component]
+pub(crate) fn Choice(
+    /// Unique on the page.
+    #[prop(into)]
+    id: String,
+    /// The field's name.
+    name: &'static str,
+    /// What it asks for.
+    label: &'static str,
+    /// The form.
+    form: FormState,
+    /// Value and words of each.
+    options: Vec<(String, String)>,
+    /// What is chosen.
+    #[prop(into)]
+    value: String,
+) -> impl IntoView {
+    view! {
+        <div class="fld">
+            <label for=id.clone()>{label}</label>
+            <select class="in" id=id name=name>
+                {options
+                    .into_iter()
+                    .map(|(of, words)| {
+                        let selected = of == value;
+                        view! { <option value=of selected=selected>{words}</option> }
+                    })
+                    .collect_view()}
+            </select>
+            <div><Wrong form name hint=None/></div>
+        </div>
+    }
+    .into_any()
+}

@@ -1,0 +1,217 @@
+//! The components on a device's page: the list with forms, and the picture of the pins. Loaded with the record.
+
+use domain::{
+    AppError, DeviceId,
+    catalog::{AttachedComponent, ComponentHealth, PinHeader},
+};
+use leptos::prelude::*;
+use leptos_i18n::t_string;
+
+use super::{
+    attach_form::attach_form,
+    pin_map::pin_map,
+    server_fns::{
+        DetachComponent, Detached, Fitted, PutComponent, ReattachComponent, read_components,
+    },
+};
+use crate::{
+    Failure,
+    catalog::{fields::Refused, words},
+    form::{FormState, PostForm},
+    i18n::use_i18n,
+    parts::{ErrorNotice, Mark, StatusMark, Time, status_mark::Shape},
+    reading::read_again,
+};
+
+/// The forms of this section.
+#[derive(Clone, Copy)]
+struct Forms {
+    put: FormState,
+    detach: FormState,
+    reattach: FormState,
+}
+
+/// The section of a device; read again when `changed` moves.
+pub(crate) async fn components(
+    id: DeviceId,
+    changed: Signal<u64>,
+    may_manage: Signal<bool>,
+) -> AnyView {
+    let forms = Forms {
+        put: FormState::of::<PutComponent>(),
+        detach: FormState::of::<DetachComponent>(),
+        reattach: FormState::of::<ReattachComponent>(),
+    };
+    let asked = Memo::new(move |_| {
+        let own = [forms.put, forms.detach, forms.reattach].map(|form| form.times_done());
+        (own, changed.get())
+    });
+    let known = asked.get_untracked();
+    let shown = RwSignal::new(None::<Fitted>);
+    let failed = RwSignal::new(None::<AppError>);
+    let take = move |answer| match answer {
+        Ok(fitted) => {
+            // What has not changed keeps what is typed into it.
+            if shown.read_untracked().as_ref() != Some(&fitted) {
+                shown.set(Some(fitted));
+            }
+            failed.set(None);
+        }
+        Err(Failure(error)) => failed.set(Some(error)),
+    };
+    take(read_components(id).await);
+    read_again(
+        asked,
+        Some(known),
+        move |_| read_components(id),
+        move |_, answer| take(answer),
+    );
+    view! {
+        <ErrorNotice error=failed/>
+        {move || shown.get().map(|fitted| section(id, &fitted, forms, may_manage.get()))}
+    }
+    .into_any()
+}
+
+fn section(id: DeviceId, fitted: &Fitted, forms: Forms, may: bool) -> AnyView {
+    let i18n = use_i18n();
+    let rows = fitted
+        .attached
+        .iter()
+        .map(|component| row(id, component, fitted, forms, may))
+        .collect_view();
+    let none = fitted.attached.is_empty().then(|| {
+        view! { <p class="mut pad">{t_string!(i18n, catalog.attached_none)}</p> }
+    });
+    let picture = (fitted.header == PinHeader::J8).then(|| {
+        view! {
+            <section class="card">
+                <header><h2>{t_string!(i18n, catalog.pins)}</h2><span class="n">"J8"</span></header>
+                {pin_map(&fitted.attached)}
+            </section>
+        }
+    });
+    let attach = may.then(|| {
+        let refused = forms.put.error.read_untracked().is_some()
+            && forms.put.typed("component_id").as_deref() == Some("");
+        view! {
+            <details class="attach" open=refused>
+                <summary>{t_string!(i18n, catalog.attach)}</summary>
+                {attach_form(id, forms.put, None, &fitted.kinds)}
+            </details>
+        }
+    });
+    view! {
+        <section class="card parts" id="components">
+            <header>
+                <h2>{t_string!(i18n, catalog.attached)}</h2>
+                <span class="n">{fitted.attached.len()}</span>
+            </header>
+            <Refused form=forms.detach/>
+            <Refused form=forms.reattach/>
+            {undo(id, fitted, forms)}
+            {none}
+            <ul>{rows}</ul>
+            {attach}
+        </section>
+        {picture}
+    }
+    .into_any()
+}
+
+/// Offers to bring back what was just detached, as long as it is not there.
+fn undo(id: DeviceId, fitted: &Fitted, forms: Forms) -> AnyView {
+    let i18n = use_i18n();
+    let present: Vec<i64> = fitted
+        .attached
+        .iter()
+        .map(|component| component.id)
+        .collect();
+    view! {
+        <div role="status">
+            {move || {
+                let gone = forms.detach.outcome::<Detached>();
+                gone.filter(|gone| !present.contains(&gone.component_id)).map(|gone| {
+                    view! {
+                        <PostForm form=forms.reattach class="banner good">
+                            <Shape mark=Mark::Done/>
+                            <span>{t_string!(i18n, catalog.detached, name = gone.key).to_string()}</span>
+                            <input type="hidden" name="id" value=id.to_string()/>
+                            <input type="hidden" name="component_id" value=gone.component_id.to_string()/>
+                            <button class="btn sm push" type="submit">{t_string!(i18n, frame.undo)}</button>
+                        </PostForm>
+                    }
+                })
+            }}
+        </div>
+    }
+    .into_any()
+}
+
+fn mark(health: ComponentHealth) -> Mark {
+    match health {
+        ComponentHealth::Well => Mark::Online,
+        ComponentHealth::Waiting => Mark::Unclaimed,
+        ComponentHealth::Silent => Mark::Timeout,
+        ComponentHealth::NotAllowed => Mark::Failed,
+    }
+}
+
+fn row(
+    id: DeviceId,
+    component: &AttachedComponent,
+    fitted: &Fitted,
+    forms: Forms,
+    may: bool,
+) -> AnyView {
+    let i18n = use_i18n();
+    let locale = i18n.get_locale();
+    let key = component.key.to_string();
+    let title = component.name.clone().unwrap_or_else(|| key.clone());
+    let mut place = vec![match (component.pin_number, component.pin_mode) {
+        (Some(pin), Some(mode)) => format!("GPIO {pin} · {}", words::mode(locale, mode)),
+        _ => t_string!(i18n, catalog.no_pin_needed).to_owned(),
+    }];
+    place.extend(component.address.clone());
+    place.extend(
+        component
+            .default_state
+            .map(|state| state.as_str().to_owned()),
+    );
+    let since = component.silent_since.or(component.last_report_at);
+    let acts = may.then(|| {
+        let (of, named) = (component.id.to_string(), key.clone());
+        view! {
+            <details>
+                <summary>{t_string!(i18n, catalog.change)}" "<span class="hide">{title.clone()}</span></summary>
+                {attach_form(id, forms.put, Some(component), &fitted.kinds)}
+                <p class="where">{t_string!(i18n, catalog.detach_what)}</p>
+                <PostForm form=forms.detach>
+                    <input type="hidden" name="id" value=id.to_string()/>
+                    <input type="hidden" name="component_id" value=of/>
+                    <input type="hidden" name="key" value=named/>
+                    <button class="btn sm danger" type="submit">{t_string!(i18n, catalog.detach)}</button>
+                </PostForm>
+            </details>
+        }
+    });
+    view! {
+        <li>
+            <span>
+                <b>{title.clone()}</b>" "
+                <span class="mono mut">{component.name.is_some().then_some(key)}</span>
+                <br/>
+                <span class="where num">{place.join(" · ")}</span>
+            </span>
+            <span class="row">
+                <StatusMark
+                    mark=Signal::stored(mark(component.health))
+                    word=Signal::stored(words::health(locale, component.health).to_owned())
+                />
+                <span class="mut xs">{since.map(|at| view! { <Time at=Signal::stored(Some(at))/> })}</span>
+            </span>
+            {acts}
+        </li>
+    }
+    .into_any()
+}
