@@ -126,7 +126,8 @@ async fn hold(app: &App, program: &Path, admin: &Person, person: &Person) {
     let said = String::from_utf8_lossy(&output.stdout);
     let why = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "as {email}:\n{said}\n{why}");
-    println!("as {email}:\n{said}");
+    // For who reads the run: how much was asked.
+    tracing::info!("as {email}:\n{said}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -200,7 +200,7 @@ impl Api<'_> {
                 }
             }
         };
-        tokio::time::timeout(Duration::from_secs(300), over)
+        tokio::time::timeout(Duration::from_mins(5), over)
             .await
             .expect("an end in time")
     }

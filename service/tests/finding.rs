@@ -294,7 +294,8 @@ async fn who_may_only_look_tags_nothing() {
         .unwrap();
     assert_eq!((done.changed, done.left, done.undo), (0, 4, None));
     assert_eq!(tags_of(services, &viewer, a).await, ["lab-1", "창가"]);
-    let too_many: String = (0..21).map(|n| format!("t{n} ")).collect();
+    let too_many: Vec<_> = (0..21).map(|n| format!("t{n}")).collect();
+    let too_many = too_many.join(" ");
     assert_eq!(
         tags::read(&too_many),
         Err(AppError::invalid("tags", "too_many_tags"))

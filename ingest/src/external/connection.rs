@@ -98,7 +98,8 @@ impl Connection {
                         under_way.push_back(tokio::spawn(async move {
                             // What is not answered at the end comes again at the next start.
                             let stop = taking.stop.clone();
-                            let taken = stop.run_until_cancelled(taking.take(&delivery.publish));
+                            let taking = Box::pin(taking.take(&delivery.publish));
+                            let taken = stop.run_until_cancelled(taking);
                             taken.await.unwrap_or(false).then_some(delivery)
                         }));
                     }

@@ -59,7 +59,7 @@ pub async fn save(
     actor: &Actor,
     wish: NewView,
 ) -> Result<SavedView, AppError> {
-    let wish = checked(actor, wish)?;
+    let wish = checked(actor, &wish)?;
     let transaction = services.db.write.begin().await.map_err(internal)?;
     let same = Entity::find()
         .filter(Column::UserId.eq(actor.user.id.0))
@@ -146,7 +146,7 @@ fn of_row(actor: &Actor, row: Model) -> SavedView {
     }
 }
 
-fn checked(actor: &Actor, wish: NewView) -> Result<NewView, AppError> {
+fn checked(actor: &Actor, wish: &NewView) -> Result<NewView, AppError> {
     if wish.shared {
         actor.require_admin()?;
     }
