@@ -28,7 +28,7 @@ pub(crate) fn router() -> OpenApiRouter<AppState> {
 
 /// A component attached to a device.
 #[derive(Serialize, ToSchema)]
-struct Attached {
+struct DeviceComponent {
     /// Its id.
     id: i64,
     /// Its key in topics and state.
@@ -57,7 +57,7 @@ struct Attached {
     silent_since: Option<i64>,
 }
 
-impl From<AttachedComponent> for Attached {
+impl From<AttachedComponent> for DeviceComponent {
     fn from(of: AttachedComponent) -> Self {
         Self {
             id: of.id,
@@ -123,7 +123,7 @@ async fn one(
     state: &AppState,
     viewer: &service::ViewerOf,
     id: i64,
-) -> Result<Json<Attached>, Refusal> {
+) -> Result<Json<DeviceComponent>, Refusal> {
     let all = components::list(&state.services, viewer).await?;
     let found = all.into_iter().find(|component| component.id == id);
     Ok(Json(found.ok_or(AppError::NotFound)?.into()))
@@ -133,12 +133,12 @@ async fn one(
 #[utoipa::path(get, path = "/api/components/devices/{device_id}/components", tag = "components",
     security(("bearer" = []), ("api_key" = [])),
     params(("device_id" = uuid::Uuid, Path, description = "The device")),
-    responses((status = 200, body = Vec<Attached>), (status = 401), (status = 403), (status = 404)))]
+    responses((status = 200, body = Vec<DeviceComponent>), (status = 401), (status = 403), (status = 404)))]
 async fn list(
     State(state): State<AppState>,
     who: SignedAny,
     Path(id): Path<DeviceId>,
-) -> Result<Json<Vec<Attached>>, Refusal> {
+) -> Result<Json<Vec<DeviceComponent>>, Refusal> {
     let services = &state.services;
     let all = match who {
         SignedAny::Person(actor) => {
@@ -150,14 +150,14 @@ async fn list(
         }
         SignedAny::Device(_) => return Err(AppError::Forbidden.into()),
     };
-    Ok(Json(all.into_iter().map(Attached::from).collect()))
+    Ok(Json(all.into_iter().map(DeviceComponent::from).collect()))
 }
 
 /// Attaches a component; the server gives its key and, where none is named, a free pin that the rules allow.
 #[utoipa::path(post, path = "/api/components/devices/{device_id}/components", tag = "components",
     security(("bearer" = []), ("api_key" = [])),
     params(("device_id" = uuid::Uuid, Path, description = "The device")),
-    responses((status = 201, body = Attached), (status = 400), (status = 401), (status = 403), (status = 404),
+    responses((status = 201, body = DeviceComponent), (status = 400), (status = 401), (status = 403), (status = 404),
         (status = 409, description = "The pin or address is taken or not allowed; the detail says by what"),
         (status = 422)))]
 async fn attach(
@@ -165,7 +165,7 @@ async fn attach(
     Signed(actor): Signed,
     Path(id): Path<DeviceId>,
     Body(body): Body<AttachBody>,
-) -> Result<(StatusCode, Json<Attached>), Refusal> {
+) -> Result<(StatusCode, Json<DeviceComponent>), Refusal> {
     let owner = actor.require_owner(&state.services, id).await?;
     let made = components::attach(&state.services, &owner, body.checked()?).await?;
     let viewer = actor.require_viewer(&state.services, id).await?;
@@ -177,7 +177,7 @@ async fn attach(
     security(("bearer" = []), ("api_key" = [])),
     params(("device_id" = uuid::Uuid, Path, description = "The device"),
         ("component_id" = i64, Path, description = "The component")),
-    responses((status = 200, body = Attached), (status = 400), (status = 401), (status = 403), (status = 404),
+    responses((status = 200, body = DeviceComponent), (status = 400), (status = 401), (status = 403), (status = 404),
         (status = 409, description = "The pin or address is taken or not allowed; the detail says by what"),
         (status = 422)))]
 async fn change(
@@ -185,7 +185,7 @@ async fn change(
     Signed(actor): Signed,
     Path((id, component)): Path<(DeviceId, i64)>,
     Body(body): Body<AttachBody>,
-) -> Result<Json<Attached>, Refusal> {
+) -> Result<Json<DeviceComponent>, Refusal> {
     let owner = actor.require_owner(&state.services, id).await?;
     components::change(&state.services, &owner, component, body.checked()?).await?;
     let viewer = actor.require_viewer(&state.services, id).await?;
@@ -213,12 +213,12 @@ async fn detach(
     security(("bearer" = []), ("api_key" = [])),
     params(("device_id" = uuid::Uuid, Path, description = "The device"),
         ("component_id" = i64, Path, description = "The component")),
-    responses((status = 200, body = Attached), (status = 401), (status = 403), (status = 404), (status = 409)))]
+    responses((status = 200, body = DeviceComponent), (status = 401), (status = 403), (status = 404), (status = 409)))]
 async fn reattach(
     State(state): State<AppState>,
     Signed(actor): Signed,
     Path((id, component)): Path<(DeviceId, i64)>,
-) -> Result<Json<Attached>, Refusal> {
+) -> Result<Json<DeviceComponent>, Refusal> {
     let owner = actor.require_owner(&state.services, id).await?;
     components::reattach(&state.services, &owner, component).await?;
     let viewer = actor.require_viewer(&state.services, id).await?;

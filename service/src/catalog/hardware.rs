@@ -77,7 +77,7 @@ pub async fn create_version(
     admin: &Admin,
     new: HardwareVersion,
 ) -> Result<HardwareVersion, AppError> {
-    let new = checked(new)?;
+    let new = checked(&new)?;
     let transaction = services.db.write.begin().await.map_err(internal)?;
     let known = hardware_version::Entity::find_by_id(&new.version)
         .one(&transaction)
@@ -109,7 +109,7 @@ pub async fn update_version(
     admin: &Admin,
     new: HardwareVersion,
 ) -> Result<HardwareVersion, AppError> {
-    let new = checked(new)?;
+    let new = checked(&new)?;
     let transaction = services.db.write.begin().await.map_err(internal)?;
     let before = version(&transaction, &new.version)
         .await?
@@ -391,12 +391,13 @@ async fn record<C: ConnectionTrait>(
     .await
 }
 
-fn checked(new: HardwareVersion) -> Result<HardwareVersion, AppError> {
+fn checked(new: &HardwareVersion) -> Result<HardwareVersion, AppError> {
     Ok(HardwareVersion {
         version: checked_word("version", &new.version)?,
         name: checked_name("name", &new.name)?,
         description: checked_words("description", new.description.as_deref())?,
-        ..new
+        kind: new.kind,
+        header: new.header,
     })
 }
 

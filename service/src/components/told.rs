@@ -2,7 +2,7 @@
 
 use domain::{
     AppError,
-    command::{CommandState, NewCommand},
+    command::{CommandOptions, CommandState, NewCommand},
     device::Lifecycle,
     event::{EventKind, Severity},
     live::LiveEvent,
@@ -81,7 +81,7 @@ pub(super) async fn tell(
         component: None,
         arguments: json!({ "component_key": row.key, "action": done.as_str() }),
         valid_for_ms: VALID_MS,
-        options: Default::default(),
+        options: CommandOptions::default(),
     };
     match commands::send(services, owner, command).await {
         Ok(_) => Ok(()),
