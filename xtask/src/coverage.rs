@@ -14,7 +14,7 @@ mod tests {
 
     fn exists(root: &Path, file: &str, test: &str) -> bool {
         let text = fs::read_to_string(root.join(file)).unwrap_or_default();
-        let spelled = match file.ends_with(".rs") {
+        let spelled = match Path::new(file).extension().is_some_and(|end| end == "rs") {
             true => format!("fn {test}("),
             false => format!("test('{test}'"),
         };

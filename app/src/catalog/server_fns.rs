@@ -1,5 +1,6 @@
 //! What the catalog page asks of the server.
 
+#![allow(clippy::too_many_arguments, reason = "the fields of a form")]
 #![expect(
     missing_docs,
     reason = "arguments become fields of a struct; the sentence stands on the function"
