@@ -157,6 +157,7 @@ async fn list(
 #[utoipa::path(post, path = "/api/components/devices/{device_id}/components", tag = "components",
     security(("bearer" = []), ("api_key" = [])),
     params(("device_id" = uuid::Uuid, Path, description = "The device")),
+    request_body = AttachBody,
     responses((status = 201, body = DeviceComponent), (status = 400), (status = 401), (status = 403), (status = 404),
         (status = 409, description = "The pin or address is taken or not allowed; the detail says by what"),
         (status = 422)))]
@@ -177,6 +178,7 @@ async fn attach(
     security(("bearer" = []), ("api_key" = [])),
     params(("device_id" = uuid::Uuid, Path, description = "The device"),
         ("component_id" = i64, Path, description = "The component")),
+    request_body = AttachBody,
     responses((status = 200, body = DeviceComponent), (status = 400), (status = 401), (status = 403), (status = 404),
         (status = 409, description = "The pin or address is taken or not allowed; the detail says by what"),
         (status = 422)))]

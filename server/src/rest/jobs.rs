@@ -120,6 +120,7 @@ fn component(key: Option<&str>) -> Result<Option<ComponentKey>, AppError> {
 /// Makes a job; it begins at once.
 #[utoipa::path(post, path = "/api/jobs", tag = "jobs",
     security(("bearer" = []), ("api_key" = [])),
+    request_body = Wish,
     responses((status = 201, description = "The job", body = serde_json::Value), (status = 401),
         (status = 409, description = "None of the devices can be reached"), (status = 422)))]
 async fn create(
@@ -135,6 +136,7 @@ async fn create(
 /// Says who would be reached, who is away, and who is left out; nothing is done.
 #[utoipa::path(post, path = "/api/jobs/preview", tag = "jobs",
     security(("bearer" = []), ("api_key" = [])),
+    request_body = Wish,
     responses((status = 200, body = serde_json::Value), (status = 401), (status = 422)))]
 async fn preview(
     State(state): State<AppState>,
@@ -253,6 +255,7 @@ struct Again {
 #[utoipa::path(post, path = "/api/jobs/{id}/retry", tag = "jobs",
     security(("bearer" = []), ("api_key" = [])),
     params(("id" = uuid::Uuid, Path, description = "The job")),
+    request_body = Again,
     responses((status = 201, description = "The new job", body = serde_json::Value), (status = 401),
         (status = 404), (status = 409), (status = 422)))]
 async fn retry(

@@ -113,6 +113,7 @@ async fn versions(
 /// Adds a model.
 #[utoipa::path(post, path = "/api/hardware-versions", tag = "catalog",
     security(("bearer" = []), ("api_key" = [])),
+    request_body = VersionBody,
     responses((status = 201, body = VersionBody), (status = 400), (status = 401), (status = 403),
         (status = 409, description = "It is known"), (status = 422)))]
 async fn create_version(
@@ -129,6 +130,7 @@ async fn create_version(
 #[utoipa::path(put, path = "/api/hardware-versions/{version}", tag = "catalog",
     security(("bearer" = []), ("api_key" = [])),
     params(("version" = String, Path, description = "The model")),
+    request_body = VersionBody,
     responses((status = 200, body = VersionBody), (status = 400), (status = 401), (status = 403),
         (status = 404), (status = 409, description = "Rules name pins that it would not have"), (status = 422)))]
 async fn update_version(
@@ -174,6 +176,7 @@ async fn variants(
 /// Adds a variant.
 #[utoipa::path(post, path = "/api/hardware-variants", tag = "catalog",
     security(("bearer" = []), ("api_key" = [])),
+    request_body = VariantBody,
     responses((status = 201, body = VariantAnswer), (status = 400), (status = 401), (status = 403),
         (status = 409, description = "It is known"), (status = 422)))]
 async fn create_variant(
@@ -191,6 +194,7 @@ async fn create_variant(
 #[utoipa::path(put, path = "/api/hardware-variants/{id}", tag = "catalog",
     security(("bearer" = []), ("api_key" = [])),
     params(("id" = i64, Path, description = "The variant")),
+    request_body = VariantBody,
     responses((status = 200, body = VariantAnswer), (status = 400), (status = 401), (status = 403),
         (status = 404), (status = 409, description = "Devices or rules carry its name"), (status = 422)))]
 async fn update_variant(

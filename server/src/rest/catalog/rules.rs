@@ -118,6 +118,7 @@ async fn list(
 /// Adds a pin rule.
 #[utoipa::path(post, path = "/api/device-configs", tag = "catalog",
     security(("bearer" = []), ("api_key" = [])),
+    request_body = RuleBody,
     responses((status = 201, body = RuleAnswer), (status = 400), (status = 401), (status = 403),
         (status = 409, description = "There is such a rule"), (status = 422)))]
 async fn create(
@@ -134,6 +135,7 @@ async fn create(
 #[utoipa::path(put, path = "/api/device-configs/{id}", tag = "catalog",
     security(("bearer" = []), ("api_key" = [])),
     params(("id" = i64, Path, description = "The rule")),
+    request_body = RuleBody,
     responses((status = 200, body = RuleAnswer), (status = 400), (status = 401), (status = 403),
         (status = 404), (status = 409, description = "Components are wired by it; the detail names them"),
         (status = 422)))]

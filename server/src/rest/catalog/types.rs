@@ -149,6 +149,7 @@ async fn list(
 /// Adds a type of component.
 #[utoipa::path(post, path = "/api/components", tag = "catalog",
     security(("bearer" = []), ("api_key" = [])),
+    request_body = TypeBody,
     responses((status = 201, body = TypeAnswer), (status = 400), (status = 401), (status = 403),
         (status = 409, description = "It is known, or it fills a state key that another type fills"),
         (status = 422)))]
@@ -166,6 +167,7 @@ async fn create(
 #[utoipa::path(put, path = "/api/components/{component_type}", tag = "catalog",
     security(("bearer" = []), ("api_key" = [])),
     params(("component_type" = String, Path, description = "The type")),
+    request_body = TypeBody,
     responses((status = 200, body = TypeAnswer), (status = 400), (status = 401), (status = 403),
         (status = 404), (status = 409), (status = 422)))]
 async fn update(
