@@ -5,7 +5,7 @@ use std::{error::Error, path::PathBuf};
 use leptos_i18n_build::{Config, ParseOptions, TranslationsInfos};
 
 /// One file of each language, owned by one feature.
-const NAMESPACES: [&str; 11] = [
+const NAMESPACES: [&str; 13] = [
     "identity",
     "frame",
     "errors",
@@ -13,6 +13,8 @@ const NAMESPACES: [&str; 11] = [
     "catalog",
     "devices",
     "finding",
+    "imports",
+    "scan",
     "telemetry",
     "commands",
     "jobs",

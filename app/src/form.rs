@@ -52,7 +52,8 @@ impl FormState {
         Self::at(S::PATH)
     }
 
-    fn at(address: &'static str) -> Self {
+    /// Of a form that is sent to this address.
+    pub(crate) fn at(address: &'static str) -> Self {
         let flash = flash_of(address.rsplit('/').next().unwrap_or_default());
         let error = flash.as_ref().and_then(|flash| flash.error.clone());
         let done = flash.as_ref().is_some_and(|flash| flash.error.is_none());
@@ -139,6 +140,9 @@ pub fn PostForm(
     /// Classes of the element.
     #[prop(optional)]
     class: &'static str,
+    /// Its id, where fields elsewhere on the page belong to it.
+    #[prop(optional)]
+    id: &'static str,
     /// Run when it is sent, before the answer.
     #[prop(optional, into)]
     on_send: Option<Callback<()>>,
@@ -160,6 +164,7 @@ pub fn PostForm(
     view! {
         <form
             class=(!class.is_empty()).then_some(class)
+            id=(!id.is_empty()).then_some(id)
             method="post"
             action=form.address
             on:submit=submit
@@ -168,6 +173,17 @@ pub fn PostForm(
         </form>
     }
     .into_any()
+}
+
+/// Sends a form with a file in place; without a script the browser posts it as it stands.
+pub(crate) fn upload(form: FormState, event: &leptos::ev::SubmitEvent) {
+    #[cfg(feature = "hydrate")]
+    if let Some(fields) = sending::chosen_in(event) {
+        event.prevent_default();
+        form.send(fields);
+    }
+    #[cfg(not(feature = "hydrate"))]
+    let _ = (form, event);
 }
 
 /// Empties these fields of the page by their names, once what they held is done; what is secret does not

@@ -12,7 +12,10 @@ use crate::{
     },
     catalog::catalog_page::CatalogPage,
     devices::{
-        claim_page::ClaimPage, device_page::DevicePage, list_page::DeviceListPage,
+        claim_page::ClaimPage,
+        device_page::DevicePage,
+        imports::{import_page::ImportPage, labels_page::LabelsPage, progress_page::ProgressPage},
+        list_page::DeviceListPage,
         preregister_page::PreregisterPage,
     },
     identity::{finding_page::FindingPage, list_page::IdentityPage, notices_page::NoticesPage},
@@ -67,6 +70,12 @@ pages! {
     device_list: DeviceList => DeviceListPage,
     /// Pre-registration.
     preregister: Preregister => PreregisterPage,
+    /// Pre-registration from a file.
+    import: Import => ImportPage,
+    /// One import.
+    import_progress: ImportProgress => ProgressPage,
+    /// The labels of an import.
+    labels: Labels => LabelsPage,
     /// One device.
     device: Device => DevicePage,
     /// Values of several devices.

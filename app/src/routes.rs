@@ -44,6 +44,9 @@ pub fn App() -> impl IntoView {
                         <Route path=path!("") view={pages::overview()} ssr=SsrMode::Async/>
                         <Route path=path!("devices") view={pages::device_list()} ssr=SsrMode::Async/>
                         <Route path=path!("devices/new") view={pages::preregister()} ssr=SsrMode::Async/>
+                        <Route path=path!("devices/import") view={pages::import()} ssr=SsrMode::Async/>
+                        <Route path=path!("devices/imports/:id") view={pages::import_progress()} ssr=SsrMode::Async/>
+                        <Route path=path!("devices/imports/:id/labels") view={pages::labels()} ssr=SsrMode::Async/>
                         <Route path=path!("devices/:id") view={pages::device()} ssr=SsrMode::Async/>
                         <Route path=path!("charts") view={pages::charts()} ssr=SsrMode::Async/>
                         <Route path=path!("jobs") view={pages::job_list()} ssr=SsrMode::Async/>

@@ -8,6 +8,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::{form::Flash, preferences::Preferences};
 
+/// Tells a script that sent a form that the answer leads on to another page.
+pub const SCRIPTED_REDIRECT: &str = "serverfnredirect";
+
 /// The cookie of a browser session; its value is opaque.
 pub const SESSION_COOKIE: &str = "madang_session";
 

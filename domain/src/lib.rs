@@ -11,6 +11,7 @@ pub mod event;
 pub mod filter;
 pub mod finding;
 pub mod identity;
+pub mod import;
 pub mod job;
 pub mod live;
 pub mod role;
@@ -20,7 +21,8 @@ pub mod twin;
 
 pub use error::AppError;
 pub use protocol::{
-    CommandId, ComponentKey, ComponentType, DeviceId, Email, JobId, Scalar, TimestampMs, UserId,
+    CommandId, ComponentKey, ComponentType, DeviceId, Email, ImportId, JobId, Scalar, TimestampMs,
+    UserId,
 };
 
 use serde::{Deserialize, Serialize};

@@ -3,7 +3,7 @@
 //! An event carries ids and a revision, and small values; the store is the truth. A reader that
 //! missed something asks again.
 
-use protocol::{DeviceId, JobId, TimestampMs, UserId};
+use protocol::{DeviceId, ImportId, JobId, TimestampMs, UserId};
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -64,6 +64,11 @@ pub enum LiveEvent {
         /// Where it stands.
         state: crate::job::JobState,
     },
+    /// An import has moved on.
+    Import {
+        /// The import.
+        import: ImportId,
+    },
     /// Something happened to a device.
     Event {
         /// The device.
@@ -99,7 +104,9 @@ impl LiveEvent {
             | Self::Twin { device }
             | Self::Device { device } => Some(*device),
             Self::Command { command } => Some(command.device),
-            Self::Access { .. } | Self::Notice { .. } | Self::Job { .. } => None,
+            Self::Access { .. } | Self::Notice { .. } | Self::Job { .. } | Self::Import { .. } => {
+                None
+            }
         }
     }
 }
@@ -127,6 +134,11 @@ pub enum Subject {
     },
     /// All jobs that the person may see.
     Jobs,
+    /// One import.
+    Import {
+        /// The import.
+        import: ImportId,
+    },
 }
 
 /// What the browser sends.
@@ -279,6 +291,11 @@ pub enum Snapshot {
     },
     /// All jobs: the page reads its part of them.
     Jobs,
+    /// One import.
+    Import {
+        /// The import.
+        import: Box<crate::import::Import>,
+    },
 }
 
 /// Presence and state of one device at one revision.
@@ -309,6 +326,9 @@ mod tests {
                 job: JobId::random(),
             },
             Subject::Jobs,
+            Subject::Import {
+                import: ImportId::random(),
+            },
         ] {
             let frame = ClientFrame::Subscribe { id: 7, subject };
             let text = serde_json::to_string(&frame).expect("JSON");

@@ -13,6 +13,8 @@ pub mod device;
 pub mod device_access;
 pub mod device_event;
 pub mod device_health;
+pub mod device_import;
+pub mod device_import_line;
 pub mod device_live;
 pub mod device_tag;
 pub mod hardware_variant;

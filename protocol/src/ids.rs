@@ -62,6 +62,10 @@ uuid_id! {
     UserId
 }
 uuid_id! {
+    /// Many devices pre-registered, or given new codes, at once.
+    ImportId
+}
+uuid_id! {
     /// One command to one device.
     CommandId
 }

@@ -23,7 +23,7 @@ pub use batch::{Batch, BatchReport};
 pub use command::{CommandMessage, CommandResult, CommandStatus, DesiredState, STATE_DESIRED};
 pub use envelope::{Envelope, EnvelopeError, open};
 pub use ids::{
-    CommandId, ComponentKey, ComponentType, DeviceId, Email, JobId, NameError, Sequence,
+    CommandId, ComponentKey, ComponentType, DeviceId, Email, ImportId, JobId, NameError, Sequence,
     TimestampMs, UserId, ValueName,
 };
 pub use report::{Report, Scalar};

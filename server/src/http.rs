@@ -2,6 +2,7 @@
 
 mod guard;
 mod pages;
+mod uploads;
 mod who;
 
 use std::{
@@ -81,6 +82,7 @@ fn router(state: AppState) -> Router {
     let dynamic = Router::new()
         .merge(pages::router(&state))
         .merge(rest::router())
+        .merge(uploads::router())
         .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
         .layer(TimeoutLayer::with_status_code(
             StatusCode::SERVICE_UNAVAILABLE,

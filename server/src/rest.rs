@@ -10,6 +10,7 @@ mod document;
 mod finding;
 mod health;
 mod identity;
+mod imports;
 mod jobs;
 pub(crate) mod problem;
 mod sharing;
@@ -36,6 +37,7 @@ pub(crate) fn router() -> Router<AppState> {
         .merge(sharing::router())
         .merge(catalog::router())
         .merge(components::router())
+        .merge(imports::router())
         .merge(telemetry::router())
         .merge(compare::router())
         .merge(commands::router())

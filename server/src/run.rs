@@ -19,7 +19,7 @@ use service::{
     accounts::{self, limit::Limits, token::TokenKeys},
     commands, components,
     database::DatabaseError,
-    devices::{client_state, directory::Directory},
+    devices::{self, client_state, directory::Directory},
     identity, jobs,
     live::InProcessBus,
     pki::{self, Pki, PkiError},
@@ -214,6 +214,10 @@ pub async fn run(config: Config) -> Result<Running, StartError> {
         service::health::watch(services.clone(), stop.clone()),
     );
     spawn(&mut tasks, identity::purge(services.clone(), stop.clone()));
+    spawn(
+        &mut tasks,
+        devices::imports::run(services.clone(), stop.clone()),
+    );
     spawn(&mut tasks, commands::run(services.clone(), stop.clone()));
     spawn(&mut tasks, twin::run(services.clone(), stop.clone()));
     spawn(&mut tasks, jobs::run(services.clone(), stop.clone()));

@@ -11,6 +11,7 @@ pub mod export;
 mod extras;
 mod found;
 mod identify;
+pub mod imports;
 mod list;
 pub mod matching;
 mod naming;

@@ -34,6 +34,7 @@ struct Inner {
     sparklines: crate::devices::Sparklines,
     found: crate::devices::Found,
     sightings: crate::identity::Sightings,
+    imports: crate::devices::imports::Waking,
 }
 
 /// The parts of [`Services`].
@@ -79,6 +80,7 @@ impl Services {
             sparklines: crate::devices::Sparklines::default(),
             found: crate::devices::Found::default(),
             sightings: crate::identity::Sightings::default(),
+            imports: crate::devices::imports::Waking::default(),
         }))
     }
 
@@ -100,6 +102,11 @@ impl Services {
     /// Who connected as each device lately.
     pub fn sightings(&self) -> &crate::identity::Sightings {
         &self.0.sightings
+    }
+
+    /// Wakes the task that does imports.
+    pub(crate) fn imports(&self) -> &crate::devices::imports::Waking {
+        &self.0.imports
     }
 
     /// What time it is.

@@ -3,11 +3,14 @@
 use leptos::prelude::*;
 use leptos_i18n::t_string;
 
-use super::server_fns::ClaimDevice;
+use super::{
+    scan::{ScanOf, scanner},
+    server_fns::ClaimDevice,
+};
 use crate::{
     form::{FormState, PostForm},
     i18n::use_i18n,
-    parts::{ErrorNotice, Field, PageTitle, SubmitButton},
+    parts::{Draw, ErrorNotice, Field, Icon, PageTitle, SubmitButton, later::when},
 };
 
 /// The claim form; the address's fragment fills it and never reaches the server's log.
@@ -15,6 +18,7 @@ use crate::{
 pub fn ClaimPage() -> impl IntoView {
     let i18n = use_i18n();
     let form = FormState::of::<ClaimDevice>();
+    let open = RwSignal::new(false);
     #[cfg(feature = "hydrate")]
     Effect::new(fill_from_address);
     view! {
@@ -24,6 +28,18 @@ pub fn ClaimPage() -> impl IntoView {
         <section class="card">
             <div class="pad">
             <p class="sub">{move || t_string!(i18n, devices.claim_hint)}</p>
+            <div class="row scripted">
+                <button
+                    type="button"
+                    class="btn"
+                    aria-expanded=move || open.get().to_string()
+                    on:click=move |_| open.set(true)
+                >
+                    <Draw icon=Icon::QrCode/>
+                    {move || t_string!(i18n, scan.open)}
+                </button>
+            </div>
+            {when(move || open.get(), move || scanner(Box::new(ScanOf { open })))}
             <PostForm form class="form">
                 <ErrorNotice error=form.other_error(&["code", "cpu_serial"])/>
                 <Field
@@ -51,15 +67,19 @@ pub fn ClaimPage() -> impl IntoView {
     }
 }
 
-/// `#serial,code,ca_hash`: the last one is for agents.
+/// What the address holds behind `#`.
 #[cfg(feature = "hydrate")]
 fn fill_from_address() {
-    use wasm_bindgen::JsCast;
     let fragment = window().location().hash().unwrap_or_default();
-    let mut parts = fragment.trim_start_matches('#').rsplitn(3, ',');
-    let (Some(_), Some(code), Some(serial)) = (parts.next(), parts.next(), parts.next()) else {
-        return;
-    };
+    if let Some((serial, code)) = super::scan::parts_of(&fragment) {
+        fill(serial, code);
+    }
+}
+
+/// Fills the form, and leads on to its button.
+#[cfg(feature = "hydrate")]
+pub(super) fn fill(serial: &str, code: &str) {
+    use wasm_bindgen::JsCast;
     for (name, value) in [("cpu_serial", serial), ("code", code)] {
         let field = document()
             .get_element_by_id(name)

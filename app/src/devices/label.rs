@@ -79,6 +79,30 @@ fn path(packed: &str) -> Option<(usize, String)> {
     Some((side, path))
 }
 
+/// A QR code of so many modules, with its quiet zone; nothing where it is none.
+#[component]
+pub(super) fn QrCode(
+    /// The modules as [`Label::qr`] holds them.
+    packed: String,
+) -> impl IntoView {
+    let i18n = use_i18n();
+    path(&packed).map(|(side, dark)| {
+        let whole = side + 2 * QUIET;
+        view! {
+            <svg
+                class="qr"
+                viewBox=format!("-{QUIET} -{QUIET} {whole} {whole}")
+                shape-rendering="crispEdges"
+                role="img"
+                aria-label=move || t_string!(i18n, devices.qr)
+            >
+                <rect x=format!("-{QUIET}") y=format!("-{QUIET}") width=whole height=whole fill="#fff"></rect>
+                <path d=dark fill="#000"></path>
+            </svg>
+        }
+    })
+}
+
 /// The label: QR code, code, link, and the command for the device; prints alone.
 #[component]
 pub fn ShownLabel(
@@ -90,22 +114,7 @@ pub fn ShownLabel(
     let (code, link) = (label.code.clone(), label.link.clone());
     view! {
         <section class="card label" role="status">
-            {path(&label.qr)
-                .map(|(side, dark)| {
-                    let whole = side + 2 * QUIET;
-                    view! {
-                        <svg
-                            class="qr"
-                            viewBox=format!("-{QUIET} -{QUIET} {whole} {whole}")
-                            shape-rendering="crispEdges"
-                            role="img"
-                            aria-label=move || t_string!(i18n, devices.qr)
-                        >
-                            <rect x=format!("-{QUIET}") y=format!("-{QUIET}") width=whole height=whole fill="#fff"></rect>
-                            <path d=dark fill="#000"></path>
-                        </svg>
-                    }
-                })}
+            <QrCode packed=label.qr/>
             <div class="body">
                 <h2>{move || t_string!(i18n, devices.code_once)}</h2>
                 <p class="mut no-print">{move || t_string!(i18n, devices.code_once_hint)}</p>
@@ -138,13 +147,13 @@ pub fn ShownLabel(
 }
 
 #[cfg(feature = "hydrate")]
-fn print() {
+pub(super) fn print() {
     // A browser that refuses to print says so itself.
     let _ = window().print();
 }
 
 #[cfg(not(feature = "hydrate"))]
-fn print() {}
+pub(super) fn print() {}
 
 #[cfg(test)]
 mod tests {

@@ -5,6 +5,7 @@ use leptos::prelude::*;
 use leptos_i18n::t_string;
 
 use super::{
+    imports::server_fns::LabelDevices,
     label::{Label, ShownLabel},
     server_fns::{PreregisterDevice, RenewCode, list_waiting},
 };
@@ -30,6 +31,7 @@ fn Preregister() -> impl IntoView {
     let i18n = use_i18n();
     let form = FormState::of::<PreregisterDevice>();
     let renew = FormState::of::<RenewCode>();
+    let labels = FormState::of::<LabelDevices>();
     let label = move || renew.outcome::<Label>().or_else(|| form.outcome());
     Effect::new(move || {
         if form.tries() > 0 && form.done() {
@@ -43,7 +45,12 @@ fn Preregister() -> impl IntoView {
     let words = move |text: &'static str| Signal::stored(text.to_owned());
     view! {
         <PageTitle text=Signal::derive(move || t_string!(i18n, devices.preregister).to_owned())/>
-        <h1>{move || t_string!(i18n, devices.preregister)}</h1>
+        <div class="head">
+            <h1>{move || t_string!(i18n, devices.preregister)}</h1>
+            <div class="acts">
+                <a class="btn" href="/devices/import">{move || t_string!(i18n, imports.title)}</a>
+            </div>
+        </div>
         {move || label().map(|label| view! { <ShownLabel label/> })}
         <div class="settings broad">
         <section class="card">
@@ -90,6 +97,7 @@ fn Preregister() -> impl IntoView {
         <section class="card">
             <header><h2>{move || t_string!(i18n, devices.waiting)}</h2></header>
             <ErrorNotice error=renew.error/>
+            <ErrorNotice error=labels.error/>
             <Transition>
                 {move || Suspend::new(async move {
                     match waiting.await {
@@ -98,12 +106,19 @@ fn Preregister() -> impl IntoView {
                         }
                         Ok(devices) => {
                             view! {
-                                <ul class="list">
+                                <ul class="list choose">
                                     {devices
                                         .into_iter()
                                         .map(|device| {
                                             view! {
                                                 <li class="line">
+                                                    <input
+                                                        type="checkbox"
+                                                        name="ids[]"
+                                                        form="labels"
+                                                        value=device.id.to_string()
+                                                        aria-label=device.name.clone()
+                                                    />
                                                     <a class="strong ell" href=format!("/devices/{}", device.id)>{device.name}</a>
                                                     <span class="mono mut ell">{device.cpu_serial}</span>
                                                     <span class="mut push xs nw">
@@ -124,6 +139,7 @@ fn Preregister() -> impl IntoView {
                                         })
                                         .collect_view()}
                                 </ul>
+                                <LabelChosen form=labels/>
                             }
                                 .into_any()
                         }
@@ -135,5 +151,24 @@ fn Preregister() -> impl IntoView {
             </Transition>
         </section>
         </div>
+    }
+}
+
+/// Prints labels of the chosen ones; the boxes beside them belong to this form.
+#[component]
+fn LabelChosen(form: FormState) -> impl IntoView {
+    let i18n = use_i18n();
+    view! {
+        <details class="pad">
+            <summary>{move || t_string!(i18n, imports.label_chosen)}</summary>
+            <p class="mut">{move || t_string!(i18n, imports.label_chosen_what)}</p>
+            <PostForm form id="labels">
+                <SubmitButton
+                    label=Signal::derive(move || t_string!(i18n, imports.label_button).to_owned())
+                    busy_label=Signal::derive(move || t_string!(i18n, frame.working).to_owned())
+                    busy=form.pending
+                />
+            </PostForm>
+        </details>
     }
 }

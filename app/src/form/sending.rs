@@ -8,14 +8,15 @@ use leptos::{
     server_fn::redirect::{REDIRECT_HEADER, call_redirect_hook},
     task::spawn_local,
 };
-use wasm_bindgen::JsCast;
+use wasm_bindgen::{JsCast, JsValue};
 use web_sys::{FormData, HtmlFormElement, UrlSearchParams};
 
 use super::FormState;
 
 impl FormState {
     /// Sends it and keeps the answer.
-    pub(super) fn send(self, fields: UrlSearchParams) {
+    pub(super) fn send(self, fields: impl Into<JsValue>) {
+        let fields = fields.into();
         self.pending.set(true);
         spawn_local(async move {
             let answer = match ask(self.address, fields).await {
@@ -44,7 +45,7 @@ impl FormState {
 /// Posts the fields.
 pub(super) async fn ask(
     address: &str,
-    fields: UrlSearchParams,
+    fields: impl Into<JsValue>,
 ) -> Result<Response, gloo_net::Error> {
     Request::post(address).body(fields)?.send().await
 }
@@ -68,6 +69,11 @@ async fn read(response: Response) -> Result<String, AppError> {
 pub(super) fn typed_into(event: &SubmitEvent) -> Option<UrlSearchParams> {
     let fields = FormData::new_with_form(&form_of(event)?).ok()?;
     UrlSearchParams::new_with_str_sequence_sequence(&fields).ok()
+}
+
+/// The same with files.
+pub(super) fn chosen_in(event: &SubmitEvent) -> Option<FormData> {
+    FormData::new_with_form(&form_of(event)?).ok()
 }
 
 /// Where the form that is being sent goes.

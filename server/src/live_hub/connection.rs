@@ -157,7 +157,9 @@ impl Connection<'_> {
                 }
                 Subject::Devices { ids } => watched.devices.extend(ids),
                 Subject::Overview => watched.overview = true,
-                Subject::Job { .. } | Subject::Jobs => watched.jobs = true,
+                Subject::Job { .. } | Subject::Jobs | Subject::Import { .. } => {
+                    watched.jobs = true;
+                }
             }
         }
         self.registry.watch(self.reader, &self.watched, &watched);
@@ -209,7 +211,10 @@ impl Connection<'_> {
                 .is_some_and(|s| match &s.subject {
                     Subject::Device { device: id } => post.recheck.contains(id),
                     Subject::Devices { ids } => ids.iter().any(|id| post.recheck.contains(id)),
-                    Subject::Overview | Subject::Job { .. } | Subject::Jobs => false,
+                    Subject::Overview
+                    | Subject::Job { .. }
+                    | Subject::Jobs
+                    | Subject::Import { .. } => false,
                 });
             if touched {
                 self.snapshot(*id).await?;
@@ -266,6 +271,12 @@ impl Connection<'_> {
         let Some(subscription) = self.subscriptions.get_mut(&id) else {
             return Ok(());
         };
+        if let LiveEvent::Import { import } = &told.event {
+            return match subscription.subject == (Subject::Import { import: *import }) {
+                true => self.pass(id, told).await,
+                false => Ok(()),
+            };
+        }
         if let LiveEvent::Job { job, by, .. } = &told.event {
             let all = self.actor.user.role.sees_all_devices();
             let pass = match &subscription.subject {
@@ -347,6 +358,12 @@ async fn read(
             Ok((Snapshot::Job { job: Box::new(job) }, HashMap::new()))
         }
         Subject::Jobs => Ok((Snapshot::Jobs, HashMap::new())),
+        Subject::Import { import } => {
+            let admin = actor.require_admin()?;
+            let import = devices::imports::read(services, &admin, *import).await?;
+            let import = Box::new(import);
+            Ok((Snapshot::Import { import }, HashMap::new()))
+        }
         Subject::Devices { ids } => {
             let devices = devices::now(services, actor, ids).await?;
             let known = devices.iter().map(|now| (now.id, now.revision)).collect();

@@ -5,7 +5,7 @@ use std::{
     sync::Arc,
 };
 
-use domain::{CommandId, DeviceId, JobId, live::LiveEvent};
+use domain::{CommandId, DeviceId, ImportId, JobId, live::LiveEvent};
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 
@@ -37,6 +37,7 @@ enum Key {
     Twin(DeviceId),
     Job(JobId),
     Notice,
+    Import(ImportId),
 }
 
 /// What a connection takes out of its mailbox.
@@ -114,6 +115,7 @@ impl Waiting {
             LiveEvent::Twin { device } => Key::Twin(*device),
             LiveEvent::Job { job, .. } => Key::Job(*job),
             LiveEvent::Notice { .. } => Key::Notice,
+            LiveEvent::Import { import } => Key::Import(*import),
             LiveEvent::Event { .. } => {
                 if self.events.len() == MOST_EVENTS {
                     self.events.pop_front();

@@ -32,7 +32,7 @@ struct Index {
 pub(super) struct Watched {
     pub(super) devices: HashSet<DeviceId>,
     pub(super) overview: bool,
-    /// One job or the list of them: there are few events of jobs.
+    /// One job or the list of them, or an import: there are few events of them.
     pub(super) jobs: bool,
 }
 
@@ -103,7 +103,7 @@ impl Registry {
                         theirs.for_each(|reader| reader.mailbox.put(&told));
                     }
                 }
-                LiveEvent::Job { .. } if !index.jobs.is_empty() => {
+                LiveEvent::Job { .. } | LiveEvent::Import { .. } if !index.jobs.is_empty() => {
                     if let Some(told) = Told::new(event.clone()) {
                         let watching = index.jobs.iter().filter_map(|id| index.readers.get(id));
                         watching.for_each(|reader| reader.mailbox.put(&told));

@@ -114,7 +114,11 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Body<T> {
 }
 
 fn refuse_body(rejection: &JsonRejection) -> Response {
-    let status = rejection.status();
+    refused_body(rejection.status(), rejection.body_text())
+}
+
+/// Refuses a body with what is wrong with it.
+pub(crate) fn refused_body(status: StatusCode, detail: String) -> Response {
     let name = match status {
         StatusCode::PAYLOAD_TOO_LARGE => "too_large",
         StatusCode::UNSUPPORTED_MEDIA_TYPE => "media_type",
@@ -124,7 +128,7 @@ fn refuse_body(rejection: &JsonRejection) -> Response {
         kind: format!("urn:madang:problem:{name}"),
         title: "The body was refused".to_owned(),
         status: status.as_u16(),
-        detail: Some(rejection.body_text()),
+        detail: Some(detail),
         field: None,
         request_id: None,
     };

@@ -8,7 +8,7 @@ use domain::{
 };
 use protocol::enroll::{ClaimLink, EnrollmentCode};
 use qrcode::{Color, EcLevel, QrCode, render::svg};
-use sea_orm::{ActiveModelTrait, ActiveValue::Set, SqlErr, TransactionTrait};
+use sea_orm::{ActiveModelTrait, ActiveValue::Set, DatabaseTransaction, SqlErr, TransactionTrait};
 use serde_json::json;
 
 use super::{NewDevice, Preregistered, enrol, naming, revoke, search};
@@ -29,6 +29,38 @@ pub async fn preregister(
     admin: &Admin,
     device: NewDevice,
 ) -> Result<Preregistered, AppError> {
+    let code = enrol::new_code();
+    let transaction = services.db.write.begin().await.map_err(internal)?;
+    let row = insert(services, &transaction, device, &code).await?;
+    let id = DeviceId(row.uuid);
+    let detail = json!({ "cpu_serial": row.cpu_serial });
+    let target = Some(id.to_string());
+    audit::record(
+        services,
+        &transaction,
+        admin.actor(),
+        "preregister",
+        target,
+        detail.clone(),
+    )
+    .await?;
+    transaction.commit().await.map_err(internal)?;
+    let (kind, severity) = (EventKind::Preregistered, Severity::Info);
+    events::record(services, row.id, id, kind, severity, detail).await?;
+    services
+        .bus
+        .publish(vec![LiveEvent::Device { device: id }])
+        .await;
+    shown(services, id, &row.cpu_serial, code)
+}
+
+/// Writes a device without an owner, with its components, in the caller's transaction.
+pub(super) async fn insert(
+    services: &Services,
+    transaction: &DatabaseTransaction,
+    device: NewDevice,
+    code: &EnrollmentCode,
+) -> Result<entity::device::Model, AppError> {
     let serial = checked("cpu_serial", &device.cpu_serial, MAX_SERIAL_CHARS)?;
     if serial.contains([',', '#']) {
         // They part the fields of the claim link.
@@ -52,14 +84,12 @@ pub async fn preregister(
         true => defaults(device.kind),
         false => device.components,
     };
-    let code = enrol::new_code();
     let id = device.uuid.unwrap_or_else(DeviceId::random);
     let now = services.now().0;
-    let transaction = services.db.write.begin().await.map_err(internal)?;
-    hardware::check(&transaction, &version, &variant).await?;
+    hardware::check(transaction, &version, &variant).await?;
     let row = entity::device::ActiveModel {
         uuid: Set(id.0),
-        cpu_serial: Set(serial.clone()),
+        cpu_serial: Set(serial),
         kind: Set(device.kind.as_str().to_owned()),
         hardware_version: Set(version),
         hardware_variant: Set(variant),
@@ -74,7 +104,7 @@ pub async fn preregister(
             Presence::Offline,
         )),
         ownership: Set(0),
-        code_hash: Set(Some(enrol::hash(&code))),
+        code_hash: Set(Some(enrol::hash(code))),
         reset_pending: Set(false),
         report_interval_ms: Set(services.site.report_interval_ms),
         created_ms: Set(now),
@@ -82,7 +112,7 @@ pub async fn preregister(
         ..Default::default()
     };
     let row = row
-        .insert(&transaction)
+        .insert(transaction)
         .await
         .map_err(|e| match e.sql_err() {
             Some(SqlErr::UniqueConstraintViolation(_)) => AppError::conflict("serial_known"),
@@ -90,30 +120,12 @@ pub async fn preregister(
         })?;
     for kind in kinds {
         let wish = components::Wish::of(kind);
-        components::add(services, &transaction, &row, wish)
+        components::add(services, transaction, &row, wish)
             .await
             .map_err(of_components)?;
     }
-    search::index(&transaction, &row).await?;
-    let detail = json!({ "cpu_serial": serial });
-    let target = Some(id.to_string());
-    audit::record(
-        services,
-        &transaction,
-        admin.actor(),
-        "preregister",
-        target,
-        detail.clone(),
-    )
-    .await?;
-    transaction.commit().await.map_err(internal)?;
-    let (kind, severity) = (EventKind::Preregistered, Severity::Info);
-    events::record(services, row.id, id, kind, severity, detail).await?;
-    services
-        .bus
-        .publish(vec![LiveEvent::Device { device: id }])
-        .await;
-    shown(services, id, &serial, code)
+    search::index(transaction, &row).await?;
+    Ok(row)
 }
 
 /// Makes a new enrolment code for a device that is not claimed; the old one is void, and with it the
@@ -124,15 +136,9 @@ pub async fn renew_code(
     device: DeviceId,
 ) -> Result<Preregistered, AppError> {
     let transaction = services.db.write.begin().await.map_err(internal)?;
-    let row = downlink::lock_device(&transaction, device).await?;
-    match Lifecycle::parse(&row.lifecycle) {
-        Some(Lifecycle::Unclaimed) => {}
-        Some(Lifecycle::Revoked) => return Err(AppError::Gone),
-        _ => return Err(AppError::conflict("already_claimed")),
-    }
-    // Whoever enrolled with the old code is not whom the new one is for.
-    let revoked = revoke::certificates(services, &transaction, row.id).await?;
-    let made = new_code(services, &transaction, row).await?;
+    let code = enrol::new_code();
+    let (row, revoked) = give_code(services, &transaction, device, &code).await?;
+    let made = shown(services, device, &row.cpu_serial, code)?;
     let target = Some(device.to_string());
     audit::record(
         services,
@@ -144,10 +150,8 @@ pub async fn renew_code(
     )
     .await?;
     transaction.commit().await.map_err(internal)?;
-    if revoked > 0
-        && let Err(error) = services.link.disconnect(&device.to_string()).await
-    {
-        tracing::error!(%device, %error, "the session under an old code was not ended");
+    if revoked > 0 {
+        end_session(services, device).await;
     }
     Ok(made)
 }
@@ -155,17 +159,50 @@ pub async fn renew_code(
 /// Gives a device another enrolment code, for a key that has not used one yet.
 pub(crate) async fn new_code(
     services: &Services,
-    transaction: &sea_orm::DatabaseTransaction,
+    transaction: &DatabaseTransaction,
     row: entity::device::Model,
 ) -> Result<Preregistered, AppError> {
     let code = enrol::new_code();
-    let (id, serial) = (DeviceId(row.uuid), row.cpu_serial.clone());
+    let row = put_code(transaction, row, &code).await?;
+    shown(services, DeviceId(row.uuid), &row.cpu_serial, code)
+}
+
+async fn put_code(
+    transaction: &DatabaseTransaction,
+    row: entity::device::Model,
+    code: &EnrollmentCode,
+) -> Result<entity::device::Model, AppError> {
     let mut row: entity::device::ActiveModel = row.into();
-    row.code_hash = Set(Some(enrol::hash(&code)));
+    row.code_hash = Set(Some(enrol::hash(code)));
     row.code_spent_ms = Set(None);
     row.enrolled_key = Set(None);
-    row.update(transaction).await.map_err(internal)?;
-    shown(services, id, &serial, code)
+    row.update(transaction).await.map_err(internal)
+}
+
+/// Gives a device that is not claimed another code, in the caller's transaction: its row, and how many of
+/// its certificates are void now. Where there are some its session must be ended after the commit.
+pub(super) async fn give_code(
+    services: &Services,
+    transaction: &DatabaseTransaction,
+    device: DeviceId,
+    code: &EnrollmentCode,
+) -> Result<(entity::device::Model, u64), AppError> {
+    let row = downlink::lock_device(transaction, device).await?;
+    match Lifecycle::parse(&row.lifecycle) {
+        Some(Lifecycle::Unclaimed) => {}
+        Some(Lifecycle::Revoked) => return Err(AppError::Gone),
+        _ => return Err(AppError::conflict("already_claimed")),
+    }
+    // Whoever enrolled with the old code is not whom the new one is for.
+    let revoked = revoke::certificates(services, transaction, row.id).await?;
+    let row = put_code(transaction, row, code).await?;
+    Ok((row, revoked))
+}
+
+pub(super) async fn end_session(services: &Services, device: DeviceId) {
+    if let Err(error) = services.link.disconnect(&device.to_string()).await {
+        tracing::error!(%device, %error, "the session under an old code was not ended");
+    }
 }
 
 /// The form has one field for all components.
@@ -195,7 +232,7 @@ fn checked(field: &str, text: &str, most: usize) -> Result<String, AppError> {
     }
 }
 
-fn shown(
+pub(super) fn shown(
     services: &Services,
     id: DeviceId,
     serial: &str,
