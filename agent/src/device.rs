@@ -13,7 +13,7 @@ use futures::{FutureExt as _, StreamExt as _, future::BoxFuture, stream::Futures
 use protocol::{
     DeviceId, Email, SharedSecret, Topic,
     enroll::{ClaimedCredentials, Credentials},
-    identity::{ComponentSpec, Ownership, PresenceStatus},
+    identity::{ComponentSpec, DisableMessage, Ownership, PresenceStatus},
 };
 use rumqttc::{
     AsyncClient, PublishOptions,
@@ -76,6 +76,9 @@ pub enum RunError {
     /// Enrolment has not begun in this folder.
     #[error("not enrolled: run `madang-agent enroll` first")]
     NotEnrolled,
+    /// The server has told this board to switch itself off.
+    #[error("disabled by the server as a copy: `madang-agent enable` lets it run again")]
+    Disabled,
     /// The folder could not be used.
     #[error("state folder: {0}")]
     Folder(#[from] io::Error),
@@ -106,6 +109,17 @@ pub async fn run(
     shutdown: CancellationToken,
 ) -> Result<(), RunError> {
     let mut site = folder.site()?.ok_or(RunError::NotEnrolled)?;
+    if site.board.is_none()
+        && let Some(board) = hardware.describe().cpu_serial
+    {
+        site.board = Some(board);
+        folder.save_site(&site)?;
+    }
+    if let Some(serial) = site.disabled.clone()
+        && serial == said_serial(hardware.as_ref(), &site)
+    {
+        return Err(RunError::Disabled);
+    }
     if site.credentials.is_none() {
         match enroll::until_claimed(&folder, &mut site, &shutdown, |_| {}).await {
             Ok(_) => {}
@@ -336,10 +350,11 @@ impl Device {
     }
 
     fn identity(&self) -> Result<Vec<u8>, RunError> {
-        let identity = self
-            .hardware
-            .describe()
-            .identity(self.id, &self.site.serial);
+        let identity = self.hardware.describe().identity(
+            self.id,
+            &self.site.serial,
+            self.site.board.as_deref(),
+        );
         let mut body = match serde_json::to_value(identity) {
             Ok(Value::Object(body)) => body,
             _ => Map::new(),
@@ -379,6 +394,15 @@ impl Device {
             }
             Some(Topic::Owner(device)) if device == self.id => {
                 self.owner_changed(&publish.payload)?;
+                false
+            }
+            Some(Topic::Disable(device)) if device == self.id => {
+                if self.is_disabled_by(&publish.payload)? {
+                    if let Some(client) = &self.client {
+                        let _ = client.ack(publish).await;
+                    }
+                    return Err(RunError::Disabled);
+                }
                 false
             }
             Some(Topic::Reset(device)) if device == self.id && !publish.payload.is_empty() => {
@@ -451,6 +475,29 @@ impl Device {
         }
         self.folder.save_site(&self.site)?;
         Ok(())
+    }
+
+    /// Whether the server tells this very board to switch itself off; it is written down before it is obeyed.
+    fn is_disabled_by(&mut self, payload: &[u8]) -> Result<bool, RunError> {
+        let Some(owned) = &self.owned else {
+            return Ok(false);
+        };
+        let topic = Topic::Disable(self.id).to_string();
+        let Some(envelope) = protocol::open(payload)
+            .ok()
+            .filter(|envelope| envelope.verify(&topic, &owned.secret))
+        else {
+            tracing::warn!(device = %self.id, "a message to switch off was not signed by the server");
+            return Ok(false);
+        };
+        let own = said_serial(self.hardware.as_ref(), &self.site);
+        let meant = serde_json::from_value::<DisableMessage>(Value::Object(envelope.body))
+            .is_ok_and(|message| message.cpu_serial == own);
+        if meant {
+            self.site.disabled = Some(own);
+            self.folder.save_site(&self.site)?;
+        }
+        Ok(meant)
     }
 
     /// The ownership is over: erases what belonged to it. `true` when there was one.
@@ -530,6 +577,13 @@ impl Device {
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
     }
+}
+
+/// The serial number that a device on this hardware says.
+fn said_serial(hardware: &dyn Hardware, site: &Site) -> String {
+    let here = hardware.describe().cpu_serial;
+    let elsewhere = here.filter(|here| site.board.as_ref().is_some_and(|board| board != here));
+    elsewhere.unwrap_or_else(|| site.serial.clone())
 }
 
 async fn sleep_until(at: Option<Instant>) {

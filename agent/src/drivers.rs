@@ -101,6 +101,8 @@ pub trait Hardware: Send {
 /// What a machine says of itself.
 #[derive(Debug, Clone, Default)]
 pub struct Description {
+    /// The board's serial number, where the board tells it.
+    pub cpu_serial: Option<String>,
     /// Its network interfaces' addresses.
     pub macs: Vec<String>,
     /// Its storage's serial number.
@@ -110,11 +112,20 @@ pub struct Description {
 }
 
 impl Description {
-    /// The identity of a device on this machine.
-    pub fn identity(self, device: protocol::DeviceId, serial: &str) -> Identity {
+    /// The identity of a device on this machine, which was pre-registered as `serial` when it ran on `board`: on
+    /// another board it says what that one is.
+    pub fn identity(
+        self,
+        device: protocol::DeviceId,
+        serial: &str,
+        board: Option<&str>,
+    ) -> Identity {
+        let elsewhere = self
+            .cpu_serial
+            .filter(|here| board.is_some_and(|board| board != here));
         Identity {
             device_uuid: device,
-            cpu_serial: serial.to_owned(),
+            cpu_serial: elsewhere.unwrap_or_else(|| serial.to_owned()),
             macs: self.macs,
             storage_id: self.storage_id,
             versions: self.versions,
@@ -136,4 +147,25 @@ pub fn load(hardware: &mut dyn Hardware, components: &[ComponentSpec]) -> Driver
         }
     }
     drivers
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_device_says_its_pre_registered_serial_at_home_and_the_board_s_elsewhere() {
+        let said = |here: Option<&str>, board: Option<&str>| {
+            let description = Description {
+                cpu_serial: here.map(str::to_owned),
+                ..Description::default()
+            };
+            let identity = description.identity(protocol::DeviceId::random(), "label", board);
+            identity.cpu_serial
+        };
+        assert_eq!(said(Some("b1"), Some("b1")), "label");
+        assert_eq!(said(Some("b2"), Some("b1")), "b2");
+        assert_eq!(said(None, Some("b1")), "label");
+        assert_eq!(said(Some("b1"), None), "label");
+    }
 }

@@ -62,6 +62,8 @@ pub fn begin(folder: &Folder, link: &ClaimLink) -> Result<Site, EnrollError> {
         code: link.code.to_string(),
         ca_hash: link.ca_hash.to_string(),
         credentials: None,
+        board: None,
+        disabled: None,
     };
     if let Some(known) = folder.site()? {
         let same = known.serial == new.serial && known.ca_hash == new.ca_hash;
@@ -76,7 +78,12 @@ pub fn begin(folder: &Folder, link: &ClaimLink) -> Result<Site, EnrollError> {
         }
         // A renewed code for the same device: its certificate stays until the server gives another.
         let credentials = known.credentials.filter(|_| same);
-        let renewed = Site { credentials, ..new };
+        let renewed = Site {
+            credentials,
+            board: known.board,
+            disabled: known.disabled,
+            ..new
+        };
         folder.save_site(&renewed)?;
         return Ok(renewed);
     }

@@ -30,6 +30,13 @@ pub struct Site {
     pub ca_hash: String,
     /// What the server gave; none before the first answer.
     pub credentials: Option<Credentials>,
+    /// The serial number of the board on which this folder first ran, as the board tells it. On another board the
+    /// folder is a copy, or was moved with its storage.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub board: Option<String>,
+    /// The serial number of the board that the server has told to switch itself off.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub disabled: Option<String>,
 }
 
 impl Folder {
@@ -39,6 +46,15 @@ impl Folder {
         fs::create_dir_all(&path)?;
         restrict(&path, 0o700)?;
         Ok(Self(path))
+    }
+
+    /// Copies what identifies the device into another folder, as a copy of its storage would.
+    pub fn copy(&self, to: impl Into<PathBuf>) -> io::Result<Self> {
+        let copy = Self::open(to)?;
+        for name in [SITE, KEY] {
+            copy.replace(name, &fs::read(self.0.join(name))?)?;
+        }
+        Ok(copy)
     }
 
     /// Where it is.

@@ -31,6 +31,7 @@ impl Hardware for Machine {
 
     fn describe(&self) -> Description {
         Description {
+            cpu_serial: serial(),
             macs: macs(),
             storage_id: fs::read_to_string("/etc/machine-id")
                 .ok()

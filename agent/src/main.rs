@@ -67,6 +67,8 @@ enum Action {
     },
     /// Shows what this folder is enrolled as and what it holds; not while it runs.
     Status,
+    /// Lets a board run again that the server has told to switch itself off.
+    Enable,
     /// Prints the serial number to pre-register this machine with.
     Serial,
     /// Runs many simulated devices in one process, from a site's manifest.
@@ -152,6 +154,12 @@ async fn act(arguments: Arguments) -> anyhow::Result<()> {
             Ok(device::run(folder, hardware, settings, status, until_signal()).await?)
         }
         Action::Status => show_status(&Folder::open(&state)?),
+        Action::Enable => {
+            let folder = Folder::open(&state)?;
+            let mut site = folder.site()?.context("not enrolled")?;
+            site.disabled = None;
+            Ok(folder.save_site(&site)?)
+        }
         Action::Serial => say(&machine::serial().context("this machine tells no serial number")?),
         Action::Simulate {
             manifest,

@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     VERSION,
-    device::{self, Settings, Status},
+    device::{self, RunError, Settings, Status},
     drivers::{Description, Driver, Hardware, simulated},
     enroll::{self, EnrollError},
     folder::Folder,
@@ -56,7 +56,31 @@ pub enum Behaviour {
     Absent,
     /// Its actuators take commands and fail.
     Stuck,
+    /// After a while a copy of its storage runs on another board too.
+    Clone,
+    /// After a while its storage runs on another board instead.
+    BoardSwap,
+    /// After a while its board starts from another storage.
+    CardSwap,
+    /// After a while another board with another storage has its UUID.
+    Collision,
 }
+
+impl Behaviour {
+    /// The board and the storage that come after a while, where others come; and whether the first stays.
+    fn later(self) -> Option<(bool, bool, bool)> {
+        match self {
+            Self::Clone => Some((true, false, true)),
+            Self::BoardSwap => Some((true, false, false)),
+            Self::CardSwap => Some((false, true, false)),
+            Self::Collision => Some((true, true, false)),
+            Self::Well | Self::Silent | Self::Absent | Self::Stuck => None,
+        }
+    }
+}
+
+/// How long a device is itself before it plays another.
+const ITSELF: Duration = Duration::from_secs(20);
 
 /// The simulation could not be run.
 #[derive(Debug, thiserror::Error)]
@@ -106,9 +130,8 @@ pub async fn run(
         let pause = Duration::from_millis(rand::rng().random_range(0..1_500));
         running.spawn(async move {
             tokio::time::sleep(pause).await;
-            let hardware = Box::new(Simulated::new(device, u64::try_from(number).unwrap_or(0)));
-            let status = watch::Sender::new(Status::default());
-            let ran = device::run(folder, hardware, settings, status, shutdown).await;
+            let number = u64::try_from(number).unwrap_or(0);
+            let ran = play(device, number, folder, settings, shutdown).await;
             (serial, ran)
         });
     }
@@ -121,6 +144,47 @@ pub async fn run(
         }
     }
     Ok(())
+}
+
+/// Runs one device, and whoever takes its place or its name after a while.
+async fn play(
+    device: SimulatedDevice,
+    number: u64,
+    folder: Folder,
+    settings: Settings,
+    shutdown: CancellationToken,
+) -> Result<(), RunError> {
+    let run = |folder: Folder, hardware: Simulated, until: CancellationToken| {
+        let status = watch::Sender::new(Status::default());
+        device::run(folder, Box::new(hardware), settings.clone(), status, until)
+    };
+    let own = Simulated::new(device.clone(), number);
+    let Some((board, storage, stays)) = device.behaviour.later() else {
+        return run(folder, own, shutdown).await;
+    };
+    let first = shutdown.child_token();
+    let other = async {
+        if shutdown
+            .run_until_cancelled(tokio::time::sleep(ITSELF))
+            .await
+            .is_none()
+        {
+            return Ok(());
+        }
+        // What a copy has is a folder of its own with the same content.
+        let copied = folder.copy(folder.path().with_extension("copy"))?;
+        if !stays {
+            first.cancel();
+        }
+        let hardware = Simulated {
+            board: board.then_some("b").unwrap_or_default(),
+            storage: storage.then_some("b").unwrap_or_default(),
+            ..Simulated::new(device, number)
+        };
+        run(copied, hardware, shutdown.clone()).await
+    };
+    let (ran, other) = tokio::join!(run(folder.clone(), own, first.clone()), other);
+    ran.and(other)
 }
 
 async fn enrol(
@@ -162,6 +226,9 @@ struct Simulated {
     device: SimulatedDevice,
     seed: u64,
     began: Instant,
+    /// What is behind the serial number of its board, and behind the id of its storage.
+    board: &'static str,
+    storage: &'static str,
 }
 
 impl Simulated {
@@ -170,6 +237,8 @@ impl Simulated {
             device,
             seed: seed.wrapping_mul(7_919) + 17,
             began: Instant::now(),
+            board: "",
+            storage: "",
         }
     }
 }
@@ -182,13 +251,16 @@ impl Hardware for Simulated {
 
     fn describe(&self) -> Description {
         let bytes = self.seed.to_be_bytes();
+        let serial = self.device.link.parse::<ClaimLink>();
+        let serial = serial.map_or_else(|_| String::new(), |link| link.serial);
         Description {
+            cpu_serial: Some(format!("{serial}{}", self.board)),
             // Locally administered, so that none is mistaken for a maker's.
             macs: vec![format!(
                 "02:6d:64:{:02x}:{:02x}:{:02x}",
                 bytes[5], bytes[6], bytes[7]
             )],
-            storage_id: Some(format!("simulated-{:08x}", self.seed)),
+            storage_id: Some(format!("simulated-{serial}{}", self.storage)),
             versions: Versions {
                 agent: Some(VERSION.to_owned()),
                 os: Some(self.device.os.clone()),
