@@ -4,22 +4,18 @@
 //! thrown away when it breaks.
 
 mod command;
+mod greeting;
 mod outbox;
+mod ownership;
 
 use std::{collections::BTreeSet, io, sync::Arc, time::Duration};
 
 use command::Running;
-use futures::{FutureExt as _, StreamExt as _, future::BoxFuture, stream::FuturesUnordered};
-use protocol::{
-    DeviceId, Email, SharedSecret, Topic,
-    enroll::{ClaimedCredentials, Credentials},
-    identity::{ComponentSpec, DisableMessage, Ownership, PresenceStatus},
-};
-use rumqttc::{
-    AsyncClient, PublishOptions,
-    mqttbytes::{QoS, v5::Publish},
-};
-use serde_json::{Map, Value};
+use futures::{StreamExt as _, future::BoxFuture, stream::FuturesUnordered};
+use greeting::{Setup, greeting};
+use ownership::{Owned, said_serial};
+use protocol::{DeviceId, Topic, enroll::Credentials, identity::PresenceStatus};
+use rumqttc::{AsyncClient, PublishOptions, mqttbytes::v5::Publish};
 use tokio::{
     sync::{mpsc, watch},
     task::JoinHandle,
@@ -28,7 +24,7 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    drivers::{self, Drivers, Hardware},
+    drivers::{Drivers, Hardware},
     enroll::{self, EnrollError},
     folder::{Folder, Site},
     link::{self, Address, LinkEvent},
@@ -153,12 +149,6 @@ struct Device {
     waiting: std::collections::VecDeque<(protocol::CommandMessage, String)>,
 }
 
-/// What the claim gave.
-struct Owned {
-    secret: SharedSecret,
-    email: Email,
-}
-
 struct Connection {
     stop: CancellationToken,
     task: JoinHandle<()>,
@@ -171,8 +161,6 @@ impl Drop for Connection {
         self.task.abort();
     }
 }
-
-type Setup = BoxFuture<'static, Result<(), String>>;
 
 impl Device {
     fn open(
@@ -211,19 +199,6 @@ impl Device {
 
     fn credentials(&self) -> Result<&Credentials, RunError> {
         self.site.credentials.as_ref().ok_or(RunError::NotEnrolled)
-    }
-
-    fn take_ownership(&mut self, ownership: &ClaimedCredentials) -> Result<(), RunError> {
-        let secret = SharedSecret::from_base64url(&ownership.shared_secret)
-            .ok_or_else(|| RunError::Credentials("the secret is unreadable".to_owned()))?;
-        self.owned = Some(Owned {
-            secret,
-            email: ownership.user_email.clone(),
-        });
-        self.drivers = drivers::load(self.hardware.as_mut(), &ownership.components);
-        self.status.send_modify(|status| status.claimed = true);
-        self.fail_interrupted()?;
-        Ok(())
     }
 
     fn connect(&self) -> Result<Connection, RunError> {
@@ -311,64 +286,6 @@ impl Device {
         Ok(self.settings.report_interval.unwrap_or(told))
     }
 
-    /// Subscribes, shows presence and says who it is; what follows waits for the answer.
-    fn greet(&mut self, client: AsyncClient) -> Result<Setup, RunError> {
-        self.client = Some(client.clone());
-        let id = self.id;
-        let identity = self.identity()?;
-        Ok(async move {
-            let words = |error: &dyn std::fmt::Display| error.to_string();
-            for filter in [format!("commands/{id}/#"), format!("system/{id}/#")] {
-                client
-                    .subscribe_tracked(filter, QoS::AtLeastOnce)
-                    .await
-                    .map_err(|e| words(&e))?
-                    .wait_async()
-                    .await
-                    .map_err(|e| words(&e))?;
-            }
-            let online = link::presence(PresenceStatus::Online);
-            let retained = PublishOptions::at_least_once().retained();
-            client
-                .publish(Topic::Presence(id).to_string(), online, retained)
-                .await
-                .map_err(|e| words(&e))?;
-            client
-                .publish_tracked(
-                    Topic::Identity(id).to_string(),
-                    identity,
-                    PublishOptions::at_least_once(),
-                )
-                .await
-                .map_err(|e| words(&e))?
-                .wait_async()
-                .await
-                .map_err(|e| words(&e))?;
-            Ok(())
-        }
-        .boxed())
-    }
-
-    fn identity(&self) -> Result<Vec<u8>, RunError> {
-        let identity = self.hardware.describe().identity(
-            self.id,
-            &self.site.serial,
-            self.site.board.as_deref(),
-        );
-        let mut body = match serde_json::to_value(identity) {
-            Ok(Value::Object(body)) => body,
-            _ => Map::new(),
-        };
-        body.insert("timestamp".to_owned(), now().0.into());
-        let sequence = self.store.next_sequence()?;
-        body.insert("sequence".to_owned(), sequence.into());
-        let topic = Topic::Identity(self.id).to_string();
-        Ok(match &self.owned {
-            Some(owned) => protocol::seal(&topic, body, &owned.secret),
-            None => serde_json::to_vec(&body).unwrap_or_default(),
-        })
-    }
-
     fn lost(&mut self, reason: &str, pause: Duration) {
         tracing::info!(device = %self.id, ?pause, "not connected: {reason}");
         self.client = None;
@@ -418,125 +335,6 @@ impl Device {
         Ok(again)
     }
 
-    /// Another address or other components of the same ownership. What was not sent yet carries no
-    /// address, so it goes under the new one.
-    fn owner_changed(&mut self, payload: &[u8]) -> Result<(), RunError> {
-        let Some(owned) = &self.owned else {
-            return Ok(());
-        };
-        let topic = Topic::Owner(self.id).to_string();
-        let Some(envelope) = protocol::open(payload)
-            .ok()
-            .filter(|envelope| envelope.verify(&topic, &owned.secret))
-        else {
-            tracing::warn!(device = %self.id, "an owner message was not signed by the server");
-            return Ok(());
-        };
-        if !self
-            .store
-            .advance("owner_sequence", envelope.sequence.0, 1)?
-        {
-            return Ok(());
-        }
-        let Ok(ownership) = serde_json::from_value::<Ownership>(Value::Object(envelope.body))
-        else {
-            return Ok(());
-        };
-        self.apply_owner(ownership)
-    }
-
-    fn apply_owner(&mut self, ownership: Ownership) -> Result<(), RunError> {
-        let mut changed: Option<Vec<ComponentSpec>> = None;
-        if let Some(claimed) = self
-            .site
-            .credentials
-            .as_mut()
-            .and_then(|credentials| credentials.ownership.as_mut())
-        {
-            claimed.user_email = ownership.user_email.clone();
-            if claimed.components != ownership.components {
-                claimed.components.clone_from(&ownership.components);
-                changed = Some(ownership.components);
-            }
-        }
-        if let Some(owned) = &mut self.owned {
-            owned.email = ownership.user_email;
-        }
-        if let Some(components) = changed {
-            // What is attached still keeps its driver, and with it its state.
-            let keys: BTreeSet<_> = components.iter().map(|c| c.component_key.clone()).collect();
-            self.drivers.retain(|key, _| keys.contains(key));
-            let new: Vec<_> = components
-                .into_iter()
-                .filter(|c| !self.drivers.contains_key(&c.component_key))
-                .collect();
-            let mut loaded = drivers::load(self.hardware.as_mut(), &new);
-            self.drivers.append(&mut loaded);
-        }
-        self.folder.save_site(&self.site)?;
-        Ok(())
-    }
-
-    /// Whether the server tells this very board to switch itself off; it is written down before it is obeyed.
-    fn is_disabled_by(&mut self, payload: &[u8]) -> Result<bool, RunError> {
-        let Some(owned) = &self.owned else {
-            return Ok(false);
-        };
-        let topic = Topic::Disable(self.id).to_string();
-        let Some(envelope) = protocol::open(payload)
-            .ok()
-            .filter(|envelope| envelope.verify(&topic, &owned.secret))
-        else {
-            tracing::warn!(device = %self.id, "a message to switch off was not signed by the server");
-            return Ok(false);
-        };
-        let own = said_serial(self.hardware.as_ref(), &self.site);
-        let meant = serde_json::from_value::<DisableMessage>(Value::Object(envelope.body))
-            .is_ok_and(|message| message.cpu_serial == own);
-        if meant {
-            self.site.disabled = Some(own);
-            self.folder.save_site(&self.site)?;
-        }
-        Ok(meant)
-    }
-
-    /// The ownership is over: erases what belonged to it. `true` when there was one.
-    fn reset(&mut self) -> Result<bool, RunError> {
-        if self.owned.take().is_none() {
-            return Ok(false);
-        }
-        tracing::warn!(device = %self.id, "reset by the server: the former ownership's data is erased");
-        self.store.erase()?;
-        self.drivers.clear();
-        self.running = None;
-        self.waiting.clear();
-        if let Some(credentials) = &mut self.site.credentials {
-            credentials.ownership = None;
-        }
-        self.folder.save_site(&self.site)?;
-        self.status.send_modify(|status| status.claimed = false);
-        Ok(false)
-    }
-
-    async fn ask_for_owner(&mut self) -> Result<bool, RunError> {
-        match enroll::ask(&self.folder, &mut self.site).await {
-            Ok(enroll::Answer::Complete(credentials)) => {
-                if let Some(ownership) = &credentials.ownership {
-                    self.take_ownership(ownership)?;
-                    return Ok(true);
-                }
-                Ok(false)
-            }
-            Ok(enroll::Answer::Waiting(..)) => Ok(false),
-            Err(EnrollError::Revoked) => Err(EnrollError::Revoked.into()),
-            Err(error) => {
-                self.status
-                    .send_modify(|status| status.trouble = Some(error.to_string()));
-                Ok(false)
-            }
-        }
-    }
-
     /// Measures every component and sends, or keeps, what they say.
     async fn report(&mut self) -> Result<(), RunError> {
         if self.owned.is_none() || self.hardware.is_silent() {
@@ -579,23 +377,9 @@ impl Device {
     }
 }
 
-/// The serial number that a device on this hardware says.
-fn said_serial(hardware: &dyn Hardware, site: &Site) -> String {
-    let here = hardware.describe().cpu_serial;
-    let elsewhere = here.filter(|here| site.board.as_ref().is_some_and(|board| board != here));
-    elsewhere.unwrap_or_else(|| site.serial.clone())
-}
-
 async fn sleep_until(at: Option<Instant>) {
     match at {
         Some(at) => tokio::time::sleep_until(at).await,
-        None => std::future::pending().await,
-    }
-}
-
-async fn greeting(setup: &mut Option<Setup>) -> Result<(), String> {
-    match setup {
-        Some(setup) => setup.await,
         None => std::future::pending().await,
     }
 }

@@ -177,8 +177,8 @@ async fn play(
             first.cancel();
         }
         let hardware = Simulated {
-            board: board.then_some("b").unwrap_or_default(),
-            storage: storage.then_some("b").unwrap_or_default(),
+            board: if board { "b" } else { "" },
+            storage: if storage { "b" } else { "" },
             ..Simulated::new(device, number)
         };
         run(copied, hardware, shutdown.clone()).await

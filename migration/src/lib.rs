@@ -9,7 +9,7 @@ mod m20261121_000003_catalog;
 mod m20261121_000004_twin_jobs;
 mod m20261121_000005_finding;
 mod m20261121_000006_identity;
-mod m20261121_000008_imports;
+mod m20261121_000007_imports;
 
 /// Every migration, oldest first.
 #[derive(Debug)]
@@ -25,7 +25,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261121_000004_twin_jobs::Migration),
             Box::new(m20261121_000005_finding::Migration),
             Box::new(m20261121_000006_identity::Migration),
-            Box::new(m20261121_000008_imports::Migration),
+            Box::new(m20261121_000007_imports::Migration),
         ]
     }
 }

@@ -507,3 +507,69 @@ async fn decisions_over_rest_are_for_administrators_and_notices_are_each_ones_ow
     .await;
     bench.app.stop().await;
 }
+
+/// A board that measures nothing and tells its serial number.
+struct Board(&'static str);
+
+impl agent::drivers::Hardware for Board {
+    fn driver(
+        &mut self,
+        _: &protocol::identity::ComponentSpec,
+    ) -> Option<Box<dyn agent::drivers::Driver>> {
+        None
+    }
+
+    fn describe(&self) -> agent::drivers::Description {
+        agent::drivers::Description {
+            cpu_serial: Some(self.0.to_owned()),
+            storage_id: Some(CARD.to_owned()),
+            ..Default::default()
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_agent_on_a_copied_card_switches_itself_off_and_stays_off() {
+    use agent::{
+        device::{self, RunError, Settings, Status},
+        folder::{Folder, Site},
+    };
+    let bench = Bench::with(Some((FindingKind::Clone, Reaction::Disable))).await;
+    let _original = bench.online(1, "board-1", CARD).await;
+
+    let place = tempfile::tempdir().expect("a folder");
+    let folder = Folder::open(place.path()).expect("a folder");
+    std::fs::write(place.path().join("key.pem"), &bench.identity.key).expect("the key");
+    let mut credentials = bench.identity.credentials.clone();
+    credentials.mqtt_url = format!("mqtts://localhost:{}", bench.app.mqtt().port());
+    let site = Site {
+        origin: bench.app.url(""),
+        serial: "board-1".to_owned(),
+        code: bench.identity.code.clone(),
+        ca_hash: String::new(),
+        credentials: Some(credentials),
+        board: Some("board-1".to_owned()),
+        disabled: None,
+    };
+    folder.save_site(&site).expect("a copied card");
+    let run = async |serial| {
+        let (status, stop) = (
+            tokio::sync::watch::Sender::new(Status::default()),
+            tokio_util::sync::CancellationToken::new(),
+        );
+        let hardware = Box::new(Board(serial));
+        let running = device::run(folder.clone(), hardware, Settings::default(), status, stop);
+        tokio::time::timeout(testkit::device::PATIENCE, running).await
+    };
+    let ended = run("board-2").await.expect("an end");
+    assert!(matches!(ended, Err(RunError::Disabled)), "{ended:?}");
+    let finding = bench.finding().await;
+    assert_eq!(
+        (finding.kind, finding.act),
+        (FindingKind::Clone, Some(Act::Disable))
+    );
+    let ended = run("board-2").await.expect("an end");
+    assert!(matches!(ended, Err(RunError::Disabled)), "{ended:?}");
+    assert_eq!(bench.finding().await.count, 1, "it did not come again");
+    bench.app.stop().await;
+}

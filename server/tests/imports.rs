@@ -6,7 +6,7 @@ use reqwest::{Client, StatusCode, header};
 use serde_json::Value;
 use testkit::app::App;
 
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 async fn json(client: &Client, address: String) -> Value {
     let answer = client.get(address).send().await.expect("an answer");

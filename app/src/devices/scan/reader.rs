@@ -40,7 +40,7 @@ impl Reader {
             Self::Browser(detector, detect) => {
                 let asked: Result<Promise, _> = detect
                     .call1(detector, video)
-                    .and_then(|answer| answer.dyn_into::<Promise>());
+                    .and_then(JsCast::dyn_into::<Promise>);
                 let found = match asked {
                     Ok(asked) => JsFuture::from(asked).await,
                     Err(error) => Err(error),

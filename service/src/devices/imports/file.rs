@@ -355,8 +355,8 @@ mod tests {
             .replace('?', ";");
         let told = format!("sep=;\r\n{text}");
         for bytes in [
-            &utf16,
-            &korean.to_vec(),
+            utf16.as_slice(),
+            korean.as_ref(),
             marked.as_bytes(),
             tabs.as_bytes(),
             told.as_bytes(),
@@ -398,7 +398,8 @@ mod tests {
         assert_eq!(refusal(b"name,kind\nA,board\n"), "csv_columns");
         assert_eq!(refusal(b"serial,serial\nA,B\n"), "csv_columns");
         assert_eq!(refusal(b"PK\x03\x04\x00\x00\x00"), "csv_unreadable");
-        let many: String = (0..=MOST_LINES).map(|n| format!("S{n}\n")).collect();
+        let many: Vec<_> = (0..=MOST_LINES).map(|n| format!("S{n}")).collect();
+        let many = many.join("\n");
         assert_eq!(refusal(many.as_bytes()), "csv_too_many");
         let (most, _) = many.trim_end().rsplit_once('\n').unwrap();
         assert_eq!(read(most.as_bytes()).unwrap().len(), MOST_LINES);
