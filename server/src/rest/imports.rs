@@ -201,7 +201,8 @@ struct Chosen {
 /// Gives each of these devices a new code for its label; the old codes are void.
 #[utoipa::path(post, path = "/api/devices/labels", tag = "devices",
     security(("bearer" = []), ("api_key" = [])),
-    responses((status = 202, body = Started), (status = 401), (status = 403),
+    request_body = Chosen,
+    responses((status = 202, body = Started), (status = 400), (status = 401), (status = 403),
         (status = 409, description = "None of them waits to be claimed"), (status = 422)))]
 async fn labels(
     State(state): State<AppState>,
