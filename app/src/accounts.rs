@@ -2,8 +2,9 @@
 
 pub mod account_page;
 pub mod account_server_fns;
+pub mod address;
 #[cfg(feature = "ssr")]
-pub mod admission;
+mod admission;
 pub mod apps;
 pub mod invitations;
 #[cfg(feature = "ssr")]

@@ -120,6 +120,33 @@ test('one signs out elsewhere, and a new password does so everywhere', async ({ 
   await context.close();
 });
 
+test('one takes another address, and signs in with it', async ({ page, madang }) => {
+  await setUp(page, madang);
+  await page.goto('/account');
+  const form = page.locator('form[action="/do/change_address"]');
+  const change = async (email: string, password: string) => {
+    await form.locator('[name=new_email]').fill(email);
+    await form.locator('[name=address_password]').fill(password);
+    await form.locator('button[type=submit]').click();
+  };
+  const email = 'sky@example.org';
+  await change(email, 'not the password');
+  await expect(form.locator('[name=address_password]')).toHaveAttribute('aria-invalid', 'true');
+  await expect(form.locator('[name=new_email]'), 'nothing typed is lost').toHaveValue(email);
+  await looked(page, 'address-refused');
+  await change(email, administrator.password);
+  await expect(form.locator('[role=status]')).not.toBeEmpty();
+  await expect(page.locator('.head .meta')).toHaveText(email);
+  await expect(form.locator('[name=address_password]'), 'no secret stays in the page').toHaveValue('');
+  await looked(page, 'address-changed');
+
+  await forgotten(page);
+  await signIn(page, administrator);
+  await expect(page, 'the former address opens nothing').toHaveURL(/sign-in/);
+  await submitSignIn(page, { ...administrator, email });
+  await expect(page).not.toHaveURL(/sign-in/);
+});
+
 test('wrong passwords are limited to five a minute', async ({ page, madang, context }) => {
   await setUp(page, madang);
   await forgotten(page);

@@ -17,6 +17,7 @@ pub mod device_import;
 pub mod device_import_line;
 pub mod device_live;
 pub mod device_tag;
+pub mod former_address;
 pub mod hardware_variant;
 pub mod hardware_version;
 pub mod identity_finding;

@@ -39,7 +39,7 @@ impl<'a> Verified<'a> {
             }
         }
         if let Topic::Report { owner, .. } | Topic::Batch { owner, .. } = &received.topic
-            && sender.owner.as_ref() != Some(owner)
+            && !sender.is_owned_by(owner, received.received_at)
         {
             return Err(RefusalReason::WrongOwner);
         }

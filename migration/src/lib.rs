@@ -10,6 +10,7 @@ mod m20261121_000004_twin_jobs;
 mod m20261121_000005_finding;
 mod m20261121_000006_identity;
 mod m20261121_000007_imports;
+mod m20261121_000018_former_addresses;
 
 /// Every migration, oldest first.
 #[derive(Debug)]
@@ -26,6 +27,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261121_000005_finding::Migration),
             Box::new(m20261121_000006_identity::Migration),
             Box::new(m20261121_000007_imports::Migration),
+            Box::new(m20261121_000018_former_addresses::Migration),
         ]
     }
 }

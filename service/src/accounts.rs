@@ -1,6 +1,7 @@
 //! People: first administrator, invitations, sign-in, sessions, tokens, roles.
 
 pub mod actor;
+pub mod address;
 pub mod api_key;
 pub mod apps;
 mod leave;

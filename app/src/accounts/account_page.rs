@@ -4,7 +4,8 @@ use leptos::prelude::*;
 use leptos_i18n::t_string;
 
 use super::{
-    account_server_fns::{ChangePassword, DeleteAccount, RenameMe},
+    account_server_fns::{ChangeAddress, ChangePassword, DeleteAccount, RenameMe},
+    address::Address,
     apps::Apps,
     roles::role_name,
     sessions::Sessions,
@@ -24,11 +25,13 @@ pub fn AccountPage() -> impl IntoView {
     let me = use_me();
     let role = me.role;
     let change = FormState::of::<ChangePassword>();
+    let moved = FormState::of::<ChangeAddress>();
+    let email = Signal::derive(move || moved.outcome().unwrap_or_else(|| me.email.to_string()));
     view! {
         <PageTitle text=Signal::derive(move || t_string!(i18n, frame.my_account).to_owned())/>
         <div class="head">
             <h1>{move || t_string!(i18n, frame.my_account)}</h1>
-            <span class="meta">{me.email.to_string()}</span>
+            <span class="meta">{move || email.get()}</span>
             <span class="tag">{move || role_name(i18n.get_locale(), role)}</span>
         </div>
         <div class="settings">
@@ -40,7 +43,8 @@ pub fn AccountPage() -> impl IntoView {
                     <div class="row"><LanguageSwitch/><ThemeSwitch/></div>
                 </div>
             </section>
-            <Password form=change email=me.email.to_string()/>
+            <Address form=moved/>
+            <Password form=change email/>
             <Sessions change/>
             <Apps/>
             <Leave/>
@@ -94,7 +98,7 @@ fn Profile(name: String) -> impl IntoView {
 }
 
 #[component]
-fn Password(form: FormState, email: String) -> impl IntoView {
+fn Password(form: FormState, email: Signal<String>) -> impl IntoView {
     let i18n = use_i18n();
     Effect::new(move || {
         if form.tries() > 0 && form.done() {
@@ -114,6 +118,7 @@ fn Password(form: FormState, email: String) -> impl IntoView {
                             type="text"
                             name="username"
                             autocomplete="username"
+                            prop:value=email
                             value=email
                             hidden
                             readonly

@@ -13,9 +13,12 @@ use crate::{Failure, json::Json};
 #[cfg(feature = "ssr")]
 use {
     super::admission::token,
-    crate::{form::answer, request},
+    crate::{
+        form::{answer, answer_with},
+        request,
+    },
     domain::AppError,
-    service::accounts::{self, apps, profile},
+    service::accounts::{self, address, apps, profile},
 };
 
 /// Changes one's own name.
@@ -27,6 +30,30 @@ pub async fn rename_me(name: String) -> Result<(), Failure> {
     }
     .await;
     answer(result, "rename_me", &[("name", &name)], None)
+}
+
+/// Changes one's own address; gives it as it is kept.
+#[server(prefix = "/do", endpoint = "change_address")]
+pub async fn change_address(
+    new_email: String,
+    address_password: String,
+) -> Result<Option<String>, Failure> {
+    let result = async {
+        let (services, actor) = (request::services()?, request::actor()?);
+        let client = request::client();
+        address::change(&services, &actor, &client, &address_password, &new_email)
+            .await
+            .map(|email| email.to_string())
+            .map_err(|error| match error {
+                AppError::Invalid { field, message } => match field.as_str() {
+                    "password" => AppError::invalid("address_password", message),
+                    _ => AppError::invalid("new_email", message),
+                },
+                other => other,
+            })
+    }
+    .await;
+    answer_with(result, "change_address", &[("new_email", &new_email)])
 }
 
 /// Changes one's own password; every other session ends.

@@ -2,7 +2,7 @@
 
 use axum::{Extension, Json, extract::State, http::StatusCode};
 use serde::{Deserialize, Serialize};
-use service::accounts::{self, Client, api_key, apps, profile};
+use service::accounts::{self, Client, address, api_key, apps, profile};
 use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
 use uuid::Uuid;
@@ -13,6 +13,7 @@ use crate::{http::Signed, state::AppState};
 pub(crate) fn router() -> OpenApiRouter<AppState> {
     OpenApiRouter::new()
         .routes(routes!(me, rename, leave))
+        .routes(routes!(move_to))
         .routes(routes!(list_keys, create_key))
         .routes(routes!(revoke_key))
         .routes(routes!(list_apps, add_app))
@@ -62,6 +63,38 @@ async fn rename(
     Body(change): Body<Change>,
 ) -> Result<StatusCode, Refusal> {
     profile::rename(&state.services, &actor, &change.name).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+#[derive(Deserialize, ToSchema)]
+struct NewAddress {
+    /// The new address.
+    email: String,
+    /// One's own password: a token alone must not take an account over.
+    password: String,
+}
+
+/// Changes one's own address. One's devices are told; what they report under the former address is taken
+/// for 30 days. One's apps connect anew and subscribe under the new one.
+#[utoipa::path(put, path = "/api/users/me/email", tag = "users",
+    security(("bearer" = []), ("api_key" = [])),
+    request_body = NewAddress,
+    responses((status = 204, description = "Changed"), (status = 401),
+        (status = 422, description = "Not an address, taken, or not the password"), (status = 429)))]
+async fn move_to(
+    State(state): State<AppState>,
+    Signed(actor): Signed,
+    Extension(client): Extension<Client>,
+    Body(wish): Body<NewAddress>,
+) -> Result<StatusCode, Refusal> {
+    address::change(
+        &state.services,
+        &actor,
+        &client,
+        &wish.password,
+        &wish.email,
+    )
+    .await?;
     Ok(StatusCode::NO_CONTENT)
 }
 

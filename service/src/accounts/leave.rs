@@ -87,6 +87,7 @@ async fn delete(services: &Services, actor: &Actor) -> Result<bool, AppError> {
         device_access.UserId,
         search_gram.UserId,
         saved_view.UserId,
+        former_address.UserId,
         invitation.CreatedBy
     );
     token::end_all(&transaction, user).await?;

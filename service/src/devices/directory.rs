@@ -9,14 +9,21 @@ use std::{
     time::{Duration, Instant},
 };
 
-use domain::{AppError, ComponentKey, DeviceId, Email, UserId, device::Lifecycle, live::LiveEvent};
+use domain::{
+    AppError, ComponentKey, DeviceId, Email, TimestampMs, UserId, device::Lifecycle,
+    live::LiveEvent,
+};
 use parking_lot::RwLock;
 use protocol::SharedSecret;
 use sea_orm::{ActiveModelTrait, ActiveValue::Set, ColumnTrait, EntityTrait, QueryFilter};
 use tokio::sync::broadcast::error::RecvError;
 use tokio_util::sync::CancellationToken;
 
-use crate::{Services, accounts::actor::DeviceRef, components, downlink, internal};
+use crate::{
+    Services,
+    accounts::{actor::DeviceRef, address},
+    components, downlink, internal,
+};
 
 const KEEP: Duration = Duration::from_secs(30);
 const MOST: usize = 65_536;
@@ -42,6 +49,8 @@ pub struct Known {
     pub report_interval_ms: i64,
     /// The claiming owner's address.
     pub owner: Option<Email>,
+    /// The addresses that the owner had before, and until when a report may still carry them.
+    pub former: Vec<(Email, TimestampMs)>,
     /// Everybody with access, the owner included.
     pub people: HashMap<UserId, Email>,
     /// Its components.
@@ -80,6 +89,14 @@ impl Default for Directory {
             kept: Arc::default(),
             turns: (0..READERS).map(|_| tokio::sync::Mutex::new(())).collect(),
         }
+    }
+}
+
+impl Known {
+    /// Whether a report that came at this moment may name this address as its owner's.
+    pub fn is_owned_by(&self, address: &Email, at: TimestampMs) -> bool {
+        let before = |(former, until): &(Email, TimestampMs)| former == address && at < *until;
+        self.owner.as_ref() == Some(address) || self.former.iter().any(before)
     }
 }
 
@@ -212,6 +229,10 @@ async fn read(services: &Services, device: DeviceId) -> Result<Option<Known>, Ap
         .all(db)
         .await
         .map_err(internal)?;
+    let former = match row.owner_id {
+        Some(owner) => address::former(db, UserId(owner)).await?,
+        None => Vec::new(),
+    };
     let address = |id| {
         let person = people.iter().find(|person| person.id == id)?;
         person.email.parse::<Email>().ok()
@@ -228,6 +249,7 @@ async fn read(services: &Services, device: DeviceId) -> Result<Option<Known>, Ap
         claimed_ms: row.claimed_ms.unwrap_or(i64::MAX),
         report_interval_ms: row.report_interval_ms,
         owner: row.owner_id.and_then(address),
+        former,
         people: people
             .iter()
             .filter_map(|person| Some((UserId(person.id), person.email.parse().ok()?)))
