@@ -4,15 +4,19 @@
 //! thrown away when it breaks.
 
 mod command;
+mod errand;
 mod greeting;
+mod measuring;
 mod outbox;
 mod ownership;
 
 use std::{collections::BTreeSet, io, sync::Arc, time::Duration};
 
 use command::Running;
+use errand::Errand;
 use futures::{StreamExt as _, future::BoxFuture, stream::FuturesUnordered};
 use greeting::{Setup, greeting};
+use measuring::Rhythm;
 use ownership::{Owned, said_serial};
 use protocol::{DeviceId, Topic, enroll::Credentials, identity::PresenceStatus};
 use rumqttc::{AsyncClient, PublishOptions, mqttbytes::v5::Publish};
@@ -24,12 +28,11 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    drivers::{Drivers, Hardware},
+    drivers::{Hardware, fitted::Fitted},
     enroll::{self, EnrollError},
     folder::{Folder, Site},
     link::{self, Address, LinkEvent},
-    now,
-    store::{Measured, Store, StoreError},
+    store::{Store, StoreError},
     trust,
 };
 
@@ -38,6 +41,8 @@ use crate::{
 pub struct Settings {
     /// How often it reports; none means as the server says.
     pub report_interval: Option<Duration>,
+    /// Whether it asks for its components when it starts, and not only when it is told that they changed.
+    pub ask_components: bool,
     /// Most reports kept while they cannot be sent; past it the oldest go.
     pub max_reports: u64,
 }
@@ -46,6 +51,7 @@ impl Default for Settings {
     fn default() -> Self {
         Self {
             report_interval: None,
+            ask_components: true,
             max_reports: 200_000,
         }
     }
@@ -91,8 +97,6 @@ pub enum RunError {
 
 /// Most live messages under way; the rest of the contract's 512 is room for answers and one batch.
 const LIVE_UNDER_WAY: usize = 400;
-/// How much before its moment a report may be taken, to go with the nearest second.
-const TICK_SLACK: Duration = Duration::from_millis(100);
 /// How often the certificate's owner is asked for while nobody has claimed the device.
 const ASK_EVERY: Duration = Duration::from_secs(5);
 
@@ -134,7 +138,7 @@ struct Device {
     id: DeviceId,
     store: Store,
     hardware: Box<dyn Hardware>,
-    drivers: Drivers,
+    fitted: Fitted,
     settings: Settings,
     owned: Option<Owned>,
     status: watch::Sender<Status>,
@@ -146,6 +150,7 @@ struct Device {
     more_to_resend: bool,
     acknowledgements: FuturesUnordered<BoxFuture<'static, outbox::Outcome>>,
     running: Option<Running>,
+    errand: Option<Errand>,
     waiting: std::collections::VecDeque<(protocol::CommandMessage, String)>,
 }
 
@@ -176,7 +181,7 @@ impl Device {
             id: credentials.device_uuid,
             store,
             hardware,
-            drivers: Drivers::new(),
+            fitted: Fitted::default(),
             settings,
             owned: None,
             status,
@@ -187,6 +192,7 @@ impl Device {
             more_to_resend: false,
             acknowledgements: FuturesUnordered::new(),
             running: None,
+            errand: None,
             waiting: std::collections::VecDeque::new(),
             folder,
             site,
@@ -220,7 +226,7 @@ impl Device {
         let mut connection = self.connect()?;
         let mut second = tokio::time::interval(Duration::from_secs(1));
         second.set_missed_tick_behavior(MissedTickBehavior::Skip);
-        let mut report_at = Instant::now() + Duration::from_secs(1);
+        let mut rhythm = Rhythm::new();
         let mut ask_at = Instant::now() + ASK_EVERY;
         let mut setup: Option<Setup> = None;
         loop {
@@ -246,7 +252,10 @@ impl Device {
                 greeted = greeting(&mut setup), if setup.is_some() => {
                     setup = None;
                     match greeted {
-                        Ok(()) => self.begin_sending().await?,
+                        Ok(()) => {
+                            self.begin_sending().await?;
+                            self.ask_at_start()?;
+                        }
                         Err(reason) => tracing::warn!(device = %self.id, "not greeted: {reason}"),
                     }
                 }
@@ -255,16 +264,11 @@ impl Device {
                     self.catch_up().await?;
                 }
                 () = sleep_until(step_at), if step_at.is_some() => self.step().await?,
+                outcome = errand::outcome(&mut self.errand), if self.errand.is_some() => {
+                    self.come_back(outcome).await?;
+                }
                 _ = second.tick() => {
-                    for driver in self.drivers.values_mut() {
-                        driver.sample();
-                    }
-                    let time = Instant::now();
-                    if time + TICK_SLACK >= report_at {
-                        // From the moment it was due, so that a late tick does not shift the next.
-                        report_at = (report_at + self.interval()?).max(time);
-                        self.report().await?;
-                    }
+                    self.tick(&mut rhythm).await?;
                     if self.owned.is_none() && Instant::now() >= ask_at {
                         ask_at = Instant::now() + ASK_EVERY;
                         if self.ask_for_owner().await? {
@@ -278,12 +282,6 @@ impl Device {
         }
         self.goodbye().await;
         Ok(())
-    }
-
-    fn interval(&self) -> Result<Duration, RunError> {
-        let told = self.credentials()?.report_interval_ms;
-        let told = Duration::from_millis(u64::try_from(told).unwrap_or(10_000).max(200));
-        Ok(self.settings.report_interval.unwrap_or(told))
     }
 
     fn lost(&mut self, reason: &str, pause: Duration) {
@@ -310,7 +308,7 @@ impl Device {
                 false
             }
             Some(Topic::Owner(device)) if device == self.id => {
-                self.owner_changed(&publish.payload)?;
+                self.owner_changed(&publish.payload).await?;
                 false
             }
             Some(Topic::Disable(device)) if device == self.id => {
@@ -333,28 +331,6 @@ impl Device {
             tracing::debug!("not acknowledged: {error}");
         }
         Ok(again)
-    }
-
-    /// Measures every component and sends, or keeps, what they say.
-    async fn report(&mut self) -> Result<(), RunError> {
-        if self.owned.is_none() || self.hardware.is_silent() {
-            return Ok(());
-        }
-        let at = now();
-        let measured: Vec<Measured> = self
-            .drivers
-            .iter_mut()
-            .filter_map(|(key, driver)| {
-                let reading = driver.read()?;
-                Some(Measured {
-                    component: key.clone(),
-                    timestamp: at,
-                    status: reading.status,
-                    values: reading.values,
-                })
-            })
-            .collect();
-        self.send_measured(measured).await
     }
 
     async fn goodbye(mut self) {

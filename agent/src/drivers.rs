@@ -1,12 +1,22 @@
 //! What a device measures and acts with: one driver for each attached component.
 
+mod background;
+pub mod board;
+pub mod fitted;
+#[cfg(target_os = "linux")]
+mod gpio;
+#[cfg(target_os = "linux")]
+mod i2c;
+mod pwm;
 pub mod simulated;
+mod switch;
+mod sysfs;
 pub mod system;
 
 use std::{collections::BTreeMap, time::Duration};
 
 use protocol::{
-    ComponentKey, Scalar, ValueName,
+    Scalar, TimestampMs, ValueName,
     identity::{ComponentSpec, Identity, Versions},
 };
 use serde_json::{Map, Value};
@@ -18,6 +28,8 @@ pub struct Reading {
     pub status: Option<String>,
     /// Readings by name.
     pub values: BTreeMap<ValueName, Scalar>,
+    /// When it was measured; none means now.
+    pub at: Option<TimestampMs>,
 }
 
 impl Reading {
@@ -25,7 +37,7 @@ impl Reading {
     pub fn status(status: &str) -> Self {
         Self {
             status: Some(status.to_owned()),
-            values: BTreeMap::new(),
+            ..Self::default()
         }
     }
 
@@ -37,8 +49,8 @@ impl Reading {
             .filter_map(|(name, number)| Some((name.parse().ok()?, Scalar::Number(number))))
             .collect();
         Self {
-            status: None,
             values,
+            ..Self::default()
         }
     }
 }
@@ -65,8 +77,14 @@ pub enum ActError {
 
 /// One component's driver.
 pub trait Driver: Send {
-    /// Looks once a second, for what is a mean or a peak of the interval.
-    fn sample(&mut self) {}
+    /// Looks once a second, for what is a mean or a peak of the interval; `true` where something has happened that
+    /// cannot wait for the next report.
+    fn sample(&mut self) -> bool {
+        false
+    }
+
+    /// A report is due in about two seconds: begins what takes its time.
+    fn prepare(&mut self) {}
 
     /// What to report now; `None` where there is nothing to say.
     fn read(&mut self) -> Option<Reading>;
@@ -84,10 +102,28 @@ pub trait Driver: Send {
     }
 }
 
+/// Why a component has no driver, in words for whoever wires the board.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct NoDriver(pub String);
+
+impl NoDriver {
+    /// This machine knows nothing of such components.
+    pub fn for_type(component: &ComponentSpec) -> Self {
+        Self(format!(
+            "this machine has no driver for `{}`",
+            component.component_type
+        ))
+    }
+}
+
+/// A driver, or why there is none.
+pub type Loaded = Result<Box<dyn Driver>, NoDriver>;
+
 /// The machine that a device stands on, real or simulated.
 pub trait Hardware: Send {
-    /// The driver of a component; `None` where this machine has none for it.
-    fn driver(&mut self, component: &ComponentSpec) -> Option<Box<dyn Driver>>;
+    /// The driver of a component.
+    fn driver(&mut self, component: &ComponentSpec) -> Loaded;
 
     /// Addresses, storage and versions, for the identity.
     fn describe(&self) -> Description;
@@ -131,22 +167,6 @@ impl Description {
             versions: self.versions,
         }
     }
-}
-
-/// The drivers of a device by component.
-pub type Drivers = BTreeMap<ComponentKey, Box<dyn Driver>>;
-
-/// The drivers for these components, of those that the machine has.
-pub fn load(hardware: &mut dyn Hardware, components: &[ComponentSpec]) -> Drivers {
-    let mut drivers = Drivers::new();
-    for component in components {
-        if let Some(driver) = hardware.driver(component) {
-            drivers.insert(component.component_key.clone(), driver);
-        } else {
-            tracing::info!(component = %component.component_key, "no driver for {}", component.component_type);
-        }
-    }
-    drivers
 }
 
 #[cfg(test)]

@@ -91,22 +91,30 @@ pub fn begin(folder: &Folder, link: &ClaimLink) -> Result<Site, EnrollError> {
     Ok(new)
 }
 
-/// Asks once for the credentials and keeps what comes.
-pub async fn ask(folder: &Folder, site: &mut Site) -> Result<Answer, EnrollError> {
-    let ca_hash: CaHash = site
-        .ca_hash
+fn authority(site: &Site) -> Result<CaHash, EnrollError> {
+    site.ca_hash
         .parse()
-        .map_err(|_| EnrollError::Refused("the claim link's authority is unreadable".to_owned()))?;
-    let tls = trust::pinned(ca_hash).map_err(|e| EnrollError::Connection(e.to_string()))?;
-    let client = reqwest::Client::builder()
+        .map_err(|_| EnrollError::Refused("the claim link's authority is unreadable".to_owned()))
+}
+
+/// A client that believes the site's own authority alone, and waits so long for an answer.
+pub(crate) fn client(site: &Site, patience: Duration) -> Result<reqwest::Client, EnrollError> {
+    let tls = trust::pinned(authority(site)?)
+        .map_err(|error| EnrollError::Connection(error.to_string()))?;
+    reqwest::Client::builder()
         .tls_backend_preconfigured(tls)
         .https_only(true)
         .no_proxy()
         .redirect(reqwest::redirect::Policy::none())
-        .timeout(Duration::from_secs(20))
+        .timeout(patience)
         .build()
-        .map_err(|error| connection(&error))?;
-    let response = client
+        .map_err(|error| connection(&error))
+}
+
+/// Asks once for the credentials and keeps what comes.
+pub async fn ask(folder: &Folder, site: &mut Site) -> Result<Answer, EnrollError> {
+    let ca_hash = authority(site)?;
+    let response = client(site, Duration::from_secs(20))?
         .post(format!("{}/api/devices/credentials", site.origin))
         .json(&CredentialsRequest {
             cpu_serial: site.serial.clone(),
@@ -205,13 +213,17 @@ fn signing_request(key_pem: &str) -> Result<String, EnrollError> {
     request.pem().map_err(broken)
 }
 
-/// The error with its causes: what rustls refused is in the innermost one.
 fn connection(error: &reqwest::Error) -> EnrollError {
+    EnrollError::Connection(words(error))
+}
+
+/// The error with its causes: what rustls refused is in the innermost one.
+pub(crate) fn words(error: &reqwest::Error) -> String {
     let mut words = error.to_string();
     let mut source = std::error::Error::source(error);
     while let Some(cause) = source {
         words = format!("{words}: {cause}");
         source = cause.source();
     }
-    EnrollError::Connection(words)
+    words
 }

@@ -10,6 +10,7 @@ pub mod enroll;
 pub mod folder;
 pub mod link;
 pub mod machine;
+mod rest;
 pub mod simulate;
 pub mod store;
 pub mod trust;

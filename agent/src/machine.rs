@@ -7,26 +7,30 @@ use sysinfo::{Networks, Product, System};
 
 use crate::{
     VERSION,
-    drivers::{Description, Driver, Hardware, simulated, system},
+    drivers::{Description, Hardware, Loaded, NoDriver, board::Board, simulated, system},
 };
 
 /// A real machine; the named component types are simulated, so that any can show control.
 #[derive(Debug, Default)]
 pub struct Machine {
+    /// What is wired to it, where it is a board.
+    pub board: Board,
     /// Component types to simulate; one ending in `!` takes commands and fails.
     pub simulate: BTreeSet<String>,
 }
 
 impl Hardware for Machine {
-    fn driver(&mut self, component: &ComponentSpec) -> Option<Box<dyn Driver>> {
+    fn driver(&mut self, component: &ComponentSpec) -> Loaded {
         let kind = component.component_type.as_str();
-        if self.simulate.contains(kind) {
-            return simulated::driver(kind, 1, false);
+        let stuck = self.simulate.contains(&format!("{kind}!"));
+        if stuck || self.simulate.contains(kind) {
+            return simulated::driver(kind, 1, stuck)
+                .ok_or_else(|| NoDriver(format!("`{kind}` cannot be simulated")));
         }
-        if self.simulate.contains(&format!("{kind}!")) {
-            return simulated::driver(kind, 1, true);
+        match system::driver(kind) {
+            Some(driver) => Ok(driver),
+            None => self.board.driver(component),
         }
-        system::driver(kind)
     }
 
     fn describe(&self) -> Description {

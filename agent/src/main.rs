@@ -4,6 +4,7 @@ use std::{io::Write as _, path::PathBuf, process::ExitCode, time::Duration};
 
 use agent::{
     device::{self, Settings, Status},
+    drivers::board::Board,
     enroll::{self, Progress},
     folder::Folder,
     machine::{self, Machine},
@@ -27,7 +28,7 @@ struct Arguments {
     /// Where the key, the credentials and unsent reports are kept.
     #[arg(long, env = "MADANG_AGENT_STATE", global = true)]
     state: Option<PathBuf>,
-    /// A TOML file with `state`, `report_interval_s`, `max_reports`, `simulate`.
+    /// A TOML file with `state`, `report_interval_s`, `max_reports`, `simulate`, and `[board]`.
     #[arg(long, env = "MADANG_AGENT_CONFIG", global = true)]
     config: Option<PathBuf>,
     #[command(subcommand)]
@@ -89,6 +90,7 @@ struct ConfigFile {
     report_interval_s: Option<f64>,
     max_reports: Option<u64>,
     simulate: Vec<String>,
+    board: Board,
 }
 
 fn main() -> ExitCode {
@@ -150,7 +152,10 @@ async fn act(arguments: Arguments) -> anyhow::Result<()> {
             )?;
             let folder = Folder::open(&state)?;
             let status = watch::Sender::new(Status::default());
-            let hardware = Box::new(Machine { simulate });
+            let hardware = Box::new(Machine {
+                board: config.board,
+                simulate,
+            });
             Ok(device::run(folder, hardware, settings, status, until_signal()).await?)
         }
         Action::Status => show_status(&Folder::open(&state)?),

@@ -15,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     VERSION,
     device::{self, RunError, Settings, Status},
-    drivers::{Description, Driver, Hardware, simulated},
+    drivers::{Description, Hardware, Loaded, NoDriver, simulated},
     enroll::{self, EnrollError},
     folder::Folder,
 };
@@ -107,6 +107,11 @@ pub async fn run(
     settings: Settings,
     shutdown: CancellationToken,
 ) -> Result<(), SimulateError> {
+    // What changed while it was away each is told by the broker; a thousand need not all ask at once.
+    let settings = Settings {
+        ask_components: false,
+        ..settings
+    };
     let text = std::fs::read_to_string(manifest)?;
     let site: Manifest = serde_json::from_str(&text).map_err(io::Error::other)?;
     let folder = manifest
@@ -244,9 +249,10 @@ impl Simulated {
 }
 
 impl Hardware for Simulated {
-    fn driver(&mut self, component: &ComponentSpec) -> Option<Box<dyn Driver>> {
+    fn driver(&mut self, component: &ComponentSpec) -> Loaded {
         let stuck = self.device.behaviour == Behaviour::Stuck;
         simulated::driver(component.component_type.as_str(), self.seed, stuck)
+            .ok_or_else(|| NoDriver::for_type(component))
     }
 
     fn describe(&self) -> Description {

@@ -512,11 +512,8 @@ async fn decisions_over_rest_are_for_administrators_and_notices_are_each_ones_ow
 struct Board(&'static str);
 
 impl agent::drivers::Hardware for Board {
-    fn driver(
-        &mut self,
-        _: &protocol::identity::ComponentSpec,
-    ) -> Option<Box<dyn agent::drivers::Driver>> {
-        None
+    fn driver(&mut self, of: &protocol::identity::ComponentSpec) -> agent::drivers::Loaded {
+        Err(agent::drivers::NoDriver::for_type(of))
     }
 
     fn describe(&self) -> agent::drivers::Description {

@@ -6,7 +6,7 @@ use std::{
     sync::Arc,
 };
 
-use agent::trust;
+use ::agent::trust;
 use protocol::{
     ComponentKey, DeviceId, Email, Report, Scalar, Sequence, SharedSecret, TimestampMs, Topic,
     enroll::{Credentials, CredentialsRequest},
@@ -123,7 +123,7 @@ impl Identity {
 
     /// The members of a report, not signed yet.
     pub fn report(&self, sequence: u64, values: &[(&str, f64)]) -> Map<String, Value> {
-        let now = agent::now();
+        let now = ::agent::now();
         let report = Report {
             timestamp: now,
             sent_at: Some(now),
@@ -156,7 +156,7 @@ impl Identity {
         let Ok(Value::Object(mut body)) = serde_json::to_value(shown) else {
             unreachable!("an identity is an object");
         };
-        body.insert("timestamp".to_owned(), agent::now().0.into());
+        body.insert("timestamp".to_owned(), ::agent::now().0.into());
         body.insert("sequence".to_owned(), sequence.into());
         body
     }
@@ -265,5 +265,5 @@ pub fn presence(status: PresenceStatus) -> Vec<u8> {
 
 /// Milliseconds since the epoch, now.
 pub fn now() -> TimestampMs {
-    agent::now()
+    ::agent::now()
 }

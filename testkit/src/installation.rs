@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use agent::trust;
+use ::agent::trust;
 use protocol::{DeviceId, enroll::Credentials};
 use rustls::ClientConfig;
 use serde_json::{Value, json};

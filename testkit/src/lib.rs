@@ -1,5 +1,6 @@
 //! What tests stand on: fresh databases, services in this process, a whole server, and real devices.
 
+pub mod agent;
 pub mod app;
 pub mod connection;
 pub mod database;

@@ -15,12 +15,13 @@ use tokio::time::Instant;
 
 use super::{
     Device, RunError,
+    errand::COMPONENT_CHANGED,
     outbox::{object, sealed},
 };
 use crate::{
     drivers::{ActError, Job},
     now,
-    store::{Executed, Measured, Message},
+    store::{Executed, Message},
 };
 
 /// A command under way.
@@ -89,7 +90,7 @@ impl Running {
     }
 }
 
-fn result(status: CommandStatus) -> CommandResult {
+pub(super) fn result(status: CommandStatus) -> CommandResult {
     CommandResult {
         status,
         progress: None,
@@ -98,7 +99,14 @@ fn result(status: CommandStatus) -> CommandResult {
     }
 }
 
-fn refused(status: CommandStatus, reason: impl Into<String>) -> CommandResult {
+fn began() -> CommandResult {
+    CommandResult {
+        progress: Some(0),
+        ..result(CommandStatus::Executing)
+    }
+}
+
+pub(super) fn refused(status: CommandStatus, reason: impl Into<String>) -> CommandResult {
     CommandResult {
         reason: Some(reason.into()),
         ..result(status)
@@ -155,8 +163,8 @@ impl Device {
         self.next_command().await
     }
 
-    async fn next_command(&mut self) -> Result<(), RunError> {
-        while self.running.is_none() {
+    pub(super) async fn next_command(&mut self) -> Result<(), RunError> {
+        while self.running.is_none() && !self.is_away() {
             let Some((message, name)) = self.waiting.pop_front() else {
                 return Ok(());
             };
@@ -164,6 +172,11 @@ impl Device {
             if message.expires_at < now() {
                 self.answer(id, refused(CommandStatus::Rejected, "expired"))
                     .await?;
+                continue;
+            }
+            if name == COMPONENT_CHANGED {
+                self.ask_components(Some(id))?;
+                self.answer(id, began()).await?;
                 continue;
             }
             match self.begin(&message, &name) {
@@ -176,11 +189,7 @@ impl Device {
                         step: 0,
                         at: Instant::now() + first,
                     });
-                    let began = CommandResult {
-                        progress: Some(0),
-                        ..result(CommandStatus::Executing)
-                    };
-                    self.answer(id, began).await?;
+                    self.answer(id, began()).await?;
                 }
                 Err(error) => self.answer(id, failure(error)).await?,
             }
@@ -232,10 +241,13 @@ impl Device {
         component: &ComponentKey,
         arguments: &Map<String, Value>,
     ) -> Result<Job, ActError> {
-        self.drivers
-            .get_mut(component)
-            .ok_or_else(|| ActError::Rejected("unknown_component".to_owned()))?
-            .begin(arguments)
+        match self.fitted.get_mut(component) {
+            Some(driver) => driver.begin(arguments),
+            None => Err(match self.fitted.missing().get(component) {
+                Some(reason) => ActError::Failed(format!("no_driver: {reason}")),
+                None => ActError::Rejected("unknown_component".to_owned()),
+            }),
+        }
     }
 
     /// The step under way is done.
@@ -258,7 +270,7 @@ impl Device {
             };
             return self.answer(id, further).await;
         }
-        let finished = match self.drivers.get_mut(component) {
+        let finished = match self.fitted.get_mut(component) {
             Some(driver) => driver.finish(job),
             None => Err(ActError::Failed("the component was detached".to_owned())),
         };
@@ -286,24 +298,6 @@ impl Device {
         self.next_command().await
     }
 
-    /// The new state is told at once, not at the next report.
-    async fn report_one(&mut self, component: &ComponentKey) -> Result<(), RunError> {
-        let Some(reading) = self
-            .drivers
-            .get_mut(component)
-            .and_then(|driver| driver.read())
-        else {
-            return Ok(());
-        };
-        self.send_measured(vec![Measured {
-            component: component.clone(),
-            timestamp: now(),
-            status: reading.status,
-            values: reading.values,
-        }])
-        .await
-    }
-
     /// Commands that the device did not live to end.
     pub(super) fn fail_interrupted(&mut self) -> Result<(), RunError> {
         for id in self.store.interrupted()? {
@@ -316,7 +310,11 @@ impl Device {
         Ok(())
     }
 
-    async fn answer(&mut self, id: CommandId, answer: CommandResult) -> Result<(), RunError> {
+    pub(super) async fn answer(
+        &mut self,
+        id: CommandId,
+        answer: CommandResult,
+    ) -> Result<(), RunError> {
         if let Some((sequence, message)) = self.keep_answer(id, &answer)? {
             self.hand_over(sequence, message).await;
         }

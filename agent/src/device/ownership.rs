@@ -1,17 +1,15 @@
 //! Whose the device is: taken from the claim, changed by signed messages, erased by a reset.
 
-use std::collections::BTreeSet;
-
 use protocol::{
     Email, SharedSecret, Topic,
     enroll::ClaimedCredentials,
-    identity::{ComponentSpec, DisableMessage, Ownership},
+    identity::{DisableMessage, Ownership},
 };
 use serde_json::Value;
 
 use super::{Device, RunError};
 use crate::{
-    drivers::{self, Hardware},
+    drivers::Hardware,
     enroll::{self, EnrollError},
     folder::Site,
 };
@@ -33,7 +31,9 @@ impl Device {
             secret,
             email: ownership.user_email.clone(),
         });
-        self.drivers = drivers::load(self.hardware.as_mut(), &ownership.components);
+        self.fitted.clear();
+        self.fitted
+            .fit(self.hardware.as_mut(), &ownership.components);
         self.status.send_modify(|status| status.claimed = true);
         self.fail_interrupted()?;
         Ok(())
@@ -41,7 +41,7 @@ impl Device {
 
     /// Another address or other components of the same ownership. What was not sent yet carries no
     /// address, so it goes under the new one.
-    pub(super) fn owner_changed(&mut self, payload: &[u8]) -> Result<(), RunError> {
+    pub(super) async fn owner_changed(&mut self, payload: &[u8]) -> Result<(), RunError> {
         let Some(owned) = &self.owned else {
             return Ok(());
         };
@@ -63,39 +63,24 @@ impl Device {
         else {
             return Ok(());
         };
-        self.apply_owner(ownership)
+        self.apply_owner(ownership).await
     }
 
-    fn apply_owner(&mut self, ownership: Ownership) -> Result<(), RunError> {
-        let mut changed: Option<Vec<ComponentSpec>> = None;
+    async fn apply_owner(&mut self, ownership: Ownership) -> Result<(), RunError> {
         if let Some(claimed) = self
             .site
             .credentials
             .as_mut()
             .and_then(|credentials| credentials.ownership.as_mut())
+            && claimed.user_email != ownership.user_email
         {
             claimed.user_email = ownership.user_email.clone();
-            if claimed.components != ownership.components {
-                claimed.components.clone_from(&ownership.components);
-                changed = Some(ownership.components);
-            }
+            self.folder.save_site(&self.site)?;
         }
         if let Some(owned) = &mut self.owned {
             owned.email = ownership.user_email;
         }
-        if let Some(components) = changed {
-            // What is attached still keeps its driver, and with it its state.
-            let keys: BTreeSet<_> = components.iter().map(|c| c.component_key.clone()).collect();
-            self.drivers.retain(|key, _| keys.contains(key));
-            let new: Vec<_> = components
-                .into_iter()
-                .filter(|c| !self.drivers.contains_key(&c.component_key))
-                .collect();
-            let mut loaded = drivers::load(self.hardware.as_mut(), &new);
-            self.drivers.append(&mut loaded);
-        }
-        self.folder.save_site(&self.site)?;
-        Ok(())
+        self.take_components(ownership.components).await
     }
 
     /// Whether the server tells this very board to switch itself off; it is written down before it is obeyed.
@@ -128,7 +113,8 @@ impl Device {
         }
         tracing::warn!(device = %self.id, "reset by the server: the former ownership's data is erased");
         self.store.erase()?;
-        self.drivers.clear();
+        self.fitted.clear();
+        self.errand = None;
         self.running = None;
         self.waiting.clear();
         if let Some(credentials) = &mut self.site.credentials {

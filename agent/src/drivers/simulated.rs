@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use serde_json::{Map, Value, json};
 
-use super::{ActError, Driver, Job, Reading, system::tenth};
+use super::{ActError, Driver, Job, Reading, switch, system::tenth};
 use crate::now;
 
 /// The simulated driver of a component type; `stuck` actuators take commands and fail.
@@ -69,6 +69,11 @@ impl Driver for Switch {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Kind {
     Climate,
+    Air,
+    Probe,
+    Light,
+    Soil,
+    Contact,
     Cpu,
     Memory,
     Disk,
@@ -87,6 +92,11 @@ impl Signal {
     fn of(kind: &str, seed: u64) -> Option<Self> {
         let kind = match kind {
             "dht22" => Kind::Climate,
+            "bme280" => Kind::Air,
+            "ds18b20" => Kind::Probe,
+            "bh1750" => Kind::Light,
+            "soil" => Kind::Soil,
+            "button" | "door" | "motion" => Kind::Contact,
             "cpu" => Kind::Cpu,
             "memory" => Kind::Memory,
             "disk" => Kind::Disk,
@@ -122,6 +132,31 @@ impl Driver for Signal {
                     tenth(58.0 - 12.0 * wave.day() + 3.0 * wave.noise(900_000)),
                 ),
             ]),
+            Kind::Air => Reading::numbers([
+                (
+                    "temp",
+                    tenth(21.0 + 4.0 * wave.day() + 0.8 * wave.noise(600_000)),
+                ),
+                (
+                    "humidity",
+                    tenth(58.0 - 12.0 * wave.day() + 3.0 * wave.noise(900_000)),
+                ),
+                ("pressure", tenth(1_013.0 + 9.0 * wave.noise(43_200_000))),
+            ]),
+            Kind::Probe => Reading::numbers([(
+                "temp",
+                tenth(17.0 + 2.0 * wave.day() + 0.3 * wave.noise(900_000)),
+            )]),
+            Kind::Light => {
+                let sun = (wave.day() + 0.2).max(0.0);
+                let clouds = 0.75 + 0.25 * wave.noise(700_000);
+                Reading::numbers([("lux", (12.0 + 9_000.0 * sun * clouds).round())])
+            }
+            Kind::Soil => {
+                let moisture = 42.0 - 6.0 * wave.day() + 4.0 * wave.noise(21_600_000);
+                Reading::numbers([("moisture", tenth(moisture))])
+            }
+            Kind::Contact => Reading::status(switch::word(wave.noise(90_000) > 0.6)),
             Kind::Cpu => {
                 let load = load(wave);
                 let peak = (load + 12.0 + 20.0 * wave.noise(15_000).abs()).min(100.0);

@@ -40,7 +40,7 @@ impl Cpu {
 }
 
 impl Driver for Cpu {
-    fn sample(&mut self) {
+    fn sample(&mut self) -> bool {
         self.system.refresh_cpu_usage();
         let usage = f64::from(self.system.global_cpu_usage());
         if usage.is_finite() {
@@ -48,6 +48,7 @@ impl Driver for Cpu {
             self.peak = self.peak.max(usage);
             self.samples += 1;
         }
+        false
     }
 
     fn read(&mut self) -> Option<Reading> {

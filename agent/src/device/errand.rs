@@ -1,0 +1,119 @@
+//! What takes a device away from its place for a while: a question to the site, beside the reports.
+//!
+//! Invariant: one errand at a time. One that a command asked for ends with the command's answer, and no other command
+//! begins meanwhile.
+
+use futures::{FutureExt as _, future::BoxFuture};
+use protocol::{CommandId, CommandResult, CommandStatus, identity::ComponentSpec};
+use serde_json::json;
+
+use super::{
+    Device, RunError,
+    command::{refused, result},
+};
+use crate::rest::{AskError, Caller};
+
+/// The command that says that the components are others now.
+pub(super) const COMPONENT_CHANGED: &str = "component/changed";
+
+/// What is under way.
+pub(super) struct Errand {
+    command: Option<CommandId>,
+    work: BoxFuture<'static, Outcome>,
+}
+
+/// What came of it.
+pub(super) enum Outcome {
+    /// What is attached, as the site says.
+    Components(Result<Vec<ComponentSpec>, AskError>),
+}
+
+/// Waits for the errand under way, for ever where there is none.
+pub(super) async fn outcome(errand: &mut Option<Errand>) -> Outcome {
+    match errand {
+        Some(errand) => (&mut errand.work).await,
+        None => std::future::pending().await,
+    }
+}
+
+impl Device {
+    /// Whether a command waits for the errand under way.
+    pub(super) fn is_away(&self) -> bool {
+        self.errand.as_ref().is_some_and(|e| e.command.is_some())
+    }
+
+    /// Asks for the components, where they were not told since the start.
+    pub(super) fn ask_at_start(&mut self) -> Result<(), RunError> {
+        if self.settings.ask_components && self.ready && self.errand.is_none() {
+            self.ask_components(None)?;
+        }
+        Ok(())
+    }
+
+    /// Begins to ask the site what is attached. A question without a command that is under way is asked anew.
+    pub(super) fn ask_components(&mut self, command: Option<CommandId>) -> Result<(), RunError> {
+        let Some(owned) = &self.owned else {
+            return Ok(());
+        };
+        let sequence = self.store.next_sequence()?;
+        let caller = Caller::new(&self.site, self.id, &owned.secret, sequence);
+        let work = async move {
+            Outcome::Components(match caller {
+                Ok(caller) => caller.components().await,
+                Err(error) => Err(error),
+            })
+        };
+        self.errand = Some(Errand {
+            command,
+            work: work.boxed(),
+        });
+        Ok(())
+    }
+
+    /// The errand is over: takes over what came of it, and answers the command.
+    pub(super) async fn come_back(&mut self, outcome: Outcome) -> Result<(), RunError> {
+        let Some(errand) = self.errand.take() else {
+            return Ok(());
+        };
+        let Outcome::Components(told) = outcome;
+        let answer = match told {
+            Ok(components) => {
+                self.settings.ask_components = false;
+                self.take_components(components).await?;
+                self.fitted_answer()
+            }
+            Err(error) => {
+                tracing::warn!(device = %self.id, "the components were not told: {error}");
+                refused(CommandStatus::Failed, error.to_string())
+            }
+        };
+        if let Some(id) = errand.command {
+            self.answer(id, answer).await?;
+            self.status.send_modify(|status| status.executed += 1);
+            self.next_command().await?;
+        }
+        Ok(())
+    }
+
+    /// What has a driver now; a failure where something has none.
+    fn fitted_answer(&self) -> CommandResult {
+        let loaded: Vec<_> = self.fitted.loaded().collect();
+        let missing = self.fitted.missing();
+        let output = Some(json!({ "loaded": loaded, "not_loaded": missing }));
+        if missing.is_empty() {
+            return CommandResult {
+                progress: Some(100),
+                output,
+                ..result(CommandStatus::Completed)
+            };
+        }
+        let words: Vec<String> = missing
+            .iter()
+            .map(|(component, reason)| format!("{component}: {reason}"))
+            .collect();
+        CommandResult {
+            output,
+            ..refused(CommandStatus::Failed, words.join("; "))
+        }
+    }
+}

@@ -1,0 +1,267 @@
+//! The agent against the server: its components, while it runs.
+
+use std::{
+    collections::BTreeSet,
+    sync::{Arc, Mutex},
+};
+
+use agent::drivers::{Description, Driver, Hardware, Loaded, NoDriver, Reading, simulated};
+use domain::command::{Command, CommandState};
+use protocol::{Scalar, identity::ComponentSpec};
+use reqwest::{Client, Method};
+use serde_json::{Value, json};
+use service::devices::NewDevice;
+use testkit::{
+    agent::Agent,
+    app::{App, Person},
+    device::{Identity, computer},
+    until,
+};
+
+/// A board whose wiring is written down: `+led@17` taken, `-led@17` given back.
+#[derive(Clone, Default)]
+struct Board {
+    diary: Arc<Mutex<Vec<String>>>,
+    /// Types whose chip does not answer.
+    broken: Arc<Mutex<BTreeSet<&'static str>>>,
+}
+
+struct Wired(Box<dyn Driver>, String, Board);
+
+impl Board {
+    fn note(&self, what: String) {
+        self.diary.lock().expect("the diary").push(what);
+    }
+
+    fn diary(&self) -> Vec<String> {
+        self.diary.lock().expect("the diary").clone()
+    }
+}
+
+impl Hardware for Board {
+    fn driver(&mut self, component: &ComponentSpec) -> Loaded {
+        let kind = component.component_type.as_str();
+        if self.broken.lock().expect("what is broken").contains(kind) {
+            return Err(NoDriver("nothing answers at 0x76".to_owned()));
+        }
+        let driver = simulated::driver(kind, 1, false).ok_or(NoDriver::for_type(component))?;
+        let pin = component.pin_number.unwrap_or_default();
+        let name = format!("{}@{pin}", component.component_key);
+        self.note(format!("+{name}"));
+        Ok(Box::new(Wired(driver, name, self.clone())))
+    }
+
+    fn describe(&self) -> Description {
+        Description::default()
+    }
+}
+
+impl Driver for Wired {
+    fn read(&mut self) -> Option<Reading> {
+        self.0.read()
+    }
+
+    fn sample(&mut self) -> bool {
+        self.0.sample()
+    }
+}
+
+impl Drop for Wired {
+    fn drop(&mut self) {
+        self.2.note(format!("-{}", self.1));
+    }
+}
+
+struct Bench {
+    app: App,
+    admin: Person,
+    client: Client,
+    identity: Identity,
+}
+
+impl Bench {
+    async fn new(serial: &str) -> Self {
+        let app = App::start().await;
+        let admin = app.set_up().await;
+        let wish = NewDevice {
+            kind: domain::device::DeviceKind::Board,
+            hardware_version: "4B".to_owned(),
+            components: vec!["cpu".parse().expect("a type")],
+            ..computer(serial)
+        };
+        let owner = Some(&admin.actor);
+        let identity = Identity::enrol(app.services(), &admin.actor, owner, wish).await;
+        Self {
+            client: app.browser(Some(&admin)),
+            identity: identity.expect("a board"),
+            app,
+            admin,
+        }
+    }
+
+    async fn ask(&self, method: Method, path: &str, body: Value) -> (u16, Value) {
+        let device = self.identity.id;
+        let path = format!("/api/components/devices/{device}/components{path}");
+        let mut request = self.client.request(method, self.app.url(&path));
+        if !body.is_null() {
+            request = request.json(&body);
+        }
+        let answer = request.send().await.expect("an answer");
+        let status = answer.status().as_u16();
+        (status, answer.json().await.unwrap_or(Value::Null))
+    }
+
+    async fn state(&self, key: &str) -> Option<Scalar> {
+        let services = self.app.services();
+        let actor = &self.admin.actor;
+        let viewer = actor.require_viewer(services, self.identity.id).await;
+        let detail = service::devices::detail(services, &viewer.expect("one's own")).await;
+        detail.expect("the device").state.get(key).cloned()
+    }
+
+    async fn commands(&self) -> Vec<Command> {
+        let services = self.app.services();
+        let actor = &self.admin.actor;
+        let viewer = actor.require_viewer(services, self.identity.id).await;
+        let viewer = viewer.expect("one's own");
+        let commands = service::commands::list(services, &viewer, None, 50).await;
+        commands.expect("the commands")
+    }
+
+    /// Waits until every command has ended; gives the newest.
+    async fn settled(&self) -> Command {
+        until("every command has ended", async || {
+            let commands = self.commands().await;
+            let over = commands.iter().all(|command| command.state.is_final());
+            commands.into_iter().next().filter(|_| over)
+        })
+        .await
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn components_are_taken_over_while_the_agent_runs() {
+    let bench = Bench::new("AG-1").await;
+    let board = Board::default();
+    let agent = Agent::start(&bench.app, &bench.identity, board.clone());
+    agent.online().await;
+
+    let led = json!({ "component_type": "led", "pin_number": 17 });
+    let (status, led) = bench.ask(Method::POST, "", led).await;
+    assert_eq!(status, 201, "{led}");
+    until("the lamp is reported", async || bench.state("led").await).await;
+    let told = bench.settled().await;
+    assert_eq!(
+        (told.name.as_str(), told.state),
+        ("component/changed", CommandState::Completed)
+    );
+    assert_eq!(
+        told.output.expect("what is loaded")["loaded"],
+        json!(["cpu", "led"])
+    );
+
+    let path = format!("/{}", led["id"]);
+    let moved = json!({ "component_type": "led", "pin_number": 27 });
+    assert_eq!(bench.ask(Method::PUT, &path, moved).await.0, 200);
+    until("the lamp is on the other pin", async || {
+        board
+            .diary()
+            .ends_with(&["-led@17".to_owned(), "+led@27".to_owned()])
+            .then_some(())
+    })
+    .await;
+    assert_eq!(bench.settled().await.state, CommandState::Completed);
+    assert_eq!(board.diary(), ["+cpu@0", "+led@17", "-led@17", "+led@27"]);
+
+    assert_eq!(bench.ask(Method::DELETE, &path, Value::Null).await.0, 204);
+    assert_eq!(bench.settled().await.state, CommandState::Completed);
+    assert_eq!(board.diary().last().map(String::as_str), Some("-led@27"));
+    let keys: Vec<String> = agent
+        .site()
+        .credentials
+        .and_then(|known| known.ownership)
+        .map_or_else(Vec::new, |owned| {
+            owned
+                .components
+                .iter()
+                .map(|c| c.component_key.to_string())
+                .collect()
+        });
+    assert_eq!(keys, ["cpu"], "it is kept for the next start");
+    agent.stop().await.expect("a clean end");
+    bench.app.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_component_without_a_driver_is_said_and_reports_nothing() {
+    let bench = Bench::new("AG-2").await;
+    let board = Board::default();
+    board
+        .broken
+        .lock()
+        .expect("what is broken")
+        .insert("bme280");
+    let agent = Agent::start(&bench.app, &bench.identity, board.clone());
+    agent.online().await;
+    let air = json!({ "component_type": "bme280" });
+    let (status, air) = bench.ask(Method::POST, "", air).await;
+    assert_eq!(status, 201, "{air}");
+    let told = bench.settled().await;
+    assert_eq!(told.state, CommandState::Failed);
+    assert_eq!(
+        told.reason.as_deref(),
+        Some("bme280: nothing answers at 0x76")
+    );
+    let output = told.output.expect("what is loaded");
+    assert_eq!(output["loaded"], json!(["cpu"]));
+    assert_eq!(bench.state("bme280_temp").await, None);
+
+    // Wired rightly, it is found at the next start.
+    board.broken.lock().expect("what is broken").clear();
+    let agent = agent.restart(board).await;
+    until("the air is reported", async || {
+        bench.state("bme280_temp").await
+    })
+    .await;
+    agent.stop().await.expect("a clean end");
+    bench.app.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_changed_while_it_was_away_is_asked_for_at_its_start() {
+    let bench = Bench::new("AG-3").await;
+    let board = Board::default();
+    // As it was given to the device, without the lamp; and the broker has nothing to tell of it.
+    service::components::attach(
+        bench.app.services(),
+        &bench
+            .admin
+            .actor
+            .require_owner(bench.app.services(), bench.identity.id)
+            .await
+            .expect("one's own"),
+        service::components::Wish::of("led".parse().expect("a type")),
+    )
+    .await
+    .expect("a lamp");
+    let topic = protocol::Topic::Owner(bench.identity.id);
+    let link = &bench.app.services().link;
+    link.publish(&topic, Vec::new(), true)
+        .await
+        .expect("nothing is retained");
+    let services = bench.app.services();
+    let owner = bench
+        .admin
+        .actor
+        .require_owner(services, bench.identity.id)
+        .await;
+    let waiting = bench.commands().await.remove(0);
+    service::commands::cancel(services, &owner.expect("one's own"), waiting.id)
+        .await
+        .expect("nobody tells it");
+
+    let agent = Agent::start(&bench.app, &bench.identity, board);
+    until("the lamp is reported", async || bench.state("led").await).await;
+    agent.stop().await.expect("a clean end");
+    bench.app.stop().await;
+}

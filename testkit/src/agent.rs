@@ -1,0 +1,115 @@
+//! The agent itself, run in this process as a device that is enrolled.
+
+use ::agent::{
+    device::{self, RunError, Settings, Status},
+    drivers::Hardware,
+    folder::{Folder, Site},
+};
+use tempfile::TempDir;
+use tokio::{sync::watch, task::JoinHandle};
+use tokio_util::sync::CancellationToken;
+
+use crate::{app::App, device::Identity};
+
+/// A state folder of an enrolled device, and the agent that runs on it.
+#[derive(Debug)]
+pub struct Agent {
+    place: TempDir,
+    status: watch::Sender<Status>,
+    stop: CancellationToken,
+    task: JoinHandle<Result<(), RunError>>,
+}
+
+impl Agent {
+    /// Runs it on this hardware, connected to this server.
+    ///
+    /// # Panics
+    /// When the state folder cannot be made.
+    pub fn start(app: &App, identity: &Identity, hardware: impl Hardware + 'static) -> Self {
+        let place = tempfile::tempdir().expect("a folder");
+        let folder = Folder::open(place.path()).expect("a folder");
+        std::fs::write(place.path().join("key.pem"), &identity.key).expect("the key");
+        let mut credentials = identity.credentials.clone();
+        credentials.mqtt_url = format!("mqtts://localhost:{}", app.mqtt().port());
+        let site = Site {
+            origin: app.https("").trim_end_matches('/').to_owned(),
+            serial: identity.serial.clone(),
+            code: identity.code.clone(),
+            ca_hash: app.services().pki.ca_hash().to_string(),
+            credentials: Some(credentials),
+            board: None,
+            disabled: None,
+        };
+        folder.save_site(&site).expect("the site");
+        Self::run(place, hardware)
+    }
+
+    fn run(place: TempDir, hardware: impl Hardware + 'static) -> Self {
+        let folder = Folder::open(place.path()).expect("a folder");
+        let (status, stop) = (
+            watch::Sender::new(Status::default()),
+            CancellationToken::new(),
+        );
+        let settings = Settings {
+            report_interval: Some(std::time::Duration::from_secs(1)),
+            ..Settings::default()
+        };
+        let running = device::run(
+            folder,
+            Box::new(hardware),
+            settings,
+            status.clone(),
+            stop.clone(),
+        );
+        Self {
+            place,
+            status,
+            stop,
+            task: tokio::spawn(running),
+        }
+    }
+
+    /// What it keeps of its site.
+    ///
+    /// # Panics
+    /// When the folder is unreadable.
+    pub fn site(&self) -> Site {
+        let folder = Folder::open(self.place.path()).expect("a folder");
+        folder.site().expect("readable").expect("a site")
+    }
+
+    /// Waits until it is connected and its site has heard who it is.
+    ///
+    /// # Panics
+    /// When that does not come in time.
+    pub async fn online(&self) {
+        let mut status = self.status.subscribe();
+        let online = status.wait_for(|status| status.online);
+        let online = tokio::time::timeout(crate::device::PATIENCE, online).await;
+        online.expect("in time").expect("it runs");
+    }
+
+    /// Stops it; gives how it ended.
+    ///
+    /// # Panics
+    /// When it does not end.
+    pub async fn stop(self) -> Result<(), RunError> {
+        self.end().await.1
+    }
+
+    /// Stops it and starts it again on the same folder.
+    ///
+    /// # Panics
+    /// When it did not end well.
+    pub async fn restart(self, hardware: impl Hardware + 'static) -> Self {
+        let (place, ended) = self.end().await;
+        ended.expect("a clean end");
+        Self::run(place, hardware)
+    }
+
+    async fn end(self) -> (TempDir, Result<(), RunError>) {
+        self.stop.cancel();
+        let ended = tokio::time::timeout(crate::device::PATIENCE, self.task).await;
+        (self.place, ended.expect("in time").expect("an end"))
+    }
+}
