@@ -34,6 +34,18 @@ impl Figures {
         self.tell(&format!("{name}_p99"), percentile_ms(waits, 99), "ms")
     }
 
+    /// Says median and 95th percentile of these waits, the latter beside its limit, in milliseconds.
+    pub(crate) fn tell_waits_below(
+        self,
+        name: &str,
+        waits: &mut [u32],
+        limit_ms: f64,
+    ) -> anyhow::Result<()> {
+        self.tell(&format!("{name}_p50"), percentile_ms(waits, 50), "ms")?;
+        let usual = percentile_ms(waits, 95);
+        self.tell_beside(&format!("{name}_p95"), usual, "ms", limit_ms)
+    }
+
     fn write(self, name: &str, value: f64, unit: &str, limit: Option<f64>) -> anyhow::Result<()> {
         let round = |number: f64| (number * 1_000.0).round() / 1_000.0;
         let ratio = limit

@@ -9,7 +9,9 @@
     reason = "figures are rounded to three digits"
 )]
 
+mod chart;
 mod figures;
+mod finding;
 mod fleet;
 mod ingest;
 mod limit;
@@ -17,6 +19,7 @@ mod live;
 mod pages;
 mod program;
 mod site;
+mod visitor;
 
 use std::{io::Write as _, path::PathBuf, process::ExitCode};
 
@@ -47,6 +50,10 @@ enum Bench {
     Ingest(ingest::Options),
     /// The server-rendered device list, and the size of a first visit.
     Pages(pages::Options),
+    /// The history of one device over 90 days, as its charts ask for it.
+    Chart(chart::Options),
+    /// The device list found by tags, state and version, and sorted.
+    Finding(finding::Options),
     /// The broker without ingest; `ingest` starts it.
     #[command(hide = true)]
     BareBroker {
@@ -77,6 +84,8 @@ fn run() -> Result<()> {
             match cli.bench {
                 Bench::Ingest(options) => ingest::run(&options, figures).await,
                 Bench::Pages(options) => pages::run(&options, figures).await,
+                Bench::Chart(options) => chart::run(&options, figures).await,
+                Bench::Finding(options) => finding::run(&options, figures).await,
                 Bench::BareBroker { data } => limit::serve(&data).await,
             }
         })

@@ -9,7 +9,7 @@ use protocol::{ComponentKey, Email, SharedSecret, enroll::CredentialsRequest};
 use rustls::ClientConfig;
 use server::Config;
 use service::{
-    Actor, Services,
+    Actor, Clock, Services, SystemClock,
     accounts::{self, Client, NewAccount},
     devices::{self, CredentialsOutcome, NewDevice},
 };
@@ -27,6 +27,29 @@ pub(crate) struct Site {
     pub session: String,
     /// The devices that have certificates.
     pub devices: Vec<Identity>,
+}
+
+/// What a site is made of.
+pub(crate) struct Plan {
+    /// Devices that can connect.
+    pub enrolled: usize,
+    /// Devices that only fill the list.
+    pub others: usize,
+    /// The database; none means SQLite in the data folder.
+    pub database: Option<String>,
+    /// What time it is while the site is made.
+    pub clock: Arc<dyn Clock>,
+}
+
+impl Default for Plan {
+    fn default() -> Self {
+        Self {
+            enrolled: 0,
+            others: 0,
+            database: None,
+            clock: Arc::new(SystemClock),
+        }
+    }
 }
 
 /// What a device is enrolled with.
@@ -49,6 +72,26 @@ impl std::fmt::Debug for Identity {
 impl Site {
     /// Makes a site with `enrolled` devices that can connect and `others` that only fill the list.
     pub(crate) async fn make(enrolled: usize, others: usize) -> Result<Self> {
+        let plan = Plan {
+            enrolled,
+            others,
+            ..Plan::default()
+        };
+        Self::prepared(plan, async |_, _, _| Ok(())).await
+    }
+
+    /// Makes a site by this plan, and does to it what `prepare` does with its services, its administrator and
+    /// its devices.
+    pub(crate) async fn prepared(
+        plan: Plan,
+        prepare: impl AsyncFnOnce(&Services, &Actor, &[DeviceId]) -> Result<()>,
+    ) -> Result<Self> {
+        let Plan {
+            enrolled,
+            others,
+            database,
+            clock,
+        } = plan;
         let folder = tempfile::Builder::new()
             .prefix("madang-bench-")
             .tempdir()
@@ -61,7 +104,14 @@ impl Site {
         config.http.address = any;
         config.http.tls_address = any;
         config.mqtt.address = any;
-        let running = server::run(config).await?;
+        if let Some(url) = &database {
+            config.database.url.clone_from(url);
+            // The measured program finds it in its working folder.
+            std::fs::create_dir_all(&config.data_dir)?;
+            let text = format!("[database]\nurl = \"{url}\"\n");
+            std::fs::write(config.data_dir.join("madang.toml"), text)?;
+        }
+        let running = server::run_by(config, clock).await?;
         let code = running.setup_code.clone().context("no setup code")?;
         let services = &running.services;
         let account = NewAccount {
@@ -77,12 +127,15 @@ impl Site {
         };
         say(&format!("making {} devices", enrolled + others));
         let mut identities = Vec::with_capacity(enrolled);
+        let mut devices = Vec::with_capacity(enrolled + others);
         for number in 0..enrolled + others {
-            let (serial, code) = claimed(services, &actor, number).await?;
+            let (device, serial, code) = claimed(services, &actor, number).await?;
+            devices.push(device);
             if number < enrolled {
                 identities.push(identity(services, serial, code).await?);
             }
         }
+        prepare(services, &actor, &devices).await?;
         running.stopper().cancel();
         running.stopped().await.map_err(anyhow::Error::msg)?;
         Ok(Self {
@@ -109,7 +162,11 @@ fn name(number: usize) -> String {
     )
 }
 
-async fn claimed(services: &Services, actor: &Actor, number: usize) -> Result<(String, String)> {
+async fn claimed(
+    services: &Services,
+    actor: &Actor,
+    number: usize,
+) -> Result<(DeviceId, String, String)> {
     let computer = !number.is_multiple_of(3);
     let (kind, version, components): (_, _, &[&str]) = match computer {
         true => (DeviceKind::Computer, "pc", &["cpu", "memory"]),
@@ -128,8 +185,8 @@ async fn claimed(services: &Services, actor: &Actor, number: usize) -> Result<(S
     let admin = actor.require_admin()?;
     let made = devices::preregister(services, &admin, wish).await?;
     let code = made.code.to_string();
-    devices::claim(services, actor, &serial, &code).await?;
-    Ok((serial, code))
+    let device = devices::claim(services, actor, &serial, &code).await?;
+    Ok((device, serial, code))
 }
 
 async fn identity(services: &Services, serial: String, code: String) -> Result<Identity> {

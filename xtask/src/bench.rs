@@ -26,6 +26,10 @@ enum Which {
     Ingest,
     /// The server-rendered device list, and the size of a first visit.
     Pages,
+    /// The history of one device over 90 days.
+    Chart,
+    /// The device list by tags, state and version.
+    Finding,
 }
 
 /// Builds and measures. With `--json` standard output is the figures alone.
@@ -35,6 +39,11 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     let mut bench = Command::new(place::program("madang-bench", true));
     match options.which {
         Which::Ingest => bench.arg("ingest"),
+        Which::Chart => bench.arg("chart"),
+        Which::Finding => bench
+            .arg("finding")
+            .arg("--site-dir")
+            .arg(place::site(true)),
         Which::Pages => bench.arg("pages").arg("--site-dir").arg(place::site(true)),
     };
     if options.json {
