@@ -26,6 +26,8 @@ pub fn App() -> impl IntoView {
     provide_toasts();
     provide_live_slot();
     crate::live::provide_live();
+    #[cfg(feature = "ssr")]
+    language::provide();
     view! {
         <Title formatter=|text: String| if text.is_empty() { "Madang".to_owned() } else { format!("{text} · Madang") }/>
         <I18nContextProvider
@@ -68,12 +70,43 @@ pub fn App() -> impl IntoView {
 
 #[cfg(feature = "ssr")]
 fn language_of_request() -> leptos_i18n::context::UseLocalesOptions {
-    let language = crate::preferences::of_request().language.as_str();
-    leptos_i18n::context::UseLocalesOptions::default()
-        .ssr_lang_header_getter(move || Some(language.to_owned()))
+    language::of_request()
 }
 
 #[cfg(not(feature = "ssr"))]
 fn language_of_request() -> leptos_i18n::context::UseLocalesOptions {
     leptos_i18n::context::UseLocalesOptions::default()
+}
+
+#[cfg(feature = "ssr")]
+mod language {
+    use leptos::prelude::*;
+    use leptos_i18n::context::{
+        I18nContextOptions, UseLocalesOptions, init_i18n_context_with_options,
+    };
+
+    use crate::i18n::Locale;
+
+    pub(super) fn of_request() -> UseLocalesOptions {
+        let language = crate::preferences::of_request().language.as_str();
+        UseLocalesOptions::default().ssr_lang_header_getter(move || Some(language.to_owned()))
+    }
+
+    /// Puts the language in context, for the provider to find.
+    ///
+    /// The library looks after a change of it by an effect, which runs on the server too, in a task of its
+    /// own: where the page is rendered or dropped before that, what it reads is gone, and it panics. No
+    /// language changes while a page is rendered, and the effects of an owner that is paused never run.
+    pub(super) fn provide() {
+        let owner = Owner::current().unwrap_or_default().child();
+        let options = I18nContextOptions::<Locale>::default()
+            .enable_cookie(false)
+            .ssr_lang_header_getter(of_request());
+        let language = owner.with(|| init_i18n_context_with_options(options));
+        // Before this task lets go of its thread: the effect's waits in the same queue.
+        owner.pause();
+        provide_context(language);
+        // What was made in it lives as long as the page.
+        StoredValue::new(owner);
+    }
 }
