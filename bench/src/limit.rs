@@ -1,6 +1,6 @@
 //! The limit of ingest: the product's broker with a hook that does nothing.
 
-use std::{io::Write as _, net::SocketAddr, path::Path};
+use std::{io::Write as _, net::SocketAddr, path::Path, sync::Arc};
 
 use anyhow::{Context, Result};
 use async_trait::async_trait;
@@ -8,7 +8,11 @@ use rmqtt::{
     hook::{Handler, HookResult, Parameter, ReturnType, Type},
     types::{AuthResult, PublishAclResult},
 };
-use server::broker::{BrokerConfig, EmbeddedBroker};
+use server::{
+    broker::{BrokerConfig, EmbeddedBroker},
+    certificate::ServerCertificate,
+};
+use service::{SystemClock, pki::Pki};
 use tokio::process::Command;
 use tokio_util::sync::CancellationToken;
 
@@ -27,12 +31,13 @@ pub(crate) async fn start(data: &Path) -> Result<(Program, String)> {
 /// Serves until it is told to stop, with the certificates in this data folder.
 pub(crate) async fn serve(data: &Path) -> Result<()> {
     let _ = rustls::crypto::ring::default_provider().install_default();
-    let pki = data.join("pki");
+    let clock = Arc::new(SystemClock);
+    let pki = Pki::open(&data.join("pki"), "", &[], clock.as_ref())?;
+    let shown = ServerCertificate::new(Arc::new(pki), Vec::new(), clock)?;
     let broker = EmbeddedBroker::bind(&BrokerConfig {
         address: SocketAddr::from(([127, 0, 0, 1], 0)),
-        certificate: pki.join("server.pem"),
-        key: pki.join("server.key"),
-        client_ca: pki.join("ca.pem"),
+        tls: Arc::new(shown.for_devices()?),
+        plain: None,
     })
     .await?;
     writeln!(

@@ -4,6 +4,7 @@
 //! device that is too fast waits in its own connection.
 
 mod hook;
+mod listen;
 mod rules;
 mod sessions;
 mod storage;
@@ -12,7 +13,6 @@ use std::{
     collections::HashSet,
     net::SocketAddr,
     num::{NonZeroU16, NonZeroUsize},
-    path::PathBuf,
     sync::{Arc, OnceLock},
     time::Duration,
 };
@@ -25,15 +25,17 @@ use rmqtt::{
     codec::types::Publish as CodecPublish,
     context::{PublishOverlap, ServerContext},
     hook::{Handler, Type},
-    net::{Builder, Listener},
-    server::MqttServer,
+    net::Builder,
     session::SessionState,
     types::{From as Sender, Id, Publish, QoS},
 };
 use service::{Services, link::DeviceLink, link::LinkError};
 use tokio_util::sync::CancellationToken;
 
-use self::sessions::Sessions;
+use self::{
+    listen::{HANDSHAKE, Listener},
+    sessions::Sessions,
+};
 
 /// The wire's limit of a payload, and room for topic and properties.
 const MAX_PACKET_BYTES: u32 = 66 * 1024;
@@ -52,26 +54,24 @@ const KICKS: [Duration; 6] = [
     Duration::from_millis(200),
     Duration::from_millis(400),
 ];
-const HANDSHAKE: Duration = Duration::from_secs(10);
 
 /// Where the broker listens and with what certificate.
 #[derive(Debug, Clone)]
 pub struct BrokerConfig {
     /// Where to listen with TLS; port 0 for any.
     pub address: SocketAddr,
-    /// The chain of the server's certificate, PEM.
-    pub certificate: PathBuf,
-    /// Its key, PEM.
-    pub key: PathBuf,
-    /// The authority whose client certificates are admitted, PEM.
-    pub client_ca: PathBuf,
+    /// The certificate that is shown there, and who is let in.
+    pub tls: Arc<rustls::ServerConfig>,
+    /// Where to listen without TLS, on loopback: for development.
+    pub plain: Option<SocketAddr>,
 }
 
 /// The broker of this process.
 pub struct EmbeddedBroker {
     context: ServerContext,
-    listener: parking_lot::Mutex<Option<Listener>>,
+    listeners: parking_lot::Mutex<Vec<Listener>>,
     address: SocketAddr,
+    plain: Option<SocketAddr>,
     sessions: Arc<Sessions>,
     started: OnceLock<()>,
 }
@@ -95,43 +95,41 @@ impl EmbeddedBroker {
             .await;
         *context.extends.shared_subscription_mut().await = Box::new(storage::RoundRobin::default());
         *context.extends.retain_mut().await = Box::new(storage::Retained::default());
-        let text = |path: &PathBuf| Some(path.display().to_string());
-        let listener = Builder::new()
-            .name("mqtts")
-            .laddr(config.address)
-            .nodelay(true)
-            // Ended connections linger in the system; a new start must not wait for them.
-            .reuseaddr(Some(true))
-            .max_inflight(NonZeroU16::new(MAX_INFLIGHT).unwrap_or(NonZeroU16::MAX))
-            .max_mqueue_len(MAX_QUEUE)
-            .max_packet_size(MAX_PACKET_BYTES)
-            .max_qos_allowed(QoS::AtLeastOnce)
-            .handshake_timeout(HANDSHAKE)
-            .allow_anonymous(false)
-            .tls_cross_certificate(true)
-            .tls_cert(text(&config.certificate))
-            .tls_key(text(&config.key))
-            .tls_client_ca_certs(text(&config.client_ca))
-            .cert_cn_as_username(true)
-            .collect_cert_info(true)
-            .bind()
-            .and_then(Listener::tls)
-            .map_err(|error| BrokerError(format!("{}: {error}", config.address)))?;
-        let address = listener
-            .local_addr()
-            .map_err(|error| BrokerError(error.to_string()))?;
+        let bind = |address, tls, number| {
+            let refused = |error: std::io::Error| BrokerError(format!("{address}: {error}"));
+            let listener = Listener::bind(address, tls, settings(), number).map_err(refused)?;
+            let address = listener.address().map_err(refused)?;
+            Ok::<_, BrokerError>((listener, address))
+        };
+        let (secure, address) = bind(config.address, Some(config.tls.clone()), listen::SECURE)?;
+        let mut listeners = vec![secure];
+        let mut plain = None;
+        if let Some(asked) = config.plain {
+            if !asked.ip().is_loopback() {
+                return Err(BrokerError(format!("{asked} is not on loopback")));
+            }
+            let (listener, address) = bind(asked, None, listen::PLAIN)?;
+            listeners.push(listener);
+            plain = Some(address);
+        }
         Ok(Arc::new(Self {
             context,
-            listener: parking_lot::Mutex::new(Some(listener)),
+            listeners: parking_lot::Mutex::new(listeners),
             address,
+            plain,
             sessions: Arc::new(Sessions::default()),
             started: OnceLock::new(),
         }))
     }
 
-    /// Where it listens.
+    /// Where it listens with TLS.
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// Where it listens without.
+    pub fn plain(&self) -> Option<SocketAddr> {
+        self.plain
     }
 
     /// Serves with this hook alone for these events, until `stop`: what the broker can do without ingest.
@@ -141,29 +139,36 @@ impl EmbeddedBroker {
         handler: H,
         stop: CancellationToken,
     ) -> Result<(), BrokerError> {
-        let listener = self.take_listener()?;
+        let listeners = self.take_listeners()?;
         let registered = self.context.extends.hook_mgr().register();
         for event in events {
             registered.add(*event, Box::new(handler.clone())).await;
         }
         registered.start().await;
-        self.serve(listener, stop).await
+        self.serve(listeners, stop).await
     }
 
-    fn take_listener(&self) -> Result<Listener, BrokerError> {
-        let listener = self.listener.lock().take();
-        listener.ok_or_else(|| BrokerError("it runs already".to_owned()))
-    }
-
-    async fn serve(&self, listener: Listener, stop: CancellationToken) -> Result<(), BrokerError> {
-        let server = MqttServer::new(self.context.clone())
-            .listener(listener)
-            .build();
-        let _ = self.started.set(());
-        tokio::select! {
-            () = stop.cancelled() => Ok(()),
-            result = server.run() => result.map_err(|error| BrokerError(error.to_string())),
+    fn take_listeners(&self) -> Result<Vec<Listener>, BrokerError> {
+        let listeners = std::mem::take(&mut *self.listeners.lock());
+        match listeners.is_empty() {
+            false => Ok(listeners),
+            true => Err(BrokerError("it runs already".to_owned())),
         }
+    }
+
+    async fn serve(
+        &self,
+        listeners: Vec<Listener>,
+        stop: CancellationToken,
+    ) -> Result<(), BrokerError> {
+        self.context.extends.hook_mgr().before_startup().await;
+        let _ = self.started.set(());
+        let serving = listeners
+            .into_iter()
+            .map(|listener| listener.serve(self.context.clone()));
+        stop.run_until_cancelled(futures::future::join_all(serving))
+            .await;
+        Ok(())
     }
 
     async fn send(&self, topic: &Topic, payload: Vec<u8>, retain: bool) -> Result<(), LinkError> {
@@ -192,7 +197,7 @@ impl Broker for EmbeddedBroker {
         pipeline: Pipeline,
         stop: CancellationToken,
     ) -> Result<(), BrokerError> {
-        let listener = self.take_listener()?;
+        let listeners = self.take_listeners()?;
         let told = self.sessions.clone().tell(services.clone(), stop.clone());
         hook::register(
             &self.context,
@@ -202,7 +207,7 @@ impl Broker for EmbeddedBroker {
             &stop,
         )
         .await;
-        let served = self.serve(listener, stop).await;
+        let served = self.serve(listeners, stop).await;
         told.await
             .map_err(|error| BrokerError(format!("the sessions' task: {error}")))?;
         served
@@ -264,6 +269,19 @@ impl DeviceLink for EmbeddedBroker {
     fn people_listening(&self) -> Option<HashSet<UserId>> {
         Some(self.sessions.people())
     }
+}
+
+/// What holds for the sessions of every listener.
+fn settings() -> Builder {
+    Builder::new()
+        .max_inflight(NonZeroU16::new(MAX_INFLIGHT).unwrap_or(NonZeroU16::MAX))
+        .max_mqueue_len(MAX_QUEUE)
+        .max_packet_size(MAX_PACKET_BYTES)
+        .max_qos_allowed(QoS::AtLeastOnce)
+        .handshake_timeout(HANDSHAKE)
+        .allow_anonymous(false)
+        .cert_cn_as_username(true)
+        .collect_cert_info(true)
 }
 
 /// Reports carry their time and place in the device's order, so several may wait for one commit.

@@ -101,6 +101,9 @@ impl Default for Http {
 pub struct Mqtt {
     /// The embedded broker, TLS with client certificates.
     pub address: SocketAddr,
+    /// Where the embedded broker also listens without TLS, on loopback only, for developing devices:
+    /// `127.0.0.1:1883`. Whoever is on this machine may then speak for every device; empty: nowhere.
+    pub plain_address: String,
     /// The broker's address as devices are told; empty: made of the first host name and the port, or the
     /// external broker's.
     pub public_url: String,
@@ -117,6 +120,7 @@ impl Default for Mqtt {
     fn default() -> Self {
         Self {
             address: SocketAddr::from(([0, 0, 0, 0], 8883)),
+            plain_address: String::new(),
             public_url: String::new(),
             external_url: String::new(),
             external_ca_file: PathBuf::new(),

@@ -45,20 +45,10 @@ pub(crate) fn serve(
     tasks: &mut JoinSet<Result<(), String>>,
     state: AppState,
     plain: TcpListener,
-    secure: TcpListener,
+    (secure, tls): (TcpListener, rustls::ServerConfig),
     stop: &CancellationToken,
 ) -> std::io::Result<()> {
-    let identity = state.services.pki.server_identity();
-    let broken = |error: &dyn std::fmt::Display| std::io::Error::other(error.to_string());
-    let mut tls = rustls::ServerConfig::builder()
-        .with_no_client_auth()
-        .with_single_cert(
-            identity.chain().map_err(|e| broken(&e))?,
-            identity.key().map_err(|e| broken(&e))?,
-        )
-        .map_err(|e| broken(&e))?;
-    tls.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
-    let tls = RustlsConfig::from_config(std::sync::Arc::new(tls));
+    let tls = RustlsConfig::from_config(Arc::new(tls));
     let router = router(state);
     let over_tls = router.clone().layer(Extension(who::OverTls));
     let service = router.into_make_service_with_connect_info::<SocketAddr>();

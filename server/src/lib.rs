@@ -3,6 +3,7 @@
 #![recursion_limit = "512"]
 
 pub mod broker;
+pub mod certificate;
 pub mod commands;
 pub mod config;
 pub mod demo;
@@ -16,4 +17,4 @@ mod state;
 
 pub use app::session::SESSION_COOKIE;
 pub use config::Config;
-pub use run::{Running, StartError, forget_secrets, run};
+pub use run::{Running, StartError, forget_secrets, run, run_by};

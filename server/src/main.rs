@@ -4,10 +4,11 @@ use std::{
     io::{IsTerminal, Write},
     path::PathBuf,
     process::ExitCode,
+    sync::Arc,
 };
 
 use clap::{Parser, Subcommand};
-use server::{Config, config, demo};
+use server::{Config, certificate::ServerCertificate, config, demo};
 use tokio_util::sync::CancellationToken;
 use tracing_subscriber::EnvFilter;
 
@@ -81,7 +82,8 @@ fn execute(cli: Cli) -> anyhow::Result<()> {
         let path = PathBuf::from("madang.toml");
         path.exists().then_some(path)
     });
-    let mut config = config::load(file.as_deref(), std::env::vars())?;
+    let read = move || config::load(file.as_deref(), std::env::vars());
+    let mut config = read()?;
     if let Some(folder) = cli.data_dir {
         config.data_dir = folder;
     }
@@ -108,14 +110,23 @@ fn execute(cli: Cli) -> anyhow::Result<()> {
                 if forget_secrets {
                     server::forget_secrets(&config).await?;
                 }
-                serve(config, demo, json).await
+                serve(config, demo, json, read).await
             }),
     }
 }
 
-async fn serve(config: Config, demo: Option<PathBuf>, json: bool) -> anyhow::Result<()> {
+async fn serve(
+    config: Config,
+    demo: Option<PathBuf>,
+    json: bool,
+    read: impl Fn() -> Result<Config, config::ConfigError> + Send + 'static,
+) -> anyhow::Result<()> {
     let data_dir = config.data_dir.clone();
     let running = server::run(config).await?;
+    #[cfg(unix)]
+    read_again_on_hangup(running.certificate.clone(), read);
+    #[cfg(not(unix))]
+    drop(read);
     let sign_in = match demo {
         Some(manifest) => Some(demo::seed(&running.services, &data_dir, &manifest).await?),
         None => None,
@@ -162,6 +173,31 @@ async fn serve(config: Config, demo: Option<PathBuf>, json: bool) -> anyhow::Res
     drop(out);
     stop_on_signal(running.stopper());
     running.stopped().await.map_err(anyhow::Error::msg)
+}
+
+/// A hangup reads the configuration again, for what can change while the server runs: the names in its
+/// certificate. The rest waits for the next start.
+#[cfg(unix)]
+fn read_again_on_hangup(
+    certificate: Arc<ServerCertificate>,
+    read: impl Fn() -> Result<Config, config::ConfigError> + Send + 'static,
+) {
+    use tokio::signal::unix::{SignalKind, signal};
+    let mut hangups = match signal(SignalKind::hangup()) {
+        Ok(hangups) => hangups,
+        Err(error) => {
+            tracing::warn!(%error, "a hangup does not read the configuration again");
+            return;
+        }
+    };
+    tokio::spawn(async move {
+        while hangups.recv().await.is_some() {
+            match read() {
+                Ok(config) => certificate.want(config.site.host_names),
+                Err(error) => tracing::error!(%error, "the configuration stays as it was"),
+            }
+        }
+    });
 }
 
 fn stop_on_signal(stop: CancellationToken) {

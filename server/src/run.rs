@@ -1,5 +1,7 @@
 //! Starting and stopping the whole product in one process.
 
+mod mqtt;
+
 use std::{
     fs::File,
     net::{SocketAddr, TcpListener},
@@ -8,12 +10,8 @@ use std::{
     time::Duration,
 };
 
-use ingest::{
-    Broker, BrokerError, Pipeline,
-    external::{ExternalBroker, ExternalConfig, SERVICE_NAME},
-};
+use ingest::{BrokerError, Pipeline};
 use leptos::config::LeptosOptions;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject as _};
 use service::{
     Clock, Database, Services, SiteSettings, SystemClock,
     accounts::{self, limit::Limits, token::TokenKeys},
@@ -34,7 +32,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    broker::{BrokerConfig, EmbeddedBroker},
+    certificate::{self, CertificateError, ServerCertificate},
     config::Config,
     http,
     live_hub::LiveHub,
@@ -69,6 +67,9 @@ pub enum StartError {
     /// The certificate authority cannot be used.
     #[error(transparent)]
     Pki(#[from] PkiError),
+    /// The server's certificate cannot be used.
+    #[error(transparent)]
+    Certificate(#[from] CertificateError),
     /// The database holds secrets of another vault key.
     #[error(
         "{file} {problem}, and without it the devices' secrets in the database are unreadable. Put the file \
@@ -104,6 +105,10 @@ pub struct Running {
     pub https: SocketAddr,
     /// Where devices connect to the embedded broker; `None` with an external one.
     pub mqtt: Option<SocketAddr>,
+    /// Where they do without TLS, where that was asked for.
+    pub mqtt_plain: Option<SocketAddr>,
+    /// What the TLS listeners show.
+    pub certificate: Arc<ServerCertificate>,
     /// The one-time code for the first administrator, while there is none.
     pub setup_code: Option<String>,
     /// The services.
@@ -148,16 +153,27 @@ impl Running {
 
 /// Starts the server; returns when it is ready.
 pub async fn run(config: Config) -> Result<Running, StartError> {
+    run_by(config, Arc::new(SystemClock)).await
+}
+
+/// As [`run`], by this clock.
+pub async fn run_by(config: Config, clock: Arc<dyn Clock>) -> Result<Running, StartError> {
     let _ = rustls::crypto::ring::default_provider().install_default();
     let lock = lock(&config)?;
-    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let pki_dir = config.data_dir.join("pki");
     let names = &config.site.host_names;
-    let pki = Pki::open(&pki_dir, &config.site.name, names, clock.as_ref())?;
+    let pki = Arc::new(Pki::open(
+        &pki_dir,
+        &config.site.name,
+        names,
+        clock.as_ref(),
+    )?);
+    let certificate = ServerCertificate::new(pki.clone(), names.clone(), clock.clone())?;
     let db = Database::open(&database_url(&config)?, config.database.connections).await?;
     let key = vault_key(&pki_dir, &db).await?;
 
-    let (broker, mqtt) = broker(&config, &pki, clock.as_ref()).await?;
+    let (broker, mqtt) = mqtt::broker(&config, &pki, &certificate, clock.as_ref()).await?;
+    let (mqtt, mqtt_plain) = (mqtt.map(|at| at.0), mqtt.and_then(|at| at.1));
     let plain = bind(&config, config.http.address, true)?;
     let secure = bind(&config, config.http.tls_address, false)?;
     let addresses = (address(&plain)?, address(&secure)?);
@@ -171,7 +187,7 @@ pub async fn run(config: Config) -> Result<Running, StartError> {
         deadlines: Arc::new(InProcessDeadlines::default()),
         link: broker.clone(),
         vault: Vault::new(&key),
-        pki: Arc::new(pki),
+        pki,
         limits: Limits::default(),
         tokens: TokenKeys::derive(&key),
     });
@@ -231,12 +247,17 @@ pub async fn run(config: Config) -> Result<Running, StartError> {
     );
     let serving = broker.run(services.clone(), pipeline, stop.clone());
     tasks.spawn(async move { serving.await.map_err(|error| error.to_string()) });
-    http::serve(&mut tasks, state, plain, secure, &stop)
+    let watching = certificate.clone().watch(certificate::EVERY, stop.clone());
+    spawn(&mut tasks, watching);
+    let tls = certificate.for_browsers().map_err(CertificateError::from)?;
+    http::serve(&mut tasks, state, plain, (secure, tls), &stop)
         .map_err(|source| io_error("HTTPS", source))?;
     Ok(Running {
         http: addresses.0,
         https: addresses.1,
         mqtt,
+        mqtt_plain,
+        certificate,
         setup_code,
         services,
         stop,
@@ -350,64 +371,6 @@ pub(crate) fn database_url(config: &Config) -> Result<String, StartError> {
         "" => format!("sqlite://{}", config.data_dir.join("madang.db").display()),
         url => url.to_owned(),
     })
-}
-
-/// The broker, and where the embedded one listens.
-async fn broker(
-    config: &Config,
-    pki: &Pki,
-    clock: &dyn Clock,
-) -> Result<(Arc<dyn Broker>, Option<SocketAddr>), StartError> {
-    let pki_dir = config.data_dir.join("pki");
-    if config.mqtt.external_url.is_empty() {
-        let embedded = EmbeddedBroker::bind(&BrokerConfig {
-            address: config.mqtt.address,
-            certificate: pki_dir.join("server.pem"),
-            key: pki_dir.join("server.key"),
-            client_ca: pki_dir.join("ca.pem"),
-        })
-        .await?;
-        let address = embedded.address();
-        return Ok((embedded, Some(address)));
-    }
-    let url = config
-        .mqtt
-        .external_url
-        .parse()
-        .map_err(|error| StartError::Config(format!("mqtt.external_url: {error}")))?;
-    let ca_file = &config.mqtt.external_ca_file;
-    let ca = match ca_file.as_os_str().is_empty() {
-        true => pki.ca_pem().to_owned(),
-        false => std::fs::read_to_string(ca_file).map_err(|e| io_error(ca_file.display(), e))?,
-    };
-    let (issued, key) = pki
-        .issue_client_with_key(SERVICE_NAME, clock.now())
-        .map_err(|error| StartError::Config(format!("the site's own certificate: {error}")))?;
-    let tls = trust(&ca, &issued.pem, &key)
-        .map_err(|error| StartError::Config(format!("mqtt.external_url: {error}")))?;
-    let external = ExternalBroker::new(ExternalConfig {
-        url,
-        client_id: SERVICE_NAME.to_owned(),
-        tls: Arc::new(tls),
-        connections: config.mqtt.external_connections,
-    })?;
-    Ok((external, None))
-}
-
-/// TLS that trusts the authorities in `ca` and shows this certificate; all PEM.
-fn trust(ca: &str, certificate: &str, key: &str) -> Result<rustls::ClientConfig, String> {
-    let pem = |error: rustls::pki_types::pem::Error| error.to_string();
-    let mut roots = rustls::RootCertStore::empty();
-    for authority in CertificateDer::pem_slice_iter(ca.as_bytes()) {
-        let authority = authority.map_err(pem)?;
-        roots.add(authority).map_err(|error| error.to_string())?;
-    }
-    let own = CertificateDer::from_pem_slice(certificate.as_bytes()).map_err(pem)?;
-    let key = PrivateKeyDer::from_pem_slice(key.as_bytes()).map_err(pem)?;
-    rustls::ClientConfig::builder()
-        .with_root_certificates(roots)
-        .with_client_auth_cert(vec![own], key)
-        .map_err(|error| error.to_string())
 }
 
 pub(crate) fn site_settings(

@@ -1,5 +1,8 @@
 //! Devices against the whole server, over real TLS: what the wire allows, and what it refuses.
 
+#[path = "broker/raw.rs"]
+mod raw;
+
 use domain::{
     AppError,
     device::{DeviceDetail, Presence},
@@ -281,45 +284,6 @@ async fn every_refusal_of_the_wire_is_acknowledged_with_its_reason_and_counted()
     app.stop().await;
 }
 
-/// A client of MQTT 3.1.1 that publishes 80 KiB, byte by byte; returns when the server has hung up.
-async fn too_large(app: &App, identity: &Identity, topic: &str) {
-    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-    let stream = tokio::net::TcpStream::connect(app.mqtt())
-        .await
-        .expect("TCP");
-    let tls = tokio_rustls::TlsConnector::from(identity.tls.clone());
-    let name = rustls::pki_types::ServerName::from(app.mqtt().ip());
-    let mut stream = tls.connect(name, stream).await.expect("TLS");
-    let text = |text: &str| {
-        let length = u16::try_from(text.len()).expect("short");
-        [&length.to_be_bytes()[..], text.as_bytes()].concat()
-    };
-    let connect = [
-        &text("MQTT")[..],
-        &[4, 2, 0, 60],
-        &text(&identity.id.to_string()),
-    ]
-    .concat();
-    let length = u8::try_from(connect.len()).expect("short");
-    stream
-        .write_all(&[&[0x10, length][..], &connect].concat())
-        .await
-        .expect("CONNECT");
-    let mut answer = [0; 4];
-    stream.read_exact(&mut answer).await.expect("CONNACK");
-    assert_eq!(answer, [0x20, 2, 0, 0]);
-    let body = [&text(topic)[..], &[0, 1], &vec![b' '; 80 * 1024]].concat();
-    let (mut header, mut length) = (vec![0x32], body.len());
-    while length > 0 {
-        let more = if length > 127 { 0x80 } else { 0 };
-        header.push(u8::try_from(length % 128).expect("seven bits") | more);
-        length /= 128;
-    }
-    // The server may hang up before all was taken.
-    let _ = stream.write_all(&[header, body].concat()).await;
-    while stream.read(&mut answer).await.is_ok_and(|read| read > 0) {}
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn too_large_a_packet_ends_the_connection_and_is_counted() {
     let app = App::start().await;
@@ -329,7 +293,7 @@ async fn too_large_a_packet_ends_the_connection_and_is_counted() {
     let topic = identity.topic("cpu").to_string();
     // Its own library would not send what the broker says is too large.
     assert!(device.publish(&topic, vec![b' '; 80 * 1024]).await == Answer::Nobody);
-    too_large(&app, &identity, &topic).await;
+    raw::too_large(&app, &identity, &topic).await;
     until("the refusal is counted", async || {
         let reason = RefusalReason::PayloadTooLarge;
         (refusals(&app, &admin, &identity, reason).await == 1).then_some(())
@@ -342,6 +306,25 @@ async fn too_large_a_packet_ends_the_connection_and_is_counted() {
     assert_eq!(answer, Answer::Refused(PubAckReason::PayloadFormatInvalid));
     let reason = RefusalReason::PayloadTooLarge;
     assert_eq!(refusals(&app, &admin, &identity, reason).await, 2);
+    app.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_alias_of_a_topic_that_was_not_offered_ends_the_connection() {
+    let app = App::start().await;
+    let admin = app.set_up().await;
+    let identity = claimed(&app, &admin, "C-2").await;
+    let topic = identity.topic("cpu").to_string();
+    let option = RefusalReason::ForbiddenOption;
+    for (named, counted) in [(topic.as_str(), 1), ("", 2)] {
+        let ended = raw::with_an_alias(&app, &identity, named).await;
+        assert_eq!(ended, 0x94, "Topic Alias invalid");
+        until("the refusal is counted", async || {
+            (refusals(&app, &admin, &identity, option).await == counted).then_some(())
+        })
+        .await;
+    }
+    assert_eq!(stored_rows(&app).await, 0);
     app.stop().await;
 }
 

@@ -12,7 +12,11 @@ use rmqtt::{
     types::{AuthResult, PublishAclResult, SubscribeAclResult},
 };
 use rumqttc::PublishOptions;
-use server::broker::{BrokerConfig, EmbeddedBroker};
+use server::{
+    broker::{BrokerConfig, EmbeddedBroker},
+    certificate::ServerCertificate,
+};
+use service::{SystemClock, pki::Pki};
 use service::{commands, devices};
 use testkit::{
     app::{App, Person},
@@ -61,11 +65,14 @@ impl Handler for Everybody {
 }
 
 async fn elsewhere(pki: &Path) -> Elsewhere {
+    let clock = Arc::new(SystemClock);
+    let pki = Arc::new(Pki::open(pki, "Elsewhere", &[], clock.as_ref()).expect("an authority"));
+    let shown = ServerCertificate::new(pki, Vec::new(), clock).expect("a certificate");
+    let tls = shown.for_devices().expect("TLS");
     let broker = EmbeddedBroker::bind(&BrokerConfig {
         address: SocketAddr::from(([127, 0, 0, 1], 0)),
-        certificate: pki.join("server.pem"),
-        key: pki.join("server.key"),
-        client_ca: pki.join("ca.pem"),
+        tls: Arc::new(tls),
+        plain: None,
     })
     .await
     .expect("a broker");

@@ -55,6 +55,9 @@ pub enum PkiError {
         /// What is wrong with it.
         reason: String,
     },
+    /// A configured name is no host name.
+    #[error("`{0}` in site.host_names is neither a host name nor an IP address")]
+    Name(String),
     /// The cryptography refused.
     #[error("making a certificate: {0}")]
     Certificate(#[from] rcgen::Error),
@@ -62,6 +65,7 @@ pub enum PkiError {
 
 /// The authority and the server's own certificate.
 pub struct Pki {
+    folder: PathBuf,
     issuer: Issuer<'static, KeyPair>,
     ca_der: CertificateDer<'static>,
     ca_pem: String,
@@ -108,6 +112,7 @@ impl Pki {
         let issuer = Issuer::from_ca_cert_der(&ca_der, key_pair)?;
         let server = server_identity::load_or_make(folder, &issuer, &ca_der, names, clock)?;
         Ok(Self {
+            folder: folder.to_owned(),
             issuer,
             ca_der,
             ca_pem,
@@ -128,6 +133,19 @@ impl Pki {
     /// SHA-256 of the authority's certificate (DER), as the claim link carries it.
     pub fn ca_hash(&self) -> CaHash {
         CaHash(Sha256::digest(&self.ca_der).into())
+    }
+
+    /// The server's certificate for these names as its files hold it now; made anew when they do not carry
+    /// these names, or their end is near.
+    pub fn renew_server(
+        &self,
+        names: &[String],
+        clock: &dyn Clock,
+    ) -> Result<ServerIdentity, PkiError> {
+        let (issuer, ca) = (&self.issuer, &self.ca_der);
+        let identity = server_identity::load_or_make(&self.folder, issuer, ca, names, clock)?;
+        *self.server.write() = identity.clone();
+        Ok(identity)
     }
 
     /// The server's certificate chain and key, for its TLS listeners.

@@ -1,17 +1,20 @@
 //! A whole server in this process: real listeners on loopback, a fresh data folder.
 
-use std::{net::SocketAddr, path::Path, time::Duration};
+use std::{net::SocketAddr, path::Path, sync::Arc, time::Duration};
 
 use domain::role::SiteRole;
 use reqwest::{Client as Http, header};
-use server::{Config, Running};
+use server::{Config, Running, certificate::ServerCertificate};
 use service::{
-    Actor, Services,
+    Actor, Clock, Services, SystemClock,
     accounts::{self, Client},
 };
 use tempfile::TempDir;
 
-use crate::site::account;
+use crate::{database, site::account};
+
+/// Of each server to PostgreSQL: many run at a time.
+const CONNECTIONS: u32 = 4;
 
 /// A running server; its data is gone when this is dropped.
 #[derive(Debug)]
@@ -37,6 +40,17 @@ impl Stopped {
     /// Tries to start it; a server that did start is stopped again.
     pub async fn try_start(&self) -> Result<(), server::StartError> {
         end(server::run(self.config.clone()).await?).await;
+        Ok(())
+    }
+
+    /// As [`Stopped::try_start`], with what `change` sets.
+    pub async fn try_start_with(
+        &self,
+        change: impl FnOnce(&mut Config),
+    ) -> Result<(), server::StartError> {
+        let mut config = self.config.clone();
+        change(&mut config);
+        end(server::run(config).await?).await;
         Ok(())
     }
 
@@ -67,8 +81,37 @@ impl App {
         Self::start_with(|_| {}).await
     }
 
+    /// A server on a new database of each engine that is there.
+    #[allow(clippy::print_stderr, reason = "shown by the test runner")]
+    pub async fn on_each_engine() -> Vec<Self> {
+        let mut apps = vec![Self::start().await];
+        match database::postgres_url().await {
+            Some(url) => apps.push(
+                Self::start_with(|config| {
+                    config.database.url = url;
+                    config.database.connections = CONNECTIONS;
+                })
+                .await,
+            ),
+            None => eprintln!(
+                "{} is not set: PostgreSQL is not tested",
+                database::POSTGRES_URL
+            ),
+        }
+        apps
+    }
+
     /// A server whose configuration is the default but for what `change` sets.
     pub async fn start_with(change: impl FnOnce(&mut Config)) -> Self {
+        Self::start_by(Arc::new(SystemClock), change).await
+    }
+
+    /// A server on a new database, by this clock.
+    pub async fn start_at(clock: Arc<dyn Clock>) -> Self {
+        Self::start_by(clock, |_| {}).await
+    }
+
+    async fn start_by(clock: Arc<dyn Clock>, change: impl FnOnce(&mut Config)) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let any = SocketAddr::from(([127, 0, 0, 1], 0));
         let mut config = Config {
@@ -79,7 +122,9 @@ impl App {
         config.http.tls_address = any;
         config.mqtt.address = any;
         change(&mut config);
-        let running = server::run(config.clone()).await.expect("a server");
+        let running = server::run_by(config.clone(), clock)
+            .await
+            .expect("a server");
         Self {
             running,
             config,
@@ -133,6 +178,21 @@ impl App {
     /// Where devices connect.
     pub fn mqtt(&self) -> SocketAddr {
         self.running.mqtt.expect("the embedded broker")
+    }
+
+    /// Where devices connect without TLS, where that was asked for.
+    pub fn mqtt_plain(&self) -> Option<SocketAddr> {
+        self.running.mqtt_plain
+    }
+
+    /// Where HTTPS is served.
+    pub fn https_address(&self) -> SocketAddr {
+        self.running.https
+    }
+
+    /// What the TLS listeners show.
+    pub fn certificate(&self) -> &ServerCertificate {
+        &self.running.certificate
     }
 
     /// The one-time code for the first administrator.

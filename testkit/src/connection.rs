@@ -70,8 +70,22 @@ impl Connection {
         broker: SocketAddr,
         manner: Manner,
     ) -> Result<Self, Ended> {
+        let tls = Transport::tls_with_config(TlsConfiguration::Rustls(tls.clone()));
+        Self::open_over(tls, broker, manner).await
+    }
+
+    /// As [`Connection::open`], without TLS.
+    pub async fn open_plain(broker: SocketAddr, manner: Manner) -> Result<Self, Ended> {
+        Self::open_over(Transport::tcp(), broker, manner).await
+    }
+
+    async fn open_over(
+        transport: Transport,
+        broker: SocketAddr,
+        manner: Manner,
+    ) -> Result<Self, Ended> {
         crate::until("the broker has time", async || {
-            match Self::open_once(tls, broker, manner.clone()).await {
+            match Self::open_once(transport.clone(), broker, manner.clone()).await {
                 Err(Ended::Cut(why)) if why.contains("ServerUnavailable") => None,
                 answer => Some(answer),
             }
@@ -80,15 +94,13 @@ impl Connection {
     }
 
     async fn open_once(
-        tls: &Arc<ClientConfig>,
+        transport: Transport,
         broker: SocketAddr,
         manner: Manner,
     ) -> Result<Self, Ended> {
         let mut options =
             MqttOptions::new(manner.client_id, (broker.ip().to_string(), broker.port()));
-        options.set_transport(Transport::tls_with_config(TlsConfiguration::Rustls(
-            tls.clone(),
-        )));
+        options.set_transport(transport);
         options.set_keep_alive(60);
         options.set_session_mode(SessionMode::Clean);
         options.set_max_packet_size(Some(256 * 1024));

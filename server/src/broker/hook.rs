@@ -23,6 +23,7 @@ use service::{
 use tokio_util::sync::CancellationToken;
 
 use super::{
+    listen::PLAIN,
     rules::{self, Packet, Will},
     sessions::Sessions,
 };
@@ -110,7 +111,7 @@ impl Handler for Gate {
             }
             Parameter::ClientDisconnected(session, reason) => {
                 let id = &session.id;
-                Box::pin(self.too_large(&id.client_id, reason)).await;
+                Box::pin(self.cut_off(&id.client_id, reason)).await;
                 let cause = cause(reason);
                 if let Ok(device) = id.client_id.parse() {
                     let taken_over = cause == PresenceCause::TakenOver;
@@ -154,12 +155,14 @@ impl Handler for Gate {
 
 impl Gate {
     async fn admit(&self, connect: &ConnectInfo) -> bool {
-        let client_id: &str = &connect.id().client_id;
-        let Some(certificate) = connect.cert() else {
-            return false;
-        };
-        let (Some(name), Some(serial)) = (&certificate.common_name, &certificate.serial) else {
-            return false;
+        let id = connect.id();
+        let client_id: &str = &id.client_id;
+        let certificate = connect.cert();
+        let (name, serial) = match certificate.map(|shown| (&shown.common_name, &shown.serial)) {
+            Some((Some(name), Some(serial))) => (name.as_str(), Some(serial.as_str())),
+            // Nothing proves it there but that the client is on this machine.
+            None if id.lid == PLAIN => (client_id, None),
+            _ => return false,
         };
         let last_will = connect.last_will();
         let will = last_will.as_ref().map(|will| {
@@ -173,10 +176,15 @@ impl Gate {
                 exactly_once: qos == QoS::ExactlyOnce,
             }
         });
-        let principal = match devices::admission::admit(&self.services, name, serial).await {
+        let admitted = match (serial, name.parse()) {
+            (Some(serial), _) => devices::admission::admit(&self.services, name, serial).await,
+            (None, Ok(device)) => devices::admission::admit_plain(&self.services, device).await,
+            (None, Err(_)) => Ok(None),
+        };
+        let principal = match admitted {
             Ok(Some(principal)) => principal,
             Ok(None) => {
-                self.refuse_connect(name, "a certificate that is not listed active")
+                self.refuse_connect(name, "nobody who is listed active")
                     .await;
                 return false;
             }
@@ -187,6 +195,7 @@ impl Gate {
         };
         match rules::connect(&principal, name, client_id, will) {
             Ok(()) => {
+                let serial = serial.unwrap_or_default();
                 self.sessions.admitted(client_id, principal, serial);
                 true
             }
@@ -225,16 +234,19 @@ impl Gate {
         }
     }
 
-    /// A packet over the limit ends the connection before anybody sees its topic.
-    async fn too_large(&self, client_id: &str, reason: &Reason) {
+    /// What ends a connection before anybody sees a message's topic: a packet over the limit, a topic's
+    /// alias although none was offered.
+    async fn cut_off(&self, client_id: &str, reason: &Reason) {
+        let alias = |reason: &Reason| matches!(reason, Reason::TopicAliasInvalid);
         let text = reason.to_string().to_ascii_lowercase();
-        if (text.contains("too large")
-            || text.contains("max size")
-            || text.contains("maxpacketsize"))
-            && let Ok(device) = client_id.parse()
-        {
-            let reason = RefusalReason::PayloadTooLarge;
-            self.pipeline.refuse_on(device, "", reason).await;
+        let large = ["too large", "max size", "maxpacketsize"];
+        let why = match reason {
+            Reason::Reasons(all) if all.iter().any(alias) => RefusalReason::ForbiddenOption,
+            _ if large.iter().any(|words| text.contains(words)) => RefusalReason::PayloadTooLarge,
+            _ => return,
+        };
+        if let Ok(device) = client_id.parse() {
+            self.pipeline.refuse_on(device, "", why).await;
         }
     }
 

@@ -29,19 +29,11 @@ pub async fn admit(
             .one(&services.db.read)
             .await
             .map_err(internal)?;
-        let blocked = entity::identity_known::Entity::find_by_id(device)
-            .one(&services.db.read)
-            .await
-            .map_err(internal)?
-            .is_some_and(|known| known.blocked_ms.is_some());
-        return Ok(row
-            .filter(|_| !blocked)
-            .filter(|row| row.uuid.to_string() == common_name)
-            .filter(|row| row.lifecycle != Lifecycle::Revoked.as_str())
-            .map(|row| Principal::Device {
-                id: DeviceId(row.uuid),
-                claimed: row.lifecycle == Lifecycle::Active.as_str(),
-            }));
+        let named = row.filter(|row| row.uuid.to_string() == common_name);
+        return match named {
+            Some(row) => admit_device(services, row).await,
+            None => Ok(None),
+        };
     }
     if let Some(user) = certificate.user_id {
         let row = entity::user::Entity::find_by_id(user)
@@ -59,6 +51,35 @@ pub async fn admit(
         };
     }
     Ok(None)
+}
+
+/// Which device is meant by this id, where no certificate says so: on the plain listener of a developer's own
+/// machine. `None` where there is none that may connect.
+pub async fn admit_plain(
+    services: &Services,
+    device: DeviceId,
+) -> Result<Option<Principal>, AppError> {
+    match entity_of(services, device).await {
+        Ok(row) => admit_device(services, row).await,
+        Err(AppError::NotFound) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+async fn admit_device(
+    services: &Services,
+    row: entity::device::Model,
+) -> Result<Option<Principal>, AppError> {
+    let blocked = entity::identity_known::Entity::find_by_id(row.id)
+        .one(&services.db.read)
+        .await
+        .map_err(internal)?
+        .is_some_and(|known| known.blocked_ms.is_some());
+    let may = !blocked && row.lifecycle != Lifecycle::Revoked.as_str();
+    Ok(may.then(|| Principal::Device {
+        id: DeviceId(row.uuid),
+        claimed: row.lifecycle == Lifecycle::Active.as_str(),
+    }))
 }
 
 /// A device connected with this serial: the serials it was to replace are no longer needed. One that was

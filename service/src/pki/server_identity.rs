@@ -11,7 +11,7 @@ use rcgen::{
     CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
     KeyUsagePurpose, SanType,
 };
-use rustls::pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject};
+use rustls::pki_types::{CertificateDer, DnsName, PrivateKeyDer, pem::PemObject};
 
 use super::{PkiError, files, issue};
 use crate::Clock;
@@ -104,7 +104,11 @@ fn subject_names(names: &[String]) -> Result<Vec<SanType>, PkiError> {
     for name in names {
         let san = match name.parse::<IpAddr>() {
             Ok(address) => SanType::IpAddress(address),
-            Err(_) => SanType::DnsName(name.as_str().try_into()?),
+            Err(_) => {
+                // What browsers could not ask for would only look as if it were there.
+                DnsName::try_from(name.as_str()).map_err(|_| PkiError::Name(name.clone()))?;
+                SanType::DnsName(name.as_str().try_into()?)
+            }
         };
         if !sans.contains(&san) {
             sans.push(san);

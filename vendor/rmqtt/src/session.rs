@@ -231,6 +231,10 @@ impl SessionState {
             }
             Err(reason) => {
                 log::debug!("{} Reason: {}", self.id, reason);
+                if let (Reason::TopicAliasInvalid, Sink::V5(sink)) = (&reason, &mut sink) {
+                    let d = v5::Disconnect { reason_code: reason.to_reason_code(), ..Default::default() };
+                    let _ = sink.send_disconnect(d).await;
+                }
                 let _ = self.disconnected_reason_add(reason).await;
             }
         }
@@ -993,6 +997,11 @@ impl SessionState {
         let packet_id = publish.packet_id;
         let qos = publish.qos;
 
+        if self.client_topic_aliases.is_none()
+            && publish.properties.as_ref().is_some_and(|p| p.topic_alias.is_some())
+        {
+            return Err(Reason::TopicAliasInvalid);
+        }
         if let Some(client_topic_aliases) = &self.client_topic_aliases {
             publish.deref_mut().topic = client_topic_aliases
                 .set_and_get(publish.properties.as_ref().and_then(|p| p.topic_alias), publish.topic.clone())

@@ -2453,6 +2453,8 @@ pub enum Reason {
     MessageQueueFull,
     InflightWindowFull,
     ProtocolError(ByteString),
+    /// A topic alias although the server offers none
+    TopicAliasInvalid,
     Error(ByteString),
     MqttError(MqttError),
     Reasons(Vec<Reason>),
@@ -2547,6 +2549,7 @@ impl std::convert::From<Reason> for PublishResult {
             | SessionExpiration
             | SubscribeFailed(_)
             | UnsubscribeFailed(_)
+            | TopicAliasInvalid
             | Reasons(_)
             | Unknown => Self {
                 reason_code: UnspecifiedError,
@@ -2615,6 +2618,7 @@ impl ToReasonCode for Reason {
             Reason::MessageExpiration => DisconnectReasonCode::MessageRateTooHigh,
             Reason::MessageQueueFull => DisconnectReasonCode::QuotaExceeded,
             Reason::InflightWindowFull => DisconnectReasonCode::ReceiveMaximumExceeded,
+            Reason::TopicAliasInvalid => DisconnectReasonCode::TopicAliasInvalid,
             Reason::ProtocolError(_) => DisconnectReasonCode::ProtocolError,
             Reason::Error(_) => DisconnectReasonCode::UnspecifiedError,
             Reason::MqttError(mqtt_error) => mqtt_error.to_reason_code(),
@@ -2701,6 +2705,7 @@ impl Display for Reason {
                 "MessageQueueFull" //message deliver queue is full
             }
             Reason::InflightWindowFull => "Inflight window is full",
+            Reason::TopicAliasInvalid => "TopicAliasInvalid",
             Reason::Error(r) => r,
             Reason::MqttError(e) => &e.to_string(),
             Reason::ProtocolError(r) => return write!(f, "ProtocolError({r})"),
