@@ -23,9 +23,16 @@ struct Bench {
 }
 
 impl Bench {
-    /// A site with one device, and what is done about `kind`.
-    async fn with(policy: Option<(FindingKind, Reaction)>) -> Self {
-        let app = App::start().await;
+    /// A site on each engine with one device, and what is done about a kind of finding.
+    async fn each(policy: Option<(FindingKind, Reaction)>) -> Vec<Self> {
+        let mut benches = Vec::new();
+        for app in App::on_each_engine().await {
+            benches.push(Self::with(app, policy).await);
+        }
+        benches
+    }
+
+    async fn with(app: App, policy: Option<(FindingKind, Reaction)>) -> Self {
         let admin = app.set_up().await;
         let (services, actor) = (app.services(), &admin.actor);
         if let Some((kind, reaction)) = policy {
@@ -148,364 +155,375 @@ fn number(value: f64) -> Scalar {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_clone_is_kept_apart_and_does_not_disturb_the_original() {
-    let bench = Bench::with(None).await;
-    let original = bench.online(1, "board-1", CARD).await;
-    bench.reports(&original, 2, 10.0).await;
-    assert!(bench.findings().await.is_empty());
+    for bench in Bench::each(None).await {
+        let original = bench.online(1, "board-1", CARD).await;
+        bench.reports(&original, 2, 10.0).await;
+        assert!(bench.findings().await.is_empty());
 
-    // The copy has the same sequences: they are not used up.
-    let copy = bench.online(3, "board-2", CARD).await;
-    bench.reports(&copy, 4, 99.0).await;
-    let finding = bench.finding().await;
-    assert_eq!(finding.kind, FindingKind::Clone);
-    assert_eq!(finding.evidence, Evidence::Traits);
-    assert_eq!(finding.reaction, Reaction::Quarantine);
-    assert_eq!((finding.held, finding.state), (1, FindingState::Open));
-    assert_eq!(finding.known.cpu_serial, "board-1");
-    assert_eq!(finding.said.cpu_serial, "board-2");
-    assert_eq!(bench.unread().await, 1);
-    assert_eq!(
-        (bench.history().await, bench.page().await.1),
-        (vec![10.0], Some(number(10.0)))
-    );
+        // The copy has the same sequences: they are not used up.
+        let copy = bench.online(3, "board-2", CARD).await;
+        bench.reports(&copy, 4, 99.0).await;
+        let finding = bench.finding().await;
+        assert_eq!(finding.kind, FindingKind::Clone);
+        assert_eq!(finding.evidence, Evidence::Traits);
+        assert_eq!(finding.reaction, Reaction::Quarantine);
+        assert_eq!((finding.held, finding.state), (1, FindingState::Open));
+        assert_eq!(finding.known.cpu_serial, "board-1");
+        assert_eq!(finding.said.cpu_serial, "board-2");
+        assert_eq!(bench.unread().await, 1);
+        assert_eq!(
+            (bench.history().await, bench.page().await.1),
+            (vec![10.0], Some(number(10.0)))
+        );
 
-    let original = bench.online(3, "board-1", CARD).await;
-    bench.reports(&original, 4, 11.0).await;
-    assert_eq!(
-        (bench.history().await, bench.page().await.1),
-        (vec![10.0, 11.0], Some(number(11.0)))
-    );
+        let original = bench.online(3, "board-1", CARD).await;
+        bench.reports(&original, 4, 11.0).await;
+        assert_eq!(
+            (bench.history().await, bench.page().await.1),
+            (vec![10.0, 11.0], Some(number(11.0)))
+        );
 
-    bench.resolve(Act::Discard).await;
-    assert_eq!(bench.finding().await.held, 0);
-    bench.undo().await;
-    assert_eq!(bench.finding().await.held, 1);
-    bench.resolve(Act::Release).await;
-    assert_eq!(bench.history().await, [10.0, 99.0, 11.0], "at its own time");
-    assert_eq!(
-        bench.page().await.1,
-        Some(number(11.0)),
-        "the state is not touched"
-    );
-    bench.undo().await;
-    assert_eq!(bench.history().await, [10.0, 11.0]);
-    assert_eq!(bench.finding().await.held, 1);
-    bench.app.stop().await;
+        bench.resolve(Act::Discard).await;
+        assert_eq!(bench.finding().await.held, 0);
+        bench.undo().await;
+        assert_eq!(bench.finding().await.held, 1);
+        bench.resolve(Act::Release).await;
+        assert_eq!(bench.history().await, [10.0, 99.0, 11.0], "at its own time");
+        assert_eq!(
+            bench.page().await.1,
+            Some(number(11.0)),
+            "the state is not touched"
+        );
+        bench.undo().await;
+        assert_eq!(bench.history().await, [10.0, 11.0]);
+        assert_eq!(bench.finding().await.held, 1);
+        bench.app.stop().await;
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_clone_that_comes_again_after_a_decision_is_told_again() {
-    let bench = Bench::with(None).await;
-    let _original = bench.online(1, "board-1", CARD).await;
-    let copy = bench.online(2, "board-2", CARD).await;
-    bench.reports(&copy, 3, 99.0).await;
-    bench.resolve(Act::Discard).await;
-    let copy = bench.online(4, "board-2", CARD).await;
-    bench.reports(&copy, 5, 98.0).await;
-    let finding = bench.finding().await;
-    assert_eq!(
-        (finding.state, finding.count, finding.held),
-        (FindingState::Open, 2, 1)
-    );
-    assert_eq!(bench.unread().await, 2);
-    assert!(bench.history().await.is_empty());
-    bench.app.stop().await;
+    for bench in Bench::each(None).await {
+        let _original = bench.online(1, "board-1", CARD).await;
+        let copy = bench.online(2, "board-2", CARD).await;
+        bench.reports(&copy, 3, 99.0).await;
+        bench.resolve(Act::Discard).await;
+        let copy = bench.online(4, "board-2", CARD).await;
+        bench.reports(&copy, 5, 98.0).await;
+        let finding = bench.finding().await;
+        assert_eq!(
+            (finding.state, finding.count, finding.held),
+            (FindingState::Open, 2, 1)
+        );
+        assert_eq!(bench.unread().await, 2);
+        assert!(bench.history().await.is_empty());
+        bench.app.stop().await;
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_board_swap_that_is_accepted_is_what_is_known_and_undo_takes_it_back() {
-    let bench = Bench::with(None).await;
-    let before = bench.online(1, "board-1", CARD).await;
-    bench.reports(&before, 2, 10.0).await;
-    before.leave().await;
+    for bench in Bench::each(None).await {
+        let before = bench.online(1, "board-1", CARD).await;
+        bench.reports(&before, 2, 10.0).await;
+        before.leave().await;
 
-    let board = bench.online(3, "board-2", CARD).await;
-    bench.reports(&board, 4, 20.0).await;
-    let finding = bench.finding().await;
-    assert_eq!((finding.kind, finding.held), (FindingKind::BoardSwap, 1));
-    assert_eq!(bench.history().await, [10.0]);
+        let board = bench.online(3, "board-2", CARD).await;
+        bench.reports(&board, 4, 20.0).await;
+        let finding = bench.finding().await;
+        assert_eq!((finding.kind, finding.held), (FindingKind::BoardSwap, 1));
+        assert_eq!(bench.history().await, [10.0]);
 
-    bench.resolve(Act::Accept).await;
-    // The same connection speaks on.
-    bench.reports(&board, 5, 21.0).await;
-    assert_eq!(bench.history().await, [10.0, 20.0, 21.0]);
-    assert_eq!(
-        bench.page().await,
-        ("board-2".to_owned(), Some(number(21.0)))
-    );
+        bench.resolve(Act::Accept).await;
+        // The same connection speaks on.
+        bench.reports(&board, 5, 21.0).await;
+        assert_eq!(bench.history().await, [10.0, 20.0, 21.0]);
+        assert_eq!(
+            bench.page().await,
+            ("board-2".to_owned(), Some(number(21.0)))
+        );
 
-    bench.undo().await;
-    board.ended().await;
-    assert_eq!(bench.page().await.0, "board-1");
-    assert_eq!(
-        bench.history().await,
-        [10.0, 21.0],
-        "what it said as known stays"
-    );
-    let board = bench.online(6, "board-2", CARD).await;
-    bench.reports(&board, 7, 22.0).await;
-    let finding = bench.finding().await;
-    assert_eq!((finding.held, finding.count), (2, 2));
-    assert_eq!(bench.history().await, [10.0, 21.0]);
-    bench.app.stop().await;
+        bench.undo().await;
+        board.ended().await;
+        assert_eq!(bench.page().await.0, "board-1");
+        assert_eq!(
+            bench.history().await,
+            [10.0, 21.0],
+            "what it said as known stays"
+        );
+        let board = bench.online(6, "board-2", CARD).await;
+        bench.reports(&board, 7, 22.0).await;
+        let finding = bench.finding().await;
+        assert_eq!((finding.held, finding.count), (2, 2));
+        assert_eq!(bench.history().await, [10.0, 21.0]);
+        bench.app.stop().await;
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_swap_whose_old_board_comes_back_is_a_clone() {
-    let bench = Bench::with(Some((FindingKind::BoardSwap, Reaction::Alert))).await;
-    let before = bench.online(1, "board-1", CARD).await;
-    before.leave().await;
-    let other = bench.online(2, "board-2", CARD).await;
-    bench.reports(&other, 3, 20.0).await;
-    assert_eq!(bench.finding().await.kind, FindingKind::BoardSwap);
-    assert_eq!(bench.history().await, [20.0], "alert only");
+    for bench in Bench::each(Some((FindingKind::BoardSwap, Reaction::Alert))).await {
+        let before = bench.online(1, "board-1", CARD).await;
+        before.leave().await;
+        let other = bench.online(2, "board-2", CARD).await;
+        bench.reports(&other, 3, 20.0).await;
+        assert_eq!(bench.finding().await.kind, FindingKind::BoardSwap);
+        assert_eq!(bench.history().await, [20.0], "alert only");
 
-    let _back = bench.online(4, "board-1", CARD).await;
-    let other = bench.online(5, "board-2", CARD).await;
-    bench.reports(&other, 6, 21.0).await;
-    let finding = bench.finding().await;
-    assert_eq!((finding.kind, finding.held), (FindingKind::Clone, 1));
-    assert_eq!(bench.history().await, [20.0]);
-    assert_eq!(bench.unread().await, 2);
-    bench.app.stop().await;
+        let _back = bench.online(4, "board-1", CARD).await;
+        let other = bench.online(5, "board-2", CARD).await;
+        bench.reports(&other, 6, 21.0).await;
+        let finding = bench.finding().await;
+        assert_eq!((finding.kind, finding.held), (FindingKind::Clone, 1));
+        assert_eq!(bench.history().await, [20.0]);
+        assert_eq!(bench.unread().await, 2);
+        bench.app.stop().await;
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_card_swap_is_remapped_by_its_policy_and_undo_takes_it_back() {
-    let bench = Bench::with(Some((FindingKind::CardSwap, Reaction::Remap))).await;
-    bench.online(1, "board-1", CARD).await.leave().await;
-    let device = bench.online(2, "board-1", "card-2").await;
-    bench.reports(&device, 3, 20.0).await;
-    let finding = bench.finding().await;
-    assert_eq!(finding.kind, FindingKind::CardSwap);
-    assert_eq!(
-        (finding.state, finding.act),
-        (FindingState::Resolved, Some(Act::Accept))
-    );
-    assert_eq!(finding.by, None, "the policy did it");
-    assert_eq!(bench.history().await, [20.0]);
-    device.leave().await;
+    for bench in Bench::each(Some((FindingKind::CardSwap, Reaction::Remap))).await {
+        bench.online(1, "board-1", CARD).await.leave().await;
+        let device = bench.online(2, "board-1", "card-2").await;
+        bench.reports(&device, 3, 20.0).await;
+        let finding = bench.finding().await;
+        assert_eq!(finding.kind, FindingKind::CardSwap);
+        assert_eq!(
+            (finding.state, finding.act),
+            (FindingState::Resolved, Some(Act::Accept))
+        );
+        assert_eq!(finding.by, None, "the policy did it");
+        assert_eq!(bench.history().await, [20.0]);
+        device.leave().await;
 
-    // It is known now.
-    let device = bench.online(4, "board-1", "card-2").await;
-    assert_eq!(bench.finding().await.count, 1);
-    bench.undo().await;
-    device.ended().await;
-    bench.online(5, "board-1", CARD).await.leave().await;
-    assert_eq!(
-        bench.finding().await.count,
-        1,
-        "the former card is known again"
-    );
-    let device = bench.online(6, "board-1", "card-2").await;
-    bench.reports(&device, 7, 21.0).await;
-    let finding = bench.finding().await;
-    assert_eq!((finding.count, finding.state), (2, FindingState::Open));
-    assert_eq!((finding.held, bench.history().await), (1, vec![20.0]));
-    bench.app.stop().await;
+        // It is known now.
+        let device = bench.online(4, "board-1", "card-2").await;
+        assert_eq!(bench.finding().await.count, 1);
+        bench.undo().await;
+        device.ended().await;
+        bench.online(5, "board-1", CARD).await.leave().await;
+        assert_eq!(
+            bench.finding().await.count,
+            1,
+            "the former card is known again"
+        );
+        let device = bench.online(6, "board-1", "card-2").await;
+        bench.reports(&device, 7, 21.0).await;
+        let finding = bench.finding().await;
+        assert_eq!((finding.count, finding.state), (2, FindingState::Open));
+        assert_eq!((finding.held, bench.history().await), (1, vec![20.0]));
+        bench.app.stop().await;
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_collision_is_blocked_by_its_policy_until_that_is_undone() {
-    let bench = Bench::with(Some((FindingKind::Collision, Reaction::Block))).await;
-    bench.online(1, "board-1", CARD).await.leave().await;
-    let other = bench.connect().await;
-    bench.says(&other, 2, "board-2", "card-2").await;
-    other.ended().await;
-    let finding = bench.finding().await;
-    assert_eq!(
-        (finding.kind, finding.act),
-        (FindingKind::Collision, Some(Act::Block))
-    );
-    assert!(
-        Device::connect(&bench.identity, bench.app.mqtt())
-            .await
-            .is_err()
-    );
+    for bench in Bench::each(Some((FindingKind::Collision, Reaction::Block))).await {
+        bench.online(1, "board-1", CARD).await.leave().await;
+        let other = bench.connect().await;
+        bench.says(&other, 2, "board-2", "card-2").await;
+        other.ended().await;
+        let finding = bench.finding().await;
+        assert_eq!(
+            (finding.kind, finding.act),
+            (FindingKind::Collision, Some(Act::Block))
+        );
+        assert!(
+            Device::connect(&bench.identity, bench.app.mqtt())
+                .await
+                .is_err()
+        );
 
-    bench.undo().await;
-    let device = bench.online(3, "board-1", CARD).await;
-    bench.reports(&device, 4, 10.0).await;
-    assert_eq!(bench.page().await.1, Some(number(10.0)));
-    bench.app.stop().await;
+        bench.undo().await;
+        let device = bench.online(3, "board-1", CARD).await;
+        bench.reports(&device, 4, 10.0).await;
+        assert_eq!(bench.page().await.1, Some(number(10.0)));
+        bench.app.stop().await;
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_clone_is_told_to_switch_itself_off() {
-    let bench = Bench::with(Some((FindingKind::Clone, Reaction::Disable))).await;
-    let _original = bench.online(1, "board-1", CARD).await;
-    for sequence in [2, 3] {
-        // Also when it comes back without having obeyed.
-        let mut copy = bench.online(sequence, "board-2", CARD).await;
-        let topic = Topic::Disable(bench.identity.id).to_string();
-        let told = loop {
-            let message = copy.next().await;
-            if message.topic == topic {
-                break message;
-            }
-        };
-        let envelope = protocol::open(&told.payload).expect("an envelope");
-        assert!(envelope.verify(&topic, &bench.identity.secret()));
-        assert_eq!(envelope.body["cpu_serial"], Value::from("board-2"));
-        assert!(!told.retain, "the original must not find it");
+    for bench in Bench::each(Some((FindingKind::Clone, Reaction::Disable))).await {
+        let _original = bench.online(1, "board-1", CARD).await;
+        for sequence in [2, 3] {
+            // Also when it comes back without having obeyed.
+            let mut copy = bench.online(sequence, "board-2", CARD).await;
+            let topic = Topic::Disable(bench.identity.id).to_string();
+            let told = loop {
+                let message = copy.next().await;
+                if message.topic == topic {
+                    break message;
+                }
+            };
+            let envelope = protocol::open(&told.payload).expect("an envelope");
+            assert!(envelope.verify(&topic, &bench.identity.secret()));
+            assert_eq!(envelope.body["cpu_serial"], Value::from("board-2"));
+            assert!(!told.retain, "the original must not find it");
+        }
+        let finding = bench.finding().await;
+        assert_eq!((finding.act, finding.count), (Some(Act::Disable), 2));
+        bench.undo().await;
+        bench.app.stop().await;
     }
-    let finding = bench.finding().await;
-    assert_eq!((finding.act, finding.count), (Some(Act::Disable), 2));
-    bench.undo().await;
-    bench.app.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_device_that_must_enrol_again_gets_in_with_the_new_code_alone() {
-    let bench = Bench::with(None).await;
-    let _original = bench.online(1, "board-1", CARD).await;
-    let copy = bench.online(2, "board-2", CARD).await;
-    bench.resolve(Act::Reprovision).await;
-    copy.ended().await;
-    assert!(
-        Device::connect(&bench.identity, bench.app.mqtt())
-            .await
-            .is_err()
-    );
-    bench.undo().await;
-    bench.online(3, "board-1", CARD).await.leave().await;
+    for bench in Bench::each(None).await {
+        let _original = bench.online(1, "board-1", CARD).await;
+        let copy = bench.online(2, "board-2", CARD).await;
+        bench.resolve(Act::Reprovision).await;
+        copy.ended().await;
+        assert!(
+            Device::connect(&bench.identity, bench.app.mqtt())
+                .await
+                .is_err()
+        );
+        bench.undo().await;
+        bench.online(3, "board-1", CARD).await.leave().await;
 
-    bench.resolve(Act::Reprovision).await;
-    let proof = bench.admin.actor.require_admin().expect("an administrator");
-    let (services, finding) = (bench.app.services(), bench.finding().await.id);
-    let made = identity::new_code(services, &proof, finding)
-        .await
-        .expect("a code");
-    let (serial, code) = ("board-1".to_owned(), made.code.to_string());
-    let again = Identity::with_code(services, serial, code)
-        .await
-        .expect("enrolled again");
-    assert!(
-        Device::connect(&bench.identity, bench.app.mqtt())
+        bench.resolve(Act::Reprovision).await;
+        let proof = bench.admin.actor.require_admin().expect("an administrator");
+        let (services, finding) = (bench.app.services(), bench.finding().await.id);
+        let made = identity::new_code(services, &proof, finding)
             .await
-            .is_err()
-    );
-    let device = Device::connect(&again, bench.app.mqtt()).await;
-    assert!(device.is_ok());
-    let late = identity::undo(services, &proof, finding).await;
-    assert_eq!(late, Err(domain::AppError::conflict("enrolled_since")));
-    bench.app.stop().await;
+            .expect("a code");
+        let (serial, code) = ("board-1".to_owned(), made.code.to_string());
+        let again = Identity::with_code(services, serial, code)
+            .await
+            .expect("enrolled again");
+        assert!(
+            Device::connect(&bench.identity, bench.app.mqtt())
+                .await
+                .is_err()
+        );
+        let device = Device::connect(&again, bench.app.mqtt()).await;
+        assert!(device.is_ok());
+        let late = identity::undo(services, &proof, finding).await;
+        assert_eq!(late, Err(domain::AppError::conflict("enrolled_since")));
+        bench.app.stop().await;
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn reports_wait_until_the_identity_came() {
-    let bench = Bench::with(None).await;
-    let device = bench.connect().await;
-    bench.reports(&device, 1, 10.0).await;
-    bench.reports(&device, 2, 11.0).await;
-    assert_eq!(
-        (bench.history().await, bench.page().await.1),
-        (vec![], None)
-    );
-    bench.says(&device, 3, "board-1", CARD).await;
-    assert_eq!(
-        (bench.history().await, bench.page().await.1),
-        (vec![10.0, 11.0], Some(number(11.0)))
-    );
-    bench.reports(&device, 4, 12.0).await;
-    assert_eq!(bench.page().await.1, Some(number(12.0)));
-    device.leave().await;
+    for bench in Bench::each(None).await {
+        let device = bench.connect().await;
+        bench.reports(&device, 1, 10.0).await;
+        bench.reports(&device, 2, 11.0).await;
+        assert_eq!(
+            (bench.history().await, bench.page().await.1),
+            (vec![], None)
+        );
+        bench.says(&device, 3, "board-1", CARD).await;
+        assert_eq!(
+            (bench.history().await, bench.page().await.1),
+            (vec![10.0, 11.0], Some(number(11.0)))
+        );
+        bench.reports(&device, 4, 12.0).await;
+        assert_eq!(bench.page().await.1, Some(number(12.0)));
+        device.leave().await;
 
-    // And with a doubtful one, for the decision.
-    let device = bench.connect().await;
-    bench.reports(&device, 5, 99.0).await;
-    bench.says(&device, 6, "board-2", CARD).await;
-    assert_eq!(bench.finding().await.held, 1);
-    assert_eq!(bench.history().await, [10.0, 11.0, 12.0]);
-    bench.app.stop().await;
+        // And with a doubtful one, for the decision.
+        let device = bench.connect().await;
+        bench.reports(&device, 5, 99.0).await;
+        bench.says(&device, 6, "board-2", CARD).await;
+        assert_eq!(bench.finding().await.held, 1);
+        assert_eq!(bench.history().await, [10.0, 11.0, 12.0]);
+        bench.app.stop().await;
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn one_sequence_with_two_contents_is_told_and_the_data_flows() {
-    let bench = Bench::with(None).await;
-    let device = bench.online(1, "board-1", CARD).await;
-    bench.reports(&device, 2, 10.0).await;
-    assert!(matches!(
-        device.report("cpu", 2, &[("average", 99.0)]).await,
-        Answer::Refused(_)
-    ));
-    let finding = bench.finding().await;
-    assert_eq!(finding.kind, FindingKind::Clone);
-    assert_eq!(finding.evidence, Evidence::SequenceReused);
-    bench.reports(&device, 3, 11.0).await;
-    assert_eq!(bench.page().await.1, Some(number(11.0)));
-    bench.app.stop().await;
+    for bench in Bench::each(None).await {
+        let device = bench.online(1, "board-1", CARD).await;
+        bench.reports(&device, 2, 10.0).await;
+        assert!(matches!(
+            device.report("cpu", 2, &[("average", 99.0)]).await,
+            Answer::Refused(_)
+        ));
+        let finding = bench.finding().await;
+        assert_eq!(finding.kind, FindingKind::Clone);
+        assert_eq!(finding.evidence, Evidence::SequenceReused);
+        bench.reports(&device, 3, 11.0).await;
+        assert_eq!(bench.page().await.1, Some(number(11.0)));
+        bench.app.stop().await;
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn decisions_over_rest_are_for_administrators_and_notices_are_each_ones_own() {
-    let bench = Bench::with(None).await;
-    let _original = bench.online(1, "board-1", CARD).await;
-    let _copy = bench.online(2, "board-2", CARD).await;
-    let member = bench
-        .app
-        .person(
-            &bench.admin,
-            "m@example.org",
-            domain::role::SiteRole::Member,
-        )
-        .await;
-    let id = bench.finding().await.id;
-    let (admin, member) = (
-        bench.app.browser(Some(&bench.admin)),
-        bench.app.browser(Some(&member)),
-    );
-    let act = |client: &reqwest::Client, act: &str| {
-        client
-            .post(bench.app.url(&format!("/api/identity/{id}/resolve")))
-            .json(&json!({ "act": act }))
-            .send()
-    };
-    assert_eq!(
-        act(&member, "discard").await.expect("an answer").status(),
-        403
-    );
-    assert_eq!(
-        act(&admin, "accept").await.expect("an answer").status(),
-        409
-    );
-    assert_eq!(
-        act(&admin, "nonsense").await.expect("an answer").status(),
-        422
-    );
-    assert_eq!(
-        act(&admin, "discard").await.expect("an answer").status(),
-        204
-    );
-    assert_eq!(
-        act(&admin, "discard").await.expect("an answer").status(),
-        409
-    );
-    let undo = bench.app.url(&format!("/api/identity/{id}/undo"));
-    let undone = admin.post(undo).send().await.expect("an answer");
-    assert_eq!(undone.status(), 204);
-
-    let told = async |client: &reqwest::Client| -> Value {
-        let answer = client
-            .get(bench.app.url("/api/notices?unread=true"))
-            .send()
+    for bench in Bench::each(None).await {
+        let _original = bench.online(1, "board-1", CARD).await;
+        let _copy = bench.online(2, "board-2", CARD).await;
+        let member = bench
+            .app
+            .person(
+                &bench.admin,
+                "m@example.org",
+                domain::role::SiteRole::Member,
+            )
             .await;
-        answer.expect("an answer").json().await.expect("JSON")
-    };
-    assert_eq!(told(&member).await["total"], 0);
-    assert_eq!(
-        told(&admin).await["items"][0]["finding"],
-        json!([id, "clone"])
-    );
-    let mark = admin
-        .post(bench.app.url("/api/notices/mark"))
-        .json(&json!({ "read": true }));
-    assert_eq!(mark.send().await.expect("an answer").status(), 204);
-    until("nothing is unread", async || {
-        (bench.unread().await == 0).then_some(())
-    })
-    .await;
-    bench.app.stop().await;
+        let id = bench.finding().await.id;
+        let (admin, member) = (
+            bench.app.browser(Some(&bench.admin)),
+            bench.app.browser(Some(&member)),
+        );
+        let act = |client: &reqwest::Client, act: &str| {
+            client
+                .post(bench.app.url(&format!("/api/identity/{id}/resolve")))
+                .json(&json!({ "act": act }))
+                .send()
+        };
+        assert_eq!(
+            act(&member, "discard").await.expect("an answer").status(),
+            403
+        );
+        assert_eq!(
+            act(&admin, "accept").await.expect("an answer").status(),
+            409
+        );
+        assert_eq!(
+            act(&admin, "nonsense").await.expect("an answer").status(),
+            422
+        );
+        assert_eq!(
+            act(&admin, "discard").await.expect("an answer").status(),
+            204
+        );
+        assert_eq!(
+            act(&admin, "discard").await.expect("an answer").status(),
+            409
+        );
+        let undo = bench.app.url(&format!("/api/identity/{id}/undo"));
+        let undone = admin.post(undo).send().await.expect("an answer");
+        assert_eq!(undone.status(), 204);
+
+        let told = async |client: &reqwest::Client| -> Value {
+            let answer = client
+                .get(bench.app.url("/api/notices?unread=true"))
+                .send()
+                .await;
+            answer.expect("an answer").json().await.expect("JSON")
+        };
+        assert_eq!(told(&member).await["total"], 0);
+        assert_eq!(
+            told(&admin).await["items"][0]["finding"],
+            json!([id, "clone"])
+        );
+        let mark = admin
+            .post(bench.app.url("/api/notices/mark"))
+            .json(&json!({ "read": true }));
+        assert_eq!(mark.send().await.expect("an answer").status(), 204);
+        until("nothing is unread", async || {
+            (bench.unread().await == 0).then_some(())
+        })
+        .await;
+        bench.app.stop().await;
+    }
 }
 
 /// A board that measures nothing and tells its serial number.
@@ -531,42 +549,43 @@ async fn the_agent_on_a_copied_card_switches_itself_off_and_stays_off() {
         device::{self, RunError, Settings, Status},
         folder::{Folder, Site},
     };
-    let bench = Bench::with(Some((FindingKind::Clone, Reaction::Disable))).await;
-    let _original = bench.online(1, "board-1", CARD).await;
+    for bench in Bench::each(Some((FindingKind::Clone, Reaction::Disable))).await {
+        let _original = bench.online(1, "board-1", CARD).await;
 
-    let place = tempfile::tempdir().expect("a folder");
-    let folder = Folder::open(place.path()).expect("a folder");
-    std::fs::write(place.path().join("key.pem"), &bench.identity.key).expect("the key");
-    let mut credentials = bench.identity.credentials.clone();
-    credentials.mqtt_url = format!("mqtts://localhost:{}", bench.app.mqtt().port());
-    let site = Site {
-        origin: bench.app.url(""),
-        serial: "board-1".to_owned(),
-        code: bench.identity.code.clone(),
-        ca_hash: String::new(),
-        credentials: Some(credentials),
-        board: Some("board-1".to_owned()),
-        disabled: None,
-    };
-    folder.save_site(&site).expect("a copied card");
-    let run = async |serial| {
-        let (status, stop) = (
-            tokio::sync::watch::Sender::new(Status::default()),
-            tokio_util::sync::CancellationToken::new(),
+        let place = tempfile::tempdir().expect("a folder");
+        let folder = Folder::open(place.path()).expect("a folder");
+        std::fs::write(place.path().join("key.pem"), &bench.identity.key).expect("the key");
+        let mut credentials = bench.identity.credentials.clone();
+        credentials.mqtt_url = format!("mqtts://localhost:{}", bench.app.mqtt().port());
+        let site = Site {
+            origin: bench.app.url(""),
+            serial: "board-1".to_owned(),
+            code: bench.identity.code.clone(),
+            ca_hash: String::new(),
+            credentials: Some(credentials),
+            board: Some("board-1".to_owned()),
+            disabled: None,
+        };
+        folder.save_site(&site).expect("a copied card");
+        let run = async |serial| {
+            let (status, stop) = (
+                tokio::sync::watch::Sender::new(Status::default()),
+                tokio_util::sync::CancellationToken::new(),
+            );
+            let hardware = Box::new(Board(serial));
+            let running = device::run(folder.clone(), hardware, Settings::default(), status, stop);
+            tokio::time::timeout(testkit::device::PATIENCE, running).await
+        };
+        let ended = run("board-2").await.expect("an end");
+        assert!(matches!(ended, Err(RunError::Disabled)), "{ended:?}");
+        let finding = bench.finding().await;
+        assert_eq!(
+            (finding.kind, finding.act),
+            (FindingKind::Clone, Some(Act::Disable))
         );
-        let hardware = Box::new(Board(serial));
-        let running = device::run(folder.clone(), hardware, Settings::default(), status, stop);
-        tokio::time::timeout(testkit::device::PATIENCE, running).await
-    };
-    let ended = run("board-2").await.expect("an end");
-    assert!(matches!(ended, Err(RunError::Disabled)), "{ended:?}");
-    let finding = bench.finding().await;
-    assert_eq!(
-        (finding.kind, finding.act),
-        (FindingKind::Clone, Some(Act::Disable))
-    );
-    let ended = run("board-2").await.expect("an end");
-    assert!(matches!(ended, Err(RunError::Disabled)), "{ended:?}");
-    assert_eq!(bench.finding().await.count, 1, "it did not come again");
-    bench.app.stop().await;
+        let ended = run("board-2").await.expect("an end");
+        assert!(matches!(ended, Err(RunError::Disabled)), "{ended:?}");
+        assert_eq!(bench.finding().await.count, 1, "it did not come again");
+        bench.app.stop().await;
+    }
 }

@@ -34,6 +34,18 @@ pub async fn sqlite() -> TestDatabase {
 
 /// A new PostgreSQL database on the server that [`POSTGRES_URL`] names; `None` where it names none.
 pub async fn postgres() -> Option<TestDatabase> {
+    let url = postgres_url().await?;
+    Some(TestDatabase {
+        database: Database::open(&url, 8)
+            .await
+            .expect("a PostgreSQL database"),
+        url,
+        _folder: None,
+    })
+}
+
+/// As [`postgres`], for who opens it.
+pub async fn postgres_url() -> Option<String> {
     let server = std::env::var(POSTGRES_URL).ok()?;
     let name = format!("madang_{}", uuid::Uuid::new_v4().simple());
     let admin = sea_orm::Database::connect(&server)
@@ -45,13 +57,7 @@ pub async fn postgres() -> Option<TestDatabase> {
         .expect("a new database");
     let mut url = url::Url::parse(&server).expect("a URL");
     url.set_path(&name);
-    Some(TestDatabase {
-        database: Database::open(url.as_str(), 8)
-            .await
-            .expect("a PostgreSQL database"),
-        url: url.to_string(),
-        _folder: None,
-    })
+    Some(url.to_string())
 }
 
 /// A new database of each engine that is there.
