@@ -9,6 +9,7 @@ mod greeting;
 mod measuring;
 mod outbox;
 mod ownership;
+mod renewal;
 
 use std::{collections::BTreeSet, io, sync::Arc, time::Duration};
 
@@ -19,6 +20,7 @@ use greeting::{Setup, greeting};
 use measuring::Rhythm;
 use ownership::{Owned, said_serial};
 use protocol::{DeviceId, Topic, enroll::Credentials, identity::PresenceStatus};
+use renewal::Renewing;
 use rumqttc::{AsyncClient, PublishOptions, mqttbytes::v5::Publish};
 use tokio::{
     sync::{mpsc, watch},
@@ -33,7 +35,6 @@ use crate::{
     folder::{Folder, Site},
     link::{self, Address, LinkEvent},
     store::{Store, StoreError},
-    trust,
 };
 
 /// How a device runs.
@@ -151,10 +152,12 @@ struct Device {
     acknowledgements: FuturesUnordered<BoxFuture<'static, outbox::Outcome>>,
     running: Option<Running>,
     errand: Option<Errand>,
+    renewing: Renewing,
     waiting: std::collections::VecDeque<(protocol::CommandMessage, String)>,
 }
 
 struct Connection {
+    tls: watch::Sender<Arc<rustls::ClientConfig>>,
     stop: CancellationToken,
     task: JoinHandle<()>,
     events: mpsc::Receiver<LinkEvent>,
@@ -193,6 +196,7 @@ impl Device {
             acknowledgements: FuturesUnordered::new(),
             running: None,
             errand: None,
+            renewing: Renewing::new(),
             waiting: std::collections::VecDeque::new(),
             folder,
             site,
@@ -208,18 +212,21 @@ impl Device {
     }
 
     fn connect(&self) -> Result<Connection, RunError> {
-        let credentials = self.credentials()?;
-        let tls = trust::mutual(credentials, &self.folder.key_pem()?)
-            .map_err(|error| RunError::Credentials(error.to_string()))?;
+        let (tls, shown) = watch::channel(self.shown()?);
         let address = Address {
             device: self.id,
-            url: credentials.mqtt_url.clone(),
-            tls: Arc::new(tls),
+            url: self.credentials()?.mqtt_url.clone(),
+            tls: shown,
         };
         let (sender, events) = mpsc::channel(64);
         let stop = CancellationToken::new();
         let task = tokio::spawn(link::keep_connected(address, sender, stop.clone()));
-        Ok(Connection { stop, task, events })
+        Ok(Connection {
+            tls,
+            stop,
+            task,
+            events,
+        })
     }
 
     async fn run(mut self, shutdown: CancellationToken) -> Result<(), RunError> {
@@ -239,6 +246,9 @@ impl Device {
                     Some(LinkEvent::Down(reason, pause)) => {
                         setup = None;
                         self.lost(&reason, pause);
+                        if let Some(other) = self.show_the_other()? {
+                            connection.tls.send_replace(other);
+                        }
                     }
                     Some(LinkEvent::Message(publish)) => {
                         if self.hear(&publish).await? {
@@ -253,6 +263,7 @@ impl Device {
                     setup = None;
                     match greeted {
                         Ok(()) => {
+                            self.let_in()?;
                             self.begin_sending().await?;
                             self.ask_at_start()?;
                         }
@@ -265,7 +276,11 @@ impl Device {
                 }
                 () = sleep_until(step_at), if step_at.is_some() => self.step().await?,
                 outcome = errand::outcome(&mut self.errand), if self.errand.is_some() => {
-                    self.come_back(outcome).await?;
+                    if self.come_back(outcome).await? {
+                        connection = self.connect()?;
+                        setup = None;
+                        self.lost("the certificate is renewed", Duration::ZERO);
+                    }
                 }
                 _ = second.tick() => {
                     self.tick(&mut rhythm).await?;

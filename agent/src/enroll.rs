@@ -56,15 +56,7 @@ pub enum Answer {
 
 /// Notes the claim link in the folder, unless it already holds another device.
 pub fn begin(folder: &Folder, link: &ClaimLink) -> Result<Site, EnrollError> {
-    let new = Site {
-        origin: link.origin.clone(),
-        serial: link.serial.clone(),
-        code: link.code.to_string(),
-        ca_hash: link.ca_hash.to_string(),
-        credentials: None,
-        board: None,
-        disabled: None,
-    };
+    let new = Site::of(link);
     if let Some(known) = folder.site()? {
         let same = known.serial == new.serial && known.ca_hash == new.ca_hash;
         if !same && known.credentials.is_some() {
@@ -80,6 +72,7 @@ pub fn begin(folder: &Folder, link: &ClaimLink) -> Result<Site, EnrollError> {
         let credentials = known.credentials.filter(|_| same);
         let renewed = Site {
             credentials,
+            key_file: known.key_file,
             board: known.board,
             disabled: known.disabled,
             ..new
@@ -119,7 +112,7 @@ pub async fn ask(folder: &Folder, site: &mut Site) -> Result<Answer, EnrollError
         .json(&CredentialsRequest {
             cpu_serial: site.serial.clone(),
             code: site.code.clone(),
-            csr: signing_request(&folder.key_pem()?)?,
+            csr: signing_request(&folder.key_pem(&site.key_file)?)?,
         })
         .send()
         .await
@@ -204,7 +197,8 @@ pub enum Progress<'a> {
     Retrying(&'a str, Duration),
 }
 
-fn signing_request(key_pem: &str) -> Result<String, EnrollError> {
+/// A signing request for this key; its subject is left to the server.
+pub(crate) fn signing_request(key_pem: &str) -> Result<String, EnrollError> {
     let broken = |error: rcgen::Error| EnrollError::Folder(io::Error::other(error));
     let key = rcgen::KeyPair::from_pem(key_pem).map_err(broken)?;
     let request = rcgen::CertificateParams::default()

@@ -7,11 +7,15 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use protocol::enroll::Credentials;
+use protocol::enroll::{ClaimLink, Credentials};
 use serde::{Deserialize, Serialize};
 
 const SITE: &str = "site.json";
 const KEY: &str = "key.pem";
+
+fn first_key() -> String {
+    KEY.to_owned()
+}
 
 /// Where a device keeps what it knows.
 #[derive(Debug, Clone)]
@@ -30,6 +34,12 @@ pub struct Site {
     pub ca_hash: String,
     /// What the server gave; none before the first answer.
     pub credentials: Option<Credentials>,
+    /// Which file holds the key of `credentials`.
+    #[serde(default = "first_key")]
+    pub key_file: String,
+    /// A further certificate, until the broker lets it in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub renewed: Option<Renewed>,
     /// The serial number of the board on which this folder first ran, as the board tells it. On another board the
     /// folder is a copy, or was moved with its storage.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -37,6 +47,40 @@ pub struct Site {
     /// The serial number of the board that the server has told to switch itself off.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub disabled: Option<String>,
+}
+
+/// A further certificate and its key.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Renewed {
+    /// The certificate, PEM.
+    pub certificate: String,
+    /// Which file holds its key.
+    pub key_file: String,
+}
+
+impl Site {
+    /// A site that is to be enrolled at.
+    pub fn of(link: &ClaimLink) -> Self {
+        Self {
+            origin: link.origin.clone(),
+            serial: link.serial.clone(),
+            code: link.code.to_string(),
+            ca_hash: link.ca_hash.to_string(),
+            credentials: None,
+            key_file: first_key(),
+            renewed: None,
+            board: None,
+            disabled: None,
+        }
+    }
+
+    /// The file for the key of a further certificate.
+    pub fn next_key_file(&self) -> String {
+        match self.key_file.as_str() {
+            KEY => "key-2.pem".to_owned(),
+            _ => first_key(),
+        }
+    }
 }
 
 impl Folder {
@@ -51,8 +95,12 @@ impl Folder {
     /// Copies what identifies the device into another folder, as a copy of its storage would.
     pub fn copy(&self, to: impl Into<PathBuf>) -> io::Result<Self> {
         let copy = Self::open(to)?;
-        for name in [SITE, KEY] {
-            copy.replace(name, &fs::read(self.0.join(name))?)?;
+        for name in [SITE, KEY, "key-2.pem"] {
+            match fs::read(self.0.join(name)) {
+                Ok(bytes) => copy.replace(name, &bytes)?,
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                Err(error) => return Err(error),
+            }
         }
         Ok(copy)
     }
@@ -86,18 +134,23 @@ impl Folder {
         )
     }
 
-    /// The device's private key in PEM, made on first use.
-    pub fn key_pem(&self) -> io::Result<String> {
-        match fs::read_to_string(self.0.join(KEY)) {
+    /// A private key of the device in PEM, made on first use.
+    pub fn key_pem(&self, file: &str) -> io::Result<String> {
+        match fs::read_to_string(self.0.join(file)) {
             Ok(pem) => Ok(pem),
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 let key = rcgen::KeyPair::generate().map_err(io::Error::other)?;
                 let pem = key.serialize_pem();
-                self.replace(KEY, pem.as_bytes())?;
+                self.replace(file, pem.as_bytes())?;
                 Ok(pem)
             }
             Err(error) => Err(error),
         }
+    }
+
+    /// Deletes a key that is no longer used.
+    pub fn forget_key(&self, file: &str) -> io::Result<()> {
+        fs::remove_file(self.0.join(file))
     }
 
     fn replace(&self, name: &str, bytes: &[u8]) -> io::Result<()> {

@@ -15,7 +15,7 @@ use rumqttc::{
     },
 };
 use rumqttc::{MqttOptions, SessionMode};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 use url::Url;
 
@@ -46,8 +46,8 @@ pub struct Address {
     pub device: DeviceId,
     /// `mqtts://host:port`.
     pub url: String,
-    /// The site's CA and the device's certificate.
-    pub tls: Arc<rustls::ClientConfig>,
+    /// The site's CA and the device's certificate; what it holds at the moment is for the next connection.
+    pub tls: watch::Receiver<Arc<rustls::ClientConfig>>,
 }
 
 /// The payload of `presence`.
@@ -130,7 +130,7 @@ fn options(address: &Address) -> Result<MqttOptions, String> {
     let host = host.trim_start_matches('[').trim_end_matches(']');
     let mut options = MqttOptions::new(id, (host.to_owned(), url.port().unwrap_or(8883)));
     options.set_transport(Transport::tls_with_config(TlsConfiguration::Rustls(
-        address.tls.clone(),
+        address.tls.borrow().clone(),
     )));
     options.set_keep_alive(KEEP_ALIVE_S);
     options.set_session_mode(SessionMode::Clean);

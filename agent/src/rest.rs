@@ -9,7 +9,11 @@ use reqwest::{Client, RequestBuilder, StatusCode};
 use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::{Map, Value};
 
-use crate::{enroll, folder::Site, now};
+use crate::{
+    enroll,
+    folder::{Renewed, Site},
+    now,
+};
 
 /// What a token is asked for under.
 const TOKEN_TOPIC: &str = "auth/device";
@@ -46,6 +50,11 @@ struct Token {
     access_token: String,
 }
 
+#[derive(Deserialize)]
+struct Given {
+    certificate: String,
+}
+
 impl Caller {
     /// The device of this secret; `sequence` is its next one.
     pub(crate) fn new(
@@ -65,6 +74,27 @@ impl Caller {
             origin: site.origin.clone(),
             device,
             envelope: protocol::seal(TOKEN_TOPIC, body, secret),
+        })
+    }
+
+    /// A further certificate for the key of this signing request.
+    pub(crate) async fn certificate(
+        self,
+        csr: String,
+        key_file: String,
+    ) -> Result<Renewed, AskError> {
+        let path = format!("api/devices/{}/certificate", self.device);
+        let token = self.token().await?;
+        let request = self.http.post(format!("{}/{path}", self.origin));
+        let given: Given = answer(
+            request
+                .bearer_auth(token)
+                .json(&serde_json::json!({ "csr": csr })),
+        )
+        .await?;
+        Ok(Renewed {
+            certificate: given.certificate,
+            key_file,
         })
     }
 

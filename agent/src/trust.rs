@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use protocol::enroll::{CaHash, Credentials};
+use protocol::{TimestampMs, enroll::CaHash};
 use rustls::{
     ClientConfig, DigitallySignedStruct, Error, RootCertStore, SignatureScheme,
     client::{
@@ -30,11 +30,11 @@ pub fn pinned(ca_hash: CaHash) -> Result<ClientConfig, Error> {
         .with_no_client_auth())
 }
 
-/// TLS towards the broker: the site's CA on one side, the device's certificate on the other.
-pub fn mutual(credentials: &Credentials, key_pem: &str) -> Result<ClientConfig, Error> {
+/// TLS towards the broker: the site's CA (PEM) on one side, the device's certificate and key (PEM) on the other.
+pub fn mutual(ca: &str, certificate: &str, key_pem: &str) -> Result<ClientConfig, Error> {
     let pem = |error: rustls::pki_types::pem::Error| Error::General(error.to_string());
-    let ca = CertificateDer::from_pem_slice(credentials.ca.as_bytes()).map_err(pem)?;
-    let chain = CertificateDer::pem_slice_iter(credentials.certificate.as_bytes())
+    let ca = CertificateDer::from_pem_slice(ca.as_bytes()).map_err(pem)?;
+    let chain = CertificateDer::pem_slice_iter(certificate.as_bytes())
         .collect::<Result<Vec<_>, _>>()
         .map_err(pem)?;
     let key = PrivateKeyDer::from_pem_slice(key_pem.as_bytes()).map_err(pem)?;
@@ -44,6 +44,20 @@ pub fn mutual(credentials: &Credentials, key_pem: &str) -> Result<ClientConfig, 
         .with_safe_default_protocol_versions()?
         .with_root_certificates(roots)
         .with_client_auth_cert(chain, key)
+}
+
+/// From when and until when a certificate in PEM is valid, and its DER.
+pub fn validity(pem: &str) -> Option<(TimestampMs, TimestampMs, Vec<u8>)> {
+    let der = CertificateDer::from_pem_slice(pem.as_bytes()).ok()?;
+    let (_, certificate) = x509_parser::parse_x509_certificate(&der).ok()?;
+    let valid = certificate.validity();
+    let moment =
+        |at: x509_parser::time::ASN1Time| TimestampMs(at.timestamp().saturating_mul(1_000));
+    Some((
+        moment(valid.not_before),
+        moment(valid.not_after),
+        der.to_vec(),
+    ))
 }
 
 /// SHA-256 of a certificate in PEM.

@@ -106,7 +106,7 @@ impl Fleet {
                 let address = link::Address {
                     device: identity.id,
                     url: format!("mqtts://{broker}"),
-                    tls: identity.tls.clone(),
+                    tls: tokio::sync::watch::channel(identity.tls.clone()).1,
                 };
                 tokio::spawn(link::keep_connected(address, told, stop.clone()));
                 let mut device = Device {

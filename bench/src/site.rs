@@ -215,6 +215,10 @@ async fn identity(services: &Services, serial: String, code: String) -> Result<I
         owner: owned.user_email,
         variant: credentials.hardware_variant.clone(),
         component: component.component_key.clone(),
-        tls: Arc::new(trust::mutual(&credentials, &key.serialize_pem())?),
+        tls: Arc::new(trust::mutual(
+            &credentials.ca,
+            &credentials.certificate,
+            &key.serialize_pem(),
+        )?),
     })
 }

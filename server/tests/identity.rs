@@ -563,6 +563,8 @@ async fn the_agent_on_a_copied_card_switches_itself_off_and_stays_off() {
             code: bench.identity.code.clone(),
             ca_hash: String::new(),
             credentials: Some(credentials),
+            key_file: "key.pem".to_owned(),
+            renewed: None,
             board: Some("board-1".to_owned()),
             disabled: None,
         };

@@ -5,6 +5,7 @@ use ::agent::{
     drivers::Hardware,
     folder::{Folder, Site},
 };
+use protocol::enroll::ClaimLink;
 use tempfile::TempDir;
 use tokio::{sync::watch, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
@@ -26,20 +27,35 @@ impl Agent {
     /// # Panics
     /// When the state folder cannot be made.
     pub fn start(app: &App, identity: &Identity, hardware: impl Hardware + 'static) -> Self {
+        Self::start_with(app, identity, hardware, |_, _| {})
+    }
+
+    /// As [`Agent::start`], after `change` of what the folder holds.
+    ///
+    /// # Panics
+    /// When the state folder cannot be made.
+    pub fn start_with(
+        app: &App,
+        identity: &Identity,
+        hardware: impl Hardware + 'static,
+        change: impl FnOnce(&Folder, &mut Site),
+    ) -> Self {
         let place = tempfile::tempdir().expect("a folder");
         let folder = Folder::open(place.path()).expect("a folder");
         std::fs::write(place.path().join("key.pem"), &identity.key).expect("the key");
         let mut credentials = identity.credentials.clone();
         credentials.mqtt_url = format!("mqtts://localhost:{}", app.mqtt().port());
-        let site = Site {
+        let link = ClaimLink {
             origin: app.https("").trim_end_matches('/').to_owned(),
             serial: identity.serial.clone(),
-            code: identity.code.clone(),
-            ca_hash: app.services().pki.ca_hash().to_string(),
-            credentials: Some(credentials),
-            board: None,
-            disabled: None,
+            code: identity.code.parse().expect("a code"),
+            ca_hash: app.services().pki.ca_hash(),
         };
+        let mut site = Site {
+            credentials: Some(credentials),
+            ..Site::of(&link)
+        };
+        change(&folder, &mut site);
         folder.save_site(&site).expect("the site");
         Self::run(place, hardware)
     }
@@ -76,6 +92,11 @@ impl Agent {
     pub fn site(&self) -> Site {
         let folder = Folder::open(self.place.path()).expect("a folder");
         folder.site().expect("readable").expect("a site")
+    }
+
+    /// Whether its folder has this file.
+    pub fn has_file(&self, name: &str) -> bool {
+        self.place.path().join(name).exists()
     }
 
     /// Waits until it is connected and its site has heard who it is.

@@ -87,7 +87,11 @@ impl Identity {
             id: credentials.device_uuid,
             serial,
             code,
-            tls: Arc::new(trust::mutual(&credentials, &key)?),
+            tls: Arc::new(trust::mutual(
+                &credentials.ca,
+                &credentials.certificate,
+                &key,
+            )?),
             key,
             credentials,
         })

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use ::agent::trust;
-use protocol::{DeviceId, enroll::Credentials};
 use rustls::ClientConfig;
 use serde_json::{Value, json};
 
@@ -39,20 +38,11 @@ impl Installation {
         assert_eq!(answer.status(), 201);
         let given: Value = answer.json().await.expect("JSON");
         let text = |name: &str| given[name].as_str().expect(name).to_owned();
-        let credentials = Credentials {
-            certificate: text("certificate"),
-            ca: text("ca"),
-            mqtt_url: text("mqtt_url"),
-            device_uuid: DeviceId::random(),
-            hardware_variant: String::new(),
-            report_interval_ms: 0,
-            ownership: None,
-        };
-        let tls = trust::mutual(&credentials, &key.serialize_pem()).expect("TLS");
+        let tls = trust::mutual(&text("ca"), &text("certificate"), &key.serialize_pem());
         Self {
             id: text("id"),
             client_id: text("client_id"),
-            tls: Arc::new(tls),
+            tls: Arc::new(tls.expect("TLS")),
         }
     }
 

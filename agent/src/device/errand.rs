@@ -11,7 +11,10 @@ use super::{
     Device, RunError,
     command::{refused, result},
 };
-use crate::rest::{AskError, Caller};
+use crate::{
+    folder::Renewed,
+    rest::{AskError, Caller},
+};
 
 /// The command that says that the components are others now.
 pub(super) const COMPONENT_CHANGED: &str = "component/changed";
@@ -26,6 +29,8 @@ pub(super) struct Errand {
 pub(super) enum Outcome {
     /// What is attached, as the site says.
     Components(Result<Vec<ComponentSpec>, AskError>),
+    /// A further certificate.
+    Certificate(Result<Renewed, AskError>),
 }
 
 /// Waits for the errand under way, for ever where there is none.
@@ -70,12 +75,27 @@ impl Device {
         Ok(())
     }
 
-    /// The errand is over: takes over what came of it, and answers the command.
-    pub(super) async fn come_back(&mut self, outcome: Outcome) -> Result<(), RunError> {
+    /// Begins to ask the site for another certificate.
+    pub(super) fn go_for_certificate(
+        &mut self,
+        work: impl Future<Output = Result<Renewed, AskError>> + Send + 'static,
+    ) {
+        self.errand = Some(Errand {
+            command: None,
+            work: work.map(Outcome::Certificate).boxed(),
+        });
+    }
+
+    /// The errand is over: takes over what came of it, and answers the command; `true` when the connection is to be
+    /// made anew.
+    pub(super) async fn come_back(&mut self, outcome: Outcome) -> Result<bool, RunError> {
         let Some(errand) = self.errand.take() else {
-            return Ok(());
+            return Ok(false);
         };
-        let Outcome::Components(told) = outcome;
+        let told = match outcome {
+            Outcome::Certificate(given) => return self.take_certificate(given),
+            Outcome::Components(told) => told,
+        };
         let answer = match told {
             Ok(components) => {
                 self.settings.ask_components = false;
@@ -92,7 +112,7 @@ impl Device {
             self.status.send_modify(|status| status.executed += 1);
             self.next_command().await?;
         }
-        Ok(())
+        Ok(false)
     }
 
     /// What has a driver now; a failure where something has none.

@@ -14,12 +14,15 @@ const TICK_SLACK: Duration = Duration::from_millis(100);
 const AHEAD: Duration = Duration::from_secs(2);
 /// How often what is missing is tried again.
 const RETRY_EVERY: Duration = Duration::from_mins(1);
+/// How often it is looked whether the certificate is to be renewed.
+const RENEW_EVERY: Duration = Duration::from_secs(5);
 
 /// What is due when.
 pub(super) struct Rhythm {
     report_at: Instant,
     prepared: bool,
     retry_at: Instant,
+    renew_at: Instant,
 }
 
 impl Rhythm {
@@ -29,6 +32,7 @@ impl Rhythm {
             report_at: now + Duration::from_secs(1),
             prepared: false,
             retry_at: now + RETRY_EVERY,
+            renew_at: now + RENEW_EVERY,
         }
     }
 }
@@ -61,6 +65,10 @@ impl Device {
             rhythm.retry_at = time + RETRY_EVERY;
             self.fitted.retry(self.hardware.as_mut());
             self.ask_at_start()?;
+        }
+        if time >= rhythm.renew_at {
+            rhythm.renew_at = time + RENEW_EVERY;
+            self.renew_when_due()?;
         }
         Ok(())
     }

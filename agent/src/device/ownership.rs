@@ -126,6 +126,7 @@ impl Device {
     }
 
     pub(super) async fn ask_for_owner(&mut self) -> Result<bool, RunError> {
+        let shown = self.credentials()?.certificate.clone();
         match enroll::ask(&self.folder, &mut self.site).await {
             Ok(enroll::Answer::Complete(credentials)) => {
                 if let Some(ownership) = &credentials.ownership {
@@ -134,7 +135,8 @@ impl Device {
                 }
                 Ok(false)
             }
-            Ok(enroll::Answer::Waiting(..)) => Ok(false),
+            // One that had ended was made anew.
+            Ok(enroll::Answer::Waiting(credentials, _)) => Ok(credentials.certificate != shown),
             Err(EnrollError::Revoked) => Err(EnrollError::Revoked.into()),
             Err(error) => {
                 self.status
