@@ -41,7 +41,7 @@ test('hardware and pin rules are shown, and what is in use is not deleted', asyn
   await page.goto('/catalog?tab=hardware');
   await looked(page, 'catalog-hardware');
   await page.locator('section.catalog tr', { hasText: 'PC' }).locator('button').click();
-  await expect(page.locator('main [role=alert]').first()).toContainText(inKorean() ? '사용 중' : 'in use');
+  await expect(page.locator('main [role=alert]', { hasText: inKorean() ? '사용 중' : 'in use' })).toBeVisible();
 
   await page.goto('/catalog?tab=pins&version=5&q=led+standard');
   await expect(page.locator('section.catalog tbody tr').first()).toContainText('GPIO 17');

@@ -17,11 +17,11 @@ test('this machine is enrolled, claimed, seen and switched', async ({ page, mada
   await looked(page, 'device-online');
 
   await tile.locator('button').click();
+  await expect(page.locator('section.commands li').first(), 'the command was taken').toContainText('led');
   await expect(async () => {
     await page.reload();
     await expect(tile.locator('[name=status]')).toHaveValue('OFF', { timeout: 500 });
   }, 'the lamp reports that it is on').toPass();
-  await expect(page.locator('section.commands li').first()).toContainText('led');
   await looked(page, 'device-switched');
 
   agent.kill('SIGKILL');

@@ -18,6 +18,7 @@ test('a device that comes back is brought to what is desired, until that is let 
     await expect(tile).toBeVisible({ timeout: 500 });
   }).toPass();
   await tile.locator('button').click();
+  await expect(page.locator('section.commands li').first(), 'the command was taken').toContainText('led');
   await expect(async () => {
     await page.reload();
     await expect(letGo).toBeVisible({ timeout: 500 });

@@ -1,7 +1,9 @@
 //! The components on a device's page: the list with forms, and the picture of the pins. Loaded with the record.
 
+use std::collections::HashMap;
+
 use domain::{
-    AppError, DeviceId,
+    AppError, DeviceId, TimestampMs,
     catalog::{AttachedComponent, ComponentHealth, PinHeader},
 };
 use leptos::prelude::*;
@@ -48,9 +50,11 @@ pub(crate) async fn components(
     });
     let known = asked.get_untracked();
     let shown = RwSignal::new(None::<Fitted>);
+    let told = RwSignal::new(Told::new());
     let failed = RwSignal::new(None::<AppError>);
-    let take = move |answer| match answer {
-        Ok(fitted) => {
+    let take = move |answer: Result<Fitted, Failure>| match answer {
+        Ok(mut fitted) => {
+            told.set(fitted.attached.iter_mut().map(apart).collect());
             // What has not changed keeps what is typed into it.
             if shown.read_untracked().as_ref() != Some(&fitted) {
                 shown.set(Some(fitted));
@@ -68,17 +72,43 @@ pub(crate) async fn components(
     );
     view! {
         <ErrorNotice error=failed/>
-        {move || shown.get().map(|fitted| section(id, &fitted, forms, may_manage.get()))}
+        {move || shown.get().map(|fitted| section(id, &fitted, told, forms, may_manage.get()))}
     }
     .into_any()
 }
 
-fn section(id: DeviceId, fitted: &Fitted, forms: Forms, may: bool) -> AnyView {
+/// What each component last told: it moves with the reports, and the forms beside it do not.
+type Told = HashMap<i64, Heard>;
+
+/// How a component does, when it last reported and since when it has been silent.
+type Heard = (ComponentHealth, Option<TimestampMs>, Option<TimestampMs>);
+
+/// Takes what moves with the reports out of what stands. What the rules do not allow stands.
+fn apart(component: &mut AttachedComponent) -> (i64, Heard) {
+    let health = component.health;
+    if health != ComponentHealth::NotAllowed {
+        component.health = ComponentHealth::Waiting;
+    }
+    let heard = (
+        health,
+        component.last_report_at.take(),
+        component.silent_since.take(),
+    );
+    (component.id, heard)
+}
+
+fn section(
+    id: DeviceId,
+    fitted: &Fitted,
+    told: RwSignal<Told>,
+    forms: Forms,
+    may: bool,
+) -> AnyView {
     let i18n = use_i18n();
     let rows = fitted
         .attached
         .iter()
-        .map(|component| row(id, component, fitted, forms, may))
+        .map(|component| row(id, component, fitted, told, forms, may))
         .collect_view();
     let none = fitted.attached.is_empty().then(|| {
         view! { <p class="mut pad">{t_string!(i18n, catalog.attached_none)}</p> }
@@ -161,6 +191,7 @@ fn row(
     id: DeviceId,
     component: &AttachedComponent,
     fitted: &Fitted,
+    told: RwSignal<Told>,
     forms: Forms,
     may: bool,
 ) -> AnyView {
@@ -178,7 +209,14 @@ fn row(
             .default_state
             .map(|state| state.as_str().to_owned()),
     );
-    let since = component.silent_since.or(component.last_report_at);
+    let own = component.id;
+    let heard = Memo::new(move |_| told.read().get(&own).copied());
+    let health = move || {
+        heard
+            .get()
+            .map_or(ComponentHealth::Waiting, |(health, ..)| health)
+    };
+    let since = Memo::new(move |_| heard.get().and_then(|(_, last, silent)| silent.or(last)));
     let acts = may.then(|| {
         let (of, named) = (component.id.to_string(), key.clone());
         view! {
@@ -205,10 +243,12 @@ fn row(
             </span>
             <span class="row">
                 <StatusMark
-                    mark=Signal::stored(mark(component.health))
-                    word=Signal::stored(words::health(locale, component.health).to_owned())
+                    mark=Signal::derive(move || mark(health()))
+                    word=Signal::derive(move || words::health(locale, health()).to_owned())
                 />
-                <span class="mut xs">{since.map(|at| view! { <Time at=Signal::stored(Some(at))/> })}</span>
+                <span class="mut xs">
+                    {move || since.get().map(|at| view! { <Time at=Signal::stored(Some(at))/> })}
+                </span>
             </span>
             {acts}
         </li>

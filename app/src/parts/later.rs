@@ -1,5 +1,8 @@
 //! What is no part of the first visit: its code is loaded when the page stands, or when it is first needed.
 
+#[cfg(feature = "hydrate")]
+mod kept;
+
 use std::future::Future;
 
 use leptos::{prelude::*, reactive::computed::ScopedFuture};
@@ -37,14 +40,12 @@ where
         let Some(drawn) = place.try_get_untracked().flatten() else {
             return;
         };
-        let focus = focus::within(&drawn);
+        let kept = kept::Kept::of(&drawn);
         drawn.set_inner_html("");
         loaded.show(view);
-        if let Some(focus) = focus {
-            // The view stands once what the signal moved has run.
-            leptos::task::tick().await;
-            focus::again(&drawn, focus);
-        }
+        // The view stands once what the signal moved has run.
+        leptos::task::tick().await;
+        kept.give_to(&drawn);
     }));
     view! {
         // What the server drew is not this side's to look into.
@@ -113,35 +114,5 @@ impl Loaded {
         stands
             .then(|| self.view.try_update_value(Option::take).flatten())
             .flatten()
-    }
-}
-
-/// Where the focus is, so that it is not lost when a view takes the place of its like.
-#[cfg(feature = "hydrate")]
-mod focus {
-    use leptos::prelude::document;
-    use wasm_bindgen::JsCast;
-    use web_sys::{Element, HtmlElement};
-
-    const FOCUSABLE: &str = "a, button, input, select, summary, textarea, [tabindex]";
-
-    /// Which of the elements that can have it has it.
-    pub(super) fn within(view: &Element) -> Option<u32> {
-        let active = document().active_element()?;
-        let all = view.query_selector_all(FOCUSABLE).ok()?;
-        (0..all.length()).find(|at| all.get(*at).as_ref() == Some(active.as_ref()))
-    }
-
-    /// Gives it to the like of that element in the view that stands after `place`.
-    pub(super) fn again(place: &Element, at: u32) {
-        let found = place
-            .next_element_sibling()
-            .and_then(|view| view.query_selector_all(FOCUSABLE).ok())
-            .and_then(|all| all.get(at))
-            .and_then(|element| element.dyn_into::<HtmlElement>().ok());
-        if let Some(element) = found {
-            // An element that refuses it has gone; the page has the focus then, as a browser does it.
-            let _ = element.focus();
-        }
     }
 }

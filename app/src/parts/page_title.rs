@@ -13,9 +13,11 @@ pub fn PageTitle(
     #[prop(into)]
     text: Signal<String>,
 ) -> impl IntoView {
+    let first = text.get_untracked();
     #[cfg(feature = "ssr")]
-    let shown = text.get_untracked();
+    let shown = first;
+    // The title is asked for once more when its page has gone and the next one's is set.
     #[cfg(not(feature = "ssr"))]
-    let shown = move || text.get();
+    let shown = move || text.try_get().unwrap_or_else(|| first.clone());
     view! { <Title text=shown/> }
 }
