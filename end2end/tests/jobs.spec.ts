@@ -1,5 +1,5 @@
 // What is desired stays, and one command for many devices is followed on a page of its own.
-import { becomes, enrolAndClaim, open, words } from './device';
+import { becomes, enrolAndClaim, live, open, words } from './device';
 import { expect, looked, scripted, setUp, test } from './person';
 
 test('a device that comes back is brought to what is desired, until that is let go', async ({ page, madang }) => {
@@ -38,6 +38,7 @@ test('a device that comes back is brought to what is desired, until that is let 
     await expect(page.locator('.tiles .twin')).toHaveCount(0, { timeout: 500 });
   }).toPass({ timeout: 30_000 });
 
+  if (scripted()) await live(page);
   await letGo.click();
   await expect(letGo).toHaveCount(0);
   if (scripted()) {
