@@ -82,6 +82,8 @@ fn folder_with(
         code: identity.code.clone(),
         ca_hash: String::new(),
         credentials: Some(credentials),
+        key_file: "key.pem".to_owned(),
+        renewed: None,
         board: Some(identity.serial.clone()),
         disabled: None,
     };
