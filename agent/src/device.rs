@@ -23,7 +23,7 @@ use protocol::{DeviceId, Topic, enroll::Credentials, identity::PresenceStatus};
 use renewal::Renewing;
 use rumqttc::{AsyncClient, PublishOptions, mqttbytes::v5::Publish};
 use tokio::{
-    sync::{mpsc, watch},
+    sync::{Notify, mpsc, watch},
     task::JoinHandle,
     time::{Instant, MissedTickBehavior},
 };
@@ -44,6 +44,8 @@ pub struct Settings {
     pub report_interval: Option<Duration>,
     /// Whether it asks for its components when it starts, and not only when it is told that they changed.
     pub ask_components: bool,
+    /// How long another Wi-Fi network may take to be joined, and then to lead to the site.
+    pub wifi_patience: Duration,
     /// Most reports kept while they cannot be sent; past it the oldest go.
     pub max_reports: u64,
 }
@@ -53,6 +55,7 @@ impl Default for Settings {
         Self {
             report_interval: None,
             ask_components: true,
+            wifi_patience: Duration::from_mins(1),
             max_reports: 200_000,
         }
     }
@@ -63,6 +66,8 @@ impl Default for Settings {
 pub struct Status {
     /// Whether the server has heard who it is on this connection, and reports flow.
     pub online: bool,
+    /// How often the server has heard who it is since the start.
+    pub greeted: u64,
     /// Whether somebody owns it.
     pub claimed: bool,
     /// Messages that the server acknowledged since the start.
@@ -153,6 +158,8 @@ struct Device {
     running: Option<Running>,
     errand: Option<Errand>,
     renewing: Renewing,
+    /// Asks for a new connection.
+    anew: Arc<Notify>,
     waiting: std::collections::VecDeque<(protocol::CommandMessage, String)>,
 }
 
@@ -197,6 +204,7 @@ impl Device {
             running: None,
             errand: None,
             renewing: Renewing::new(),
+            anew: Arc::new(Notify::new()),
             waiting: std::collections::VecDeque::new(),
             folder,
             site,
@@ -275,6 +283,11 @@ impl Device {
                     self.catch_up().await?;
                 }
                 () = sleep_until(step_at), if step_at.is_some() => self.step().await?,
+                () = self.anew.notified() => {
+                    connection = self.connect()?;
+                    setup = None;
+                    self.lost("the network is another one", Duration::ZERO);
+                }
                 outcome = errand::outcome(&mut self.errand), if self.errand.is_some() => {
                     if self.come_back(outcome).await? {
                         connection = self.connect()?;

@@ -13,13 +13,15 @@ mod switch;
 mod sysfs;
 pub mod system;
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use protocol::{
     Scalar, TimestampMs, ValueName,
     identity::{ComponentSpec, Identity, Versions},
 };
 use serde_json::{Map, Value};
+
+use crate::wifi::Radio;
 
 /// What a component reads or is.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -127,6 +129,11 @@ pub trait Hardware: Send {
 
     /// Addresses, storage and versions, for the identity.
     fn describe(&self) -> Description;
+
+    /// Its radio, where it has one that can be moved to another network.
+    fn radio(&self) -> Option<Arc<dyn Radio>> {
+        None
+    }
 
     /// Whether this device may speak now: a simulated one may fall silent.
     fn is_silent(&mut self) -> bool {

@@ -14,6 +14,7 @@ mod rest;
 pub mod simulate;
 pub mod store;
 pub mod trust;
+pub mod wifi;
 
 use protocol::TimestampMs;
 

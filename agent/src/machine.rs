@@ -33,6 +33,13 @@ impl Hardware for Machine {
         }
     }
 
+    #[cfg(target_os = "linux")]
+    fn radio(&self) -> Option<std::sync::Arc<dyn crate::wifi::Radio>> {
+        Some(std::sync::Arc::new(
+            crate::wifi::network_manager::NetworkManager::default(),
+        ))
+    }
+
     fn describe(&self) -> Description {
         Description {
             cpu_serial: serial(),

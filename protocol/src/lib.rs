@@ -18,6 +18,7 @@ pub mod report;
 #[cfg(not(target_family = "wasm"))]
 pub mod secret;
 pub mod topic;
+pub mod wifi;
 
 pub use batch::{Batch, BatchReport};
 pub use command::{CommandMessage, CommandResult, CommandStatus, DesiredState, STATE_DESIRED};
@@ -30,6 +31,7 @@ pub use report::{Report, Scalar};
 #[cfg(not(target_family = "wasm"))]
 pub use secret::{SharedSecret, seal};
 pub use topic::{Principal, Topic, TopicError};
+pub use wifi::{WIFI_CHANGE, WifiError, WifiNetwork};
 
 /// Largest payload of one MQTT message, in bytes (64 KiB).
 pub const MAX_PAYLOAD_BYTES: usize = 64 * 1024;

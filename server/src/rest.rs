@@ -18,6 +18,7 @@ mod telemetry;
 mod twin;
 mod users;
 mod views;
+mod wifi;
 
 use axum::{Router, routing::get};
 use utoipa::OpenApi;
@@ -42,6 +43,7 @@ pub(crate) fn router() -> Router<AppState> {
         .merge(compare::router())
         .merge(commands::router())
         .merge(twin::router())
+        .merge(wifi::router())
         .merge(identity::router())
         .merge(jobs::router())
         .merge(health::router())

@@ -9,6 +9,7 @@ mod queue;
 mod retry;
 mod row;
 mod sweep;
+mod wifi;
 
 pub use dispatch::deliver;
 pub(crate) use dispatch::{Dispatch, wake};
@@ -164,7 +165,10 @@ pub async fn record_result(
         return Ok(());
     }
     let (delivered, accepted) = (found.delivered_ms, found.accepted_ms);
-    let mut change: command::ActiveModel = found.into();
+    let mut change: command::ActiveModel = found.clone().into();
+    if after.is_final() {
+        wifi::forget(&found, &mut change);
+    }
     change.state = Set(after.as_str().to_owned());
     change.delivered_ms = Set(delivered.or(Some(now)));
     change.answered_ms = Set(Some(now));

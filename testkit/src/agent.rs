@@ -68,6 +68,7 @@ impl Agent {
         );
         let settings = Settings {
             report_interval: Some(std::time::Duration::from_secs(1)),
+            wifi_patience: std::time::Duration::from_secs(3),
             ..Settings::default()
         };
         let running = device::run(

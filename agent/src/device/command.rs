@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use protocol::{
     CommandId, CommandMessage, CommandResult, CommandStatus, ComponentKey, DesiredState,
-    SEQUENCE_WINDOW, STATE_DESIRED, Topic,
+    SEQUENCE_WINDOW, STATE_DESIRED, Topic, WIFI_CHANGE,
 };
 use serde_json::{Map, Value};
 use tokio::time::Instant;
@@ -177,6 +177,14 @@ impl Device {
             if name == COMPONENT_CHANGED {
                 self.ask_components(Some(id))?;
                 self.answer(id, began()).await?;
+                continue;
+            }
+            if name == WIFI_CHANGE {
+                let answer = match self.change_wifi(id, message.arguments) {
+                    Ok(()) => began(),
+                    Err(reason) => refused(CommandStatus::Rejected, reason),
+                };
+                self.answer(id, answer).await?;
                 continue;
             }
             match self.begin(&message, &name) {

@@ -5,7 +5,7 @@
 
 use futures::{FutureExt as _, future::BoxFuture};
 use protocol::{CommandId, CommandResult, CommandStatus, identity::ComponentSpec};
-use serde_json::json;
+use serde_json::{Map, Value, json};
 
 use super::{
     Device, RunError,
@@ -14,6 +14,7 @@ use super::{
 use crate::{
     folder::Renewed,
     rest::{AskError, Caller},
+    wifi::{self, ChangeError},
 };
 
 /// The command that says that the components are others now.
@@ -31,6 +32,8 @@ pub(super) enum Outcome {
     Components(Result<Vec<ComponentSpec>, AskError>),
     /// A further certificate.
     Certificate(Result<Renewed, AskError>),
+    /// Another network, or the former one.
+    Wifi(Result<(), ChangeError>),
 }
 
 /// Waits for the errand under way, for ever where there is none.
@@ -75,6 +78,29 @@ impl Device {
         Ok(())
     }
 
+    /// Begins to move to another network.
+    pub(super) fn change_wifi(
+        &mut self,
+        command: CommandId,
+        arguments: Map<String, Value>,
+    ) -> Result<(), String> {
+        // The words of a parser could repeat what it was given, and with it a password.
+        let network = serde_json::from_value(Value::Object(arguments))
+            .map_err(|_| "unreadable: not a Wi-Fi network".to_owned())?;
+        let radio = self.hardware.radio();
+        let radio = radio.ok_or("no_wifi: this machine has no radio to move")?;
+        let server = wifi::Server {
+            anew: self.anew.clone(),
+            status: self.status.subscribe(),
+        };
+        let work = wifi::change(radio, network, server, self.settings.wifi_patience);
+        self.errand = Some(Errand {
+            command: Some(command),
+            work: work.map(Outcome::Wifi).boxed(),
+        });
+        Ok(())
+    }
+
     /// Begins to ask the site for another certificate.
     pub(super) fn go_for_certificate(
         &mut self,
@@ -92,20 +118,22 @@ impl Device {
         let Some(errand) = self.errand.take() else {
             return Ok(false);
         };
-        let told = match outcome {
+        let answer = match outcome {
             Outcome::Certificate(given) => return self.take_certificate(given),
-            Outcome::Components(told) => told,
-        };
-        let answer = match told {
-            Ok(components) => {
+            Outcome::Components(Ok(components)) => {
                 self.settings.ask_components = false;
                 self.take_components(components).await?;
                 self.fitted_answer()
             }
-            Err(error) => {
+            Outcome::Components(Err(error)) => {
                 tracing::warn!(device = %self.id, "the components were not told: {error}");
                 refused(CommandStatus::Failed, error.to_string())
             }
+            Outcome::Wifi(Ok(())) => CommandResult {
+                progress: Some(100),
+                ..result(CommandStatus::Completed)
+            },
+            Outcome::Wifi(Err(error)) => refused(CommandStatus::Failed, error.to_string()),
         };
         if let Some(id) = errand.command {
             self.answer(id, answer).await?;

@@ -32,6 +32,7 @@ impl Device {
         tracing::info!(device = %self.id, "connected");
         self.status.send_modify(|status| {
             status.online = true;
+            status.greeted += 1;
             status.trouble = None;
         });
         if self.owned.is_none() {

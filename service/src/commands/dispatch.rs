@@ -17,10 +17,10 @@ use sea_orm::{
     ActiveModelTrait, ActiveValue::Set, ColumnTrait, Condition, EntityTrait, QueryFilter,
     QueryOrder, TransactionTrait,
 };
-use serde_json::Value;
+use serde_json::{Map, Value};
 use tokio::sync::Notify;
 
-use super::row;
+use super::{row, wifi};
 use crate::{Services, downlink, internal, twin};
 
 /// A delivered command that the device has not answered for so long is published again.
@@ -235,13 +235,14 @@ async fn deliver_one(
     }
     let changed = change.update(&transaction).await.map_err(internal)?;
     let sequence = downlink::next_sequence(&transaction, &target, now).await?;
+    let arguments = wifi::opened(&services.vault, &changed.name, &changed.arguments)?;
     let command = row::one_to_domain(&transaction, device, changed).await?;
     transaction.commit().await.map_err(internal)?;
     if before == CommandState::Queued {
         row::publish(services, vec![command.clone()]).await;
     }
 
-    let (topic, payload) = message(&command, sequence, now, &secret)?;
+    let (topic, payload) = message(&command, arguments, sequence, now, &secret)?;
     if let Err(error) = services.link.publish(&topic, payload, false).await {
         tracing::warn!(%device, command = %command.id, %error, "command not delivered: {error}");
         if before == CommandState::Queued {
@@ -254,6 +255,7 @@ async fn deliver_one(
 
 fn message(
     command: &Command,
+    arguments: Map<String, Value>,
     sequence: u64,
     now: TimestampMs,
     secret: &SharedSecret,
@@ -265,7 +267,7 @@ fn message(
     let body = serde_json::to_value(CommandMessage {
         command_id: command.id,
         component_key: command.component.clone(),
-        arguments: command.arguments.as_object().cloned().unwrap_or_default(),
+        arguments,
         expires_at: command.expires_at,
     })
     .map_err(internal)?;

@@ -16,7 +16,7 @@ use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 use uuid::{Builder, Uuid};
 
-use super::{MayCommand, dispatch, row};
+use super::{MayCommand, dispatch, row, wifi};
 use crate::{Services, audit, downlink, internal, twin};
 
 /// Most bytes of a command's arguments: with the envelope they must fit one message.
@@ -76,17 +76,20 @@ async fn queue(
     let device = sender.device();
     check_form(&new, device.uuid)?;
     check_options(&new.options)?;
-    let arguments = match new.arguments {
-        Value::Object(ref arguments) => Value::Object(arguments.clone()),
-        _ => json!({}),
+    let wanted = match &new.arguments {
+        Value::Object(arguments) => arguments.clone(),
+        _ => Map::new(),
     };
+    let arguments = wifi::sealed(&services.vault, &new.name, wanted)?;
+    let arguments = Value::Object(arguments);
     let now = services.now();
     let transaction = services.db.write.begin().await.map_err(internal)?;
     if keyed && let Some(known) = find_known(&transaction, id).await? {
         let same = known.name == new.name
             && known.component_key.as_deref()
                 == new.component.as_ref().map(domain::ComponentKey::as_str)
-            && known.arguments == arguments;
+            && wifi::opened(&services.vault, &known.name, &known.arguments)?
+                == wifi::opened(&services.vault, &new.name, &arguments)?;
         return if same {
             row::one_to_domain(&transaction, device.uuid, known).await
         } else {

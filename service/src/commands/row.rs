@@ -11,6 +11,7 @@ use entity::{command, user};
 use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter};
 use uuid::Uuid;
 
+use super::wifi;
 use crate::{Services, internal};
 
 pub(super) async fn find<C: ConnectionTrait>(
@@ -80,13 +81,13 @@ fn convert(device: DeviceId, row: command::Model, created_by: String) -> Result<
         state: state(&row)?,
         id: CommandId(row.id),
         device,
+        arguments: wifi::shown(&row.name, row.arguments),
         name: row.name,
         component: row
             .component_key
             .map(|key| key.parse())
             .transpose()
             .map_err(internal)?,
-        arguments: row.arguments,
         progress: row.progress.and_then(|p| u8::try_from(p).ok()),
         reason: row.reason,
         output: row.output,

@@ -193,6 +193,10 @@ fn check(new: &NewJob) -> Result<Value, AppError> {
         },
     };
     commands::check_form(&command, DeviceId(Uuid::nil()))?;
+    // A job is shown with its arguments, and kept.
+    if new.name == protocol::WIFI_CHANGE {
+        return Err(AppError::invalid("name", "not_in_a_job"));
+    }
     commands::check_options(&command.options)?;
     Ok(arguments)
 }

@@ -1,0 +1,75 @@
+//! `/api/devices/{id}/change-wifi`: moving a device to another network.
+
+use axum::{
+    Json,
+    extract::State,
+    http::StatusCode,
+    response::{IntoResponse, Response},
+};
+use domain::{
+    DeviceId,
+    command::{CommandOptions, NewCommand},
+};
+use protocol::WIFI_CHANGE;
+use serde::{Deserialize, Serialize};
+use service::commands;
+use utoipa::ToSchema;
+use utoipa_axum::{router::OpenApiRouter, routes};
+
+use super::problem::{Body, Path, Refusal};
+use crate::{http::Signed, state::AppState};
+
+/// How long the change waits for its device: whoever asks for it stands before it.
+const VALID_FOR_MS: i64 = 10 * 60_000;
+/// How long the device may be at it: to join, to look for the site, to go back and to be there again.
+const TIMEOUT_MS: i64 = 15 * 60_000;
+
+pub(crate) fn router() -> OpenApiRouter<AppState> {
+    OpenApiRouter::new().routes(routes!(change))
+}
+
+/// A network to move to.
+#[derive(Deserialize, Serialize, ToSchema)]
+#[schema(as = WifiWish)]
+struct Wish {
+    /// Its name, 1 to 32 bytes.
+    ssid: String,
+    /// 8 to 63 characters, or 64 hexadecimal digits; none for an open network. It is kept sealed and never shown.
+    #[serde(default)]
+    password: Option<String>,
+    /// Whether the network does not tell its name.
+    #[serde(default)]
+    hidden: bool,
+    /// Whether it takes WPA3 alone.
+    #[serde(default)]
+    wpa3: bool,
+}
+
+/// Moves a device to another Wi-Fi network, for its owner; where the site is not reached from there, the device goes
+/// back and the command fails with `server_not_reached`.
+#[utoipa::path(post, path = "/api/devices/{id}/change-wifi", tag = "commands",
+    security(("bearer" = []), ("api_key" = [])),
+    params(("id" = uuid::Uuid, Path, description = "The device")),
+    request_body = Wish,
+    responses((status = 202, description = "Queued", body = serde_json::Value), (status = 400), (status = 401),
+        (status = 403), (status = 404), (status = 409), (status = 422)))]
+async fn change(
+    State(state): State<AppState>,
+    Signed(actor): Signed,
+    Path(id): Path<DeviceId>,
+    Body(wish): Body<Wish>,
+) -> Result<Response, Refusal> {
+    let owner = actor.require_owner(&state.services, id).await?;
+    let command = NewCommand {
+        name: WIFI_CHANGE.to_owned(),
+        component: None,
+        arguments: serde_json::to_value(wish).map_err(service::internal)?,
+        valid_for_ms: VALID_FOR_MS,
+        options: CommandOptions {
+            timeout_ms: Some(TIMEOUT_MS),
+            ..CommandOptions::default()
+        },
+    };
+    let queued = commands::send(&state.services, &owner, command).await?;
+    Ok((StatusCode::ACCEPTED, Json(queued)).into_response())
+}
