@@ -3,6 +3,7 @@
 //! They work on the data folder while the server is stopped, through the same use cases and with the same
 //! audit as the interface.
 
+mod authority;
 mod certificates;
 mod preregister;
 mod users;
@@ -25,6 +26,9 @@ pub enum Command {
     Users(users::Command),
     /// Pre-registers devices and prints their claim links, which are shown once.
     Preregister(preregister::Wish),
+    /// Shows the site's certificate authority, or takes one of one's own.
+    #[command(subcommand)]
+    Authority(authority::Command),
     /// Lists the certificates that the site issued, or revokes one.
     #[command(subcommand)]
     Certificates(certificates::Command),
@@ -57,8 +61,14 @@ impl Behalf {
 
 /// Runs it on the locked site.
 pub async fn run(config: &Config, command: Command) -> anyhow::Result<()> {
+    // It may come before there is a site.
+    let command = match command {
+        Command::Authority(command) => return authority::run(config, command),
+        command => command,
+    };
     let site = offline::open(config).await?;
     let done = match command {
+        Command::Authority(_) => unreachable!("it needs no site"),
         Command::Users(command) => users::run(&site.services, command).await,
         Command::Preregister(wish) => preregister::run(&site.services, wish).await,
         Command::Certificates(command) => certificates::run(&site.services, command).await,

@@ -163,6 +163,41 @@ async fn a_stopped_site_is_looked_after_from_the_command_line() {
     app.stop().await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_site_begins_under_an_authority_of_one_s_own_and_keeps_it() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (certificate, key) = (folder.path().join("own.pem"), folder.path().join("own.key"));
+    let pair = rcgen::KeyPair::generate().expect("a key");
+    let mut params = rcgen::CertificateParams::default();
+    params.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Constrained(0));
+    params.key_usages = vec![rcgen::KeyUsagePurpose::KeyCertSign];
+    let own = params.self_signed(&pair).expect("an authority").pem();
+    std::fs::write(&certificate, &own).expect("written");
+    std::fs::write(&key, pair.serialize_pem()).expect("written");
+    let (certificate, key) = (certificate.display().to_string(), key.display().to_string());
+    let take = ["authority", "use", certificate.as_str(), key.as_str()];
+    let data = folder.path().join("data");
+    let told = printed(&data, &take, "");
+    refused(&data, &take, "a site keeps its authority");
+    let hash = printed(&data, &["authority", "show", "--hash"], "");
+    assert!(told.contains(hash.trim()));
+
+    let app = App::start_with(|config| config.data_dir.clone_from(&data)).await;
+    let shown = printed(&data, &["authority", "show"], "");
+    assert_eq!(
+        (shown.as_str(), app.ca_pem()),
+        (own.as_str(), own.clone()),
+        "also while it runs"
+    );
+    let admin = app.set_up().await;
+    let owner = Some(&admin.actor);
+    let wish = testkit::device::computer("OWN-1");
+    let identity = Identity::enrol(app.services(), &admin.actor, owner, wish).await;
+    let device = Device::online(&identity.expect("a computer"), app.mqtt(), 1).await;
+    device.leave().await;
+    app.stop().await;
+}
+
 #[test]
 fn a_folder_without_a_site_is_said_and_not_made() {
     let folder = tempfile::tempdir().expect("a folder");

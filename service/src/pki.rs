@@ -6,6 +6,7 @@
 
 mod files;
 pub mod issue;
+mod own;
 pub mod server_identity;
 
 use std::path::{Path, PathBuf};
@@ -21,6 +22,7 @@ use sha2::{Digest, Sha256};
 
 use crate::Clock;
 pub use issue::{IssueError, Issued};
+pub use own::{install, shown};
 pub use server_identity::ServerIdentity;
 
 const CA_CERTIFICATE: &str = "ca.pem";
@@ -47,6 +49,11 @@ pub enum PkiError {
         /// The file that is not.
         missing: PathBuf,
     },
+    /// The site has an authority.
+    #[error(
+        "{0} is there: a site keeps its authority, because its devices know it by that; another one is for a new site"
+    )]
+    Present(PathBuf),
     /// A file does not hold what its name says.
     #[error("{path}: {reason}")]
     Content {
@@ -109,6 +116,10 @@ impl Pki {
         let ca_pem = files::read_text(&certificate)?;
         let key_pair = KeyPair::from_pem(&files::read_text(&key)?)?;
         let ca_der = files::certificate_of(&certificate, &ca_pem)?;
+        own::check(&ca_der, &key_pair).map_err(|reason| PkiError::Content {
+            path: certificate,
+            reason,
+        })?;
         let issuer = Issuer::from_ca_cert_der(&ca_der, key_pair)?;
         let server = server_identity::load_or_make(folder, &issuer, &ca_der, names, clock)?;
         Ok(Self {

@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used)]
 
-use std::sync::Arc;
+use std::{path::PathBuf, sync::Arc};
 
 use domain::TimestampMs;
 use rcgen::{CertificateParams, KeyPair};
@@ -13,7 +13,7 @@ use rustls::{
 };
 use service::{
     SystemClock,
-    pki::{IssueError, Pki, PkiError, issue::SigningRequest, vault_key},
+    pki::{IssueError, Pki, PkiError, install, issue::SigningRequest, shown, vault_key},
 };
 
 fn now() -> TimestampMs {
@@ -172,4 +172,69 @@ fn keys_are_readable_by_their_owner_alone() {
             .mode();
         assert_eq!(mode & 0o077, 0, "{name}");
     }
+}
+
+/// An authority of one's own, and its key, written into this folder.
+fn own(folder: &std::path::Path, days: i64, is_ca: rcgen::IsCa) -> (PathBuf, PathBuf) {
+    let (certificate, key) = (folder.join("own.pem"), folder.join("own.key"));
+    let pair = KeyPair::generate().unwrap();
+    let mut params = CertificateParams::default();
+    params.is_ca = is_ca;
+    params.not_after = time::OffsetDateTime::now_utc() + time::Duration::days(days);
+    let pem = params.self_signed(&pair).unwrap().pem();
+    std::fs::write(&certificate, pem).unwrap();
+    std::fs::write(&key, pair.serialize_pem()).unwrap();
+    (certificate, key)
+}
+
+const CA: rcgen::IsCa = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+
+#[test]
+fn an_authority_of_one_s_own_issues_and_is_not_replaced() {
+    let folder = tempfile::tempdir().unwrap();
+    let (certificate, key) = own(folder.path(), 3_650, CA);
+    let site = folder.path().join("pki");
+    let hash = install(&site, &certificate, &key, &SystemClock).unwrap();
+    let pki = open(&site, &[]).unwrap();
+    assert_eq!(pki.ca_hash(), hash);
+    assert_eq!(shown(&site).unwrap(), (pki.ca_pem().to_owned(), hash));
+    let request = SigningRequest::parse(&request(&KeyPair::generate().unwrap())).unwrap();
+    let issued = pki.issue_client(request, "device", now()).unwrap();
+    let issued = CertificateDer::from_pem_slice(issued.pem.as_bytes()).unwrap();
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let verifier = WebPkiClientVerifier::builder_with_provider(roots(&pki), provider);
+    let verifier = verifier.build().unwrap();
+    verifier
+        .verify_client_cert(&issued, &[], UnixTime::now())
+        .unwrap();
+    let (certificate, key) = own(folder.path(), 3_650, CA);
+    let again = install(&site, &certificate, &key, &SystemClock);
+    assert!(matches!(again, Err(PkiError::Present(_))));
+    assert_eq!(open(&site, &[]).unwrap().ca_hash(), hash);
+}
+
+#[test]
+fn what_cannot_be_an_authority_is_refused_and_leaves_nothing_behind() {
+    let folder = tempfile::tempdir().unwrap();
+    let site = folder.path().join("pki");
+    let refused = |(certificate, key): (PathBuf, PathBuf), because: &str| {
+        let why = install(&site, &certificate, &key, &SystemClock).unwrap_err();
+        assert!(why.to_string().contains(because), "{why}");
+        assert!(!site.exists());
+    };
+    let at = folder.path();
+    refused(own(at, 3_650, rcgen::IsCa::ExplicitNoCa), "CA:TRUE");
+    refused(own(at, 100, CA), "ends in 99 days");
+    let (certificate, key) = own(at, 3_650, CA);
+    std::fs::write(&key, KeyPair::generate().unwrap().serialize_pem()).unwrap();
+    refused(
+        (certificate.clone(), key.clone()),
+        "the key is not the certificate's",
+    );
+    std::fs::write(&key, "no key").unwrap();
+    refused((certificate, key.clone()), "no private key");
+    let (certificate, key) = own(at, 3_650, CA);
+    let twice = std::fs::read_to_string(&certificate).unwrap().repeat(2);
+    std::fs::write(&certificate, twice).unwrap();
+    refused((certificate, key), "not one certificate");
 }
