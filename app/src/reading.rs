@@ -2,7 +2,16 @@
 
 use std::future::Future;
 
+use domain::AppError;
 use leptos::{prelude::*, task::spawn_local};
+
+use crate::Failure;
+
+/// Whether the server did not answer. What is shown stays then: the frame says that the connection is lost, and
+/// the page is read again when it is back.
+pub(crate) fn unanswered<T>(answer: &Result<T, Failure>) -> bool {
+    matches!(answer, Err(Failure(AppError::Unavailable)))
+}
 
 /// Reads whenever `asked` is not what was last read, at first `known`, and hands the answer to `take`. An
 /// answer to what is no longer asked for is left out.

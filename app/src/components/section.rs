@@ -22,7 +22,7 @@ use crate::{
     form::{FormState, PostForm},
     i18n::use_i18n,
     parts::{ErrorNotice, Mark, StatusMark, Time, status_mark::Shape},
-    reading::read_again,
+    reading::{read_again, unanswered},
 };
 
 /// The forms of this section.
@@ -68,7 +68,11 @@ pub(crate) async fn components(
         asked,
         Some(known),
         move |_| read_components(id),
-        move |_, answer| take(answer),
+        move |_, answer| {
+            if !unanswered(&answer) {
+                take(answer);
+            }
+        },
     );
     view! {
         <ErrorNotice error=failed/>

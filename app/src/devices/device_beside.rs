@@ -8,7 +8,12 @@ use super::{
     beside_server_fns::{Beside, LeaveDevice, SetTags, ShareDevice, UnshareDevice, read_beside},
     device_people, device_presence, device_tags,
 };
-use crate::{Failure, form::FormState, parts::ErrorNotice, reading::read_again};
+use crate::{
+    Failure,
+    form::FormState,
+    parts::ErrorNotice,
+    reading::{read_again, unanswered},
+};
 
 /// The forms of the part.
 #[derive(Clone, Copy)]
@@ -71,7 +76,11 @@ async fn drawn(of: Box<(DeviceId, Signal<u64>)>) -> AnyView {
         asked,
         Some(known),
         move |(days, ..)| read_beside(id, days),
-        move |_, answer| take(answer),
+        move |_, answer| {
+            if !unanswered(&answer) {
+                take(answer);
+            }
+        },
     );
     // Each card is drawn anew only when its own part of the answer is another.
     let presence = Memo::new(move |_| {

@@ -9,8 +9,13 @@ use super::{
     server_fns::{Record, read_record},
 };
 use crate::{
-    Failure, commands::history::CommandHistory, components::section::components, form::FormState,
-    parts::ErrorNotice, reading::read_again, telemetry::history::history,
+    Failure,
+    commands::history::CommandHistory,
+    components::section::components,
+    form::FormState,
+    parts::ErrorNotice,
+    reading::{read_again, unanswered},
+    telemetry::history::history,
 };
 
 /// Of which device, and when it is read again.
@@ -73,7 +78,11 @@ async fn drawn(of: Box<RecordOf>) -> AnyView {
         asked,
         Some(known),
         move |_| read_record(id),
-        move |_, answer| take(answer),
+        move |_, answer| {
+            if !unanswered(&answer) {
+                take(answer);
+            }
+        },
     );
     let alone = Signal::derive(move || {
         let said = page_failed.read().is_some();
