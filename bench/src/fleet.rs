@@ -3,6 +3,8 @@
 //! Invariant: what was not acknowledged when a connection ended is sent again with the same sequence
 //! and signature, as every device has to.
 
+mod orders;
+
 use std::{
     collections::BTreeMap,
     sync::{
@@ -29,6 +31,8 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 use crate::{figures::micros, site::Identity};
+
+pub(crate) use orders::Manner;
 
 /// Messages that a device has under way; the wire allows 512.
 const WINDOW: usize = 64;

@@ -14,6 +14,7 @@ mod figures;
 mod finding;
 mod fleet;
 mod ingest;
+mod jobs;
 mod limit;
 mod live;
 mod pages;
@@ -54,6 +55,8 @@ enum Bench {
     Chart(chart::Options),
     /// The device list found by tags, state and version, and sorted.
     Finding(finding::Options),
+    /// One command to many devices, some of which fail, are away, or die over it.
+    Jobs(jobs::Options),
     /// The broker without ingest; `ingest` starts it.
     #[command(hide = true)]
     BareBroker {
@@ -86,6 +89,7 @@ fn run() -> Result<()> {
                 Bench::Pages(options) => pages::run(&options, figures).await,
                 Bench::Chart(options) => chart::run(&options, figures).await,
                 Bench::Finding(options) => finding::run(&options, figures).await,
+                Bench::Jobs(options) => jobs::run(&options, figures).await,
                 Bench::BareBroker { data } => limit::serve(&data).await,
             }
         })

@@ -3,14 +3,15 @@
 use anyhow::{Context, Result, ensure};
 use app::session::SESSION_COOKIE;
 use bytes::Bytes;
-use http_body_util::{BodyExt as _, Empty};
+use http_body_util::{BodyExt as _, Full};
 use hyper::{Request, client::conn::http1, header};
 use hyper_util::rt::TokioIo;
+use serde_json::Value;
 use tokio::net::TcpStream;
 
 /// One keep-alive connection.
 pub(crate) struct Visitor {
-    sender: http1::SendRequest<Empty<Bytes>>,
+    sender: http1::SendRequest<Full<Bytes>>,
     host: String,
     cookie: String,
 }
@@ -54,7 +55,26 @@ impl Visitor {
             .header(header::ACCEPT, "text/html,*/*")
             .header(header::ACCEPT_ENCODING, encoding)
             .header(header::ACCEPT_LANGUAGE, "ko")
-            .body(Empty::new())?;
+            .body(Full::default())?;
+        self.send(request).await
+    }
+
+    /// Posts this and reads what is answered, both JSON.
+    pub(crate) async fn post(&mut self, path: &str, body: &Value) -> Result<Value> {
+        let request = Request::post(path)
+            .header(header::HOST, &self.host)
+            .header(header::ORIGIN, format!("http://{}", self.host))
+            .header(header::COOKIE, &self.cookie)
+            .header(header::CONTENT_TYPE, "application/json")
+            .body(Full::from(serde_json::to_vec(body)?))?;
+        let answer = self.send(request).await?;
+        let text = String::from_utf8_lossy(&answer.body);
+        let done = (200..300).contains(&answer.status);
+        ensure!(done, "{path} answered {}: {text}", answer.status);
+        serde_json::from_str(&text).with_context(|| path.to_owned())
+    }
+
+    async fn send(&mut self, request: Request<Full<Bytes>>) -> Result<Answer> {
         self.sender.ready().await?;
         let answer = self.sender.send_request(request).await?;
         let status = answer.status().as_u16();

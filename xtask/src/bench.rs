@@ -30,6 +30,8 @@ enum Which {
     Chart,
     /// The device list by tags, state and version.
     Finding,
+    /// One command to a thousand devices.
+    Jobs,
 }
 
 /// Builds and measures. With `--json` standard output is the figures alone.
@@ -40,6 +42,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     match options.which {
         Which::Ingest => bench.arg("ingest"),
         Which::Chart => bench.arg("chart"),
+        Which::Jobs => bench.arg("jobs"),
         Which::Finding => bench
             .arg("finding")
             .arg("--site-dir")
