@@ -95,6 +95,20 @@ impl Drop for Device {
 pub(crate) struct Fleet(Vec<Device>);
 
 impl Fleet {
+    /// Connects as [`Fleet::connect`], so many at a time.
+    pub(crate) async fn connect_by(
+        together: usize,
+        identities: &[Arc<Identity>],
+        broker: &str,
+    ) -> Result<Self> {
+        let mut devices = Vec::with_capacity(identities.len());
+        for some in identities.chunks(together) {
+            devices.extend(Self::connect(some, broker, 1).await?.0);
+        }
+        devices.sort_by_key(|device| device.identity.id);
+        Ok(Self(devices))
+    }
+
     /// Connects all; returns when each has said who it is and was heard.
     pub(crate) async fn connect(
         identities: &[Arc<Identity>],

@@ -24,6 +24,8 @@ use crate::{
 
 /// Devices told at a time.
 const CONCURRENCY: u32 = 100;
+/// Devices that connect at a time, as they do over the day.
+const CONNECTING: usize = 50;
 /// How long a device that took it may stay silent about it.
 const TIMEOUT_MS: u64 = 10_000;
 /// Between two looks at the job.
@@ -71,7 +73,7 @@ pub(crate) async fn run(options: &Options, figures: Figures) -> Result<()> {
         .map(|(identity, _)| (*identity).clone())
         .collect();
     let heard: Vec<_> = there.iter().map(|(_, manner)| (*manner).clone()).collect();
-    let fleet = Fleet::connect(&present, &at.mqtt, 1).await?;
+    let fleet = Fleet::connect_by(CONNECTING, &present, &at.mqtt).await?;
     let obeying = fleet.obey(&heard).await?;
 
     let mut visitor = Visitor::at(&at.http, Some(&site.session)).await?;

@@ -3,9 +3,10 @@
 use std::{
     collections::{HashMap, HashSet},
     sync::Arc,
+    time::Duration,
 };
 
-use domain::{DeviceId, UserId, device::PresenceCause};
+use domain::{AppError, DeviceId, UserId, device::PresenceCause};
 use ingest::Session;
 use parking_lot::{Mutex, RwLock};
 use protocol::Principal;
@@ -18,6 +19,16 @@ use tokio_util::sync::CancellationToken;
 
 /// Changes taken up together; many devices that lose their connections at once are written at once.
 const AT_ONCE: usize = 2_048;
+
+/// Between tries to write what happened: a minute and a half in all.
+const RETRY: [Duration; 12] = {
+    let mut pauses = [Duration::from_secs(10); 12];
+    pauses[0] = Duration::from_millis(50);
+    pauses[1] = Duration::from_millis(250);
+    pauses[2] = Duration::from_secs(1);
+    pauses[3] = Duration::from_secs(5);
+    pauses
+};
 
 /// A session that began or ended.
 #[derive(Debug)]
@@ -197,7 +208,7 @@ impl Sessions {
                 .await
             {
                 for round in rounds(changes.drain(..)) {
-                    apply(&services, round).await;
+                    apply(&services, round, &stop).await;
                 }
             }
         })
@@ -220,16 +231,19 @@ fn rounds(changes: impl Iterator<Item = Change>) -> Vec<Vec<Change>> {
 }
 
 /// Writes a round: the sessions of all its devices at once, and what follows from each.
-async fn apply(services: &Services, round: Vec<Change>) {
+async fn apply(services: &Services, round: Vec<Change>, stop: &CancellationToken) {
     let happened: Vec<SessionChange> = round.iter().filter_map(Change::of_session).collect();
-    if let Err(error) = presence::sessions(services, &happened).await {
+    let written = again(stop, || presence::sessions(services, &happened));
+    if let Err(error) = written.await {
         let sessions = happened.len();
         tracing::error!(%error, sessions, "changes of sessions were not written");
     }
     for change in round {
         let done = match &change {
             Change::Connected { device, serial, .. } => {
-                devices::admission::connected_with(services, *device, serial).await
+                let follow =
+                    async || devices::admission::connected_with(services, *device, serial).await;
+                again(stop, follow).await
             }
             Change::Disconnected { .. } => Ok(()),
             Change::Subscribed { device } => {
@@ -243,13 +257,34 @@ async fn apply(services: &Services, round: Vec<Change>) {
                 Ok(())
             }
             Change::ResetAcknowledged { device } => {
-                devices::reset_acknowledged(services, *device).await
+                again(stop, || devices::reset_acknowledged(services, *device)).await
             }
         };
         if let Err(error) = done {
             tracing::error!(%error, ?change, "a session's change was not followed");
         }
     }
+}
+
+/// Does this again while the database has no room for it: who is connected is told once, and a change that
+/// is lost would be wrong on every page until the next one.
+async fn again<W: Future<Output = Result<(), AppError>>>(
+    stop: &CancellationToken,
+    mut work: impl FnMut() -> W,
+) -> Result<(), AppError> {
+    for pause in RETRY {
+        match work().await {
+            Err(error @ (AppError::Internal { .. } | AppError::Unavailable)) => {
+                tracing::warn!(%error, "a session's change waits to be written");
+                let stopped = tokio::time::timeout(pause, stop.cancelled());
+                if stopped.await.is_ok() {
+                    return Err(error);
+                }
+            }
+            done => return done,
+        }
+    }
+    work().await
 }
 
 impl Change {
@@ -291,7 +326,39 @@ fn device_of(principal: &Principal) -> Option<DeviceId> {
 
 #[cfg(test)]
 mod tests {
+    use std::future::ready;
+
     use super::*;
+
+    #[tokio::test]
+    async fn what_the_database_has_no_room_for_is_done_again_and_a_refusal_is_not() {
+        let stop = CancellationToken::new();
+        let mut tries = 0;
+        let done = again(&stop, || {
+            tries += 1;
+            ready(match tries {
+                3 => Ok(()),
+                _ => Err(AppError::Unavailable),
+            })
+        });
+        assert_eq!(done.await, Ok(()));
+        assert_eq!(tries, 3);
+        let mut tries = 0;
+        let refused = again(&stop, || {
+            tries += 1;
+            ready(Err(AppError::NotFound))
+        });
+        assert_eq!(refused.await, Err(AppError::NotFound));
+        assert_eq!(tries, 1);
+        stop.cancel();
+        let mut tries = 0;
+        let stopped = again(&stop, || {
+            tries += 1;
+            ready(Err(AppError::Unavailable))
+        });
+        assert_eq!(stopped.await, Err(AppError::Unavailable));
+        assert_eq!(tries, 1, "a server that stops waits for nothing");
+    }
 
     #[test]
     fn a_device_is_once_in_a_round_and_its_changes_stay_in_order() {

@@ -34,8 +34,11 @@ pub async fn roll_up(services: Services, keep: Keep, stop: CancellationToken) {
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     let mut turn = 0_u32;
     while stop.run_until_cancelled(ticks.tick()).await.is_some() {
-        if let Err(error) = roll_due(&services).await {
-            tracing::warn!(%error, "rollups wait for the database");
+        // A slice that is cut off is done again after the next start.
+        match stop.run_until_cancelled(roll_due(&services)).await {
+            Some(Ok(_)) => {}
+            Some(Err(error)) => tracing::warn!(%error, "rollups wait for the database"),
+            None => return,
         }
         if turn.is_multiple_of(RETENTION_EVERY)
             && let Err(error) = delete_old(&services, keep).await
@@ -202,6 +205,10 @@ const COLUMNS: &str = "INSERT INTO rollup (component_id, value, resolution_ms, b
 
 fn minutes_sql(backend: DbBackend, set: &str) -> String {
     let wanted = wanted(backend);
+    let of_minute = format!(
+        "r.component_id = w.component_id AND r.at_ms >= w.bucket_ms \
+         AND r.at_ms < w.bucket_ms + {MINUTE_MS}"
+    );
     let (each, number, value, any) = match backend {
         DbBackend::Sqlite => (
             "json_each(r.readings) e",
@@ -219,9 +226,12 @@ fn minutes_sql(backend: DbBackend, set: &str) -> String {
     format!(
         "WITH {wanted} {COLUMNS} SELECT r.component_id, e.key, {MINUTE_MS}, w.bucket_ms, \
          min({value}), max({value}), sum({value}), count(*), {any} \
-         FROM w JOIN report r ON r.component_id = w.component_id \
-         AND r.at_ms >= w.bucket_ms AND r.at_ms < w.bucket_ms + {MINUTE_MS}, {each} \
+         FROM {from}, {each} \
          WHERE {number} GROUP BY r.component_id, e.key, w.bucket_ms {CONFLICT} {set}",
+        from = match backend {
+            DbBackend::Sqlite => format!("w JOIN report r ON {of_minute}"),
+            _ => each_by_itself("w", "report", &of_minute),
+        },
         each = match backend {
             DbBackend::Sqlite => each.to_owned(),
             _ => format!("LATERAL {each}"),
@@ -247,18 +257,31 @@ fn wanted_of_values(backend: DbBackend) -> String {
     )
 }
 
+/// The rows of `table r` for each bucket of `of`, on PostgreSQL: one reach into the index for each. It would
+/// rather join all rows of a component with all of its buckets and look at their times afterwards; `OFFSET 0`
+/// keeps it from seeing that it could.
+fn each_by_itself(of: &str, table: &str, condition: &str) -> String {
+    format!("{of} CROSS JOIN LATERAL (SELECT * FROM {table} r WHERE {condition} OFFSET 0) r")
+}
+
 fn coarser_sql(backend: DbBackend, from: i64, to: i64, set: &str) -> String {
     let wanted = wanted_of_values(backend);
     let any = match backend {
         DbBackend::Sqlite => "max(r.late)",
         _ => "bool_or(r.late)",
     };
+    let of_bucket = format!(
+        "r.component_id = v.component_id AND r.value = v.value AND r.resolution_ms = {from} \
+         AND r.bucket_ms >= v.bucket_ms AND r.bucket_ms < v.bucket_ms + {to}"
+    );
+    let rows = match backend {
+        DbBackend::Sqlite => format!("v CROSS JOIN rollup r WHERE {of_bucket}"),
+        _ => each_by_itself("v", "rollup", &of_bucket),
+    };
     format!(
         "{wanted} {COLUMNS} SELECT r.component_id, r.value, {to}, v.bucket_ms, \
          min(r.min), max(r.max), sum(r.sum), sum(r.count), {any} \
-         FROM v CROSS JOIN rollup r WHERE r.component_id = v.component_id AND r.value = v.value \
-         AND r.resolution_ms = {from} AND r.bucket_ms >= v.bucket_ms \
-         AND r.bucket_ms < v.bucket_ms + {to} \
+         FROM {rows} \
          GROUP BY r.component_id, r.value, v.bucket_ms {CONFLICT} {set}"
     )
 }
