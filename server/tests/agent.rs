@@ -230,38 +230,20 @@ async fn a_component_without_a_driver_is_said_and_reports_nothing() {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_changed_while_it_was_away_is_asked_for_at_its_start() {
     let bench = Bench::new("AG-3").await;
+    let led = json!({ "component_type": "led" });
+    assert_eq!(bench.ask(Method::POST, "", led).await.0, 201);
+    // The broker, which would tell it as well, is not there.
     let board = Board::default();
-    // As it was given to the device, without the lamp; and the broker has nothing to tell of it.
-    service::components::attach(
-        bench.app.services(),
-        &bench
-            .admin
-            .actor
-            .require_owner(bench.app.services(), bench.identity.id)
-            .await
-            .expect("one's own"),
-        service::components::Wish::of("led".parse().expect("a type")),
-    )
-    .await
-    .expect("a lamp");
-    let topic = protocol::Topic::Owner(bench.identity.id);
-    let link = &bench.app.services().link;
-    link.publish(&topic, Vec::new(), true)
-        .await
-        .expect("nothing is retained");
-    let services = bench.app.services();
-    let owner = bench
-        .admin
-        .actor
-        .require_owner(services, bench.identity.id)
-        .await;
-    let waiting = bench.commands().await.remove(0);
-    service::commands::cancel(services, &owner.expect("one's own"), waiting.id)
-        .await
-        .expect("nobody tells it");
-
-    let agent = Agent::start(&bench.app, &bench.identity, board);
-    until("the lamp is reported", async || bench.state("led").await).await;
+    let agent = Agent::start_with(&bench.app, &bench.identity, board.clone(), |_, site| {
+        let credentials = site.credentials.as_mut().expect("enrolled");
+        let owned = credentials.ownership.as_ref().expect("claimed");
+        assert_eq!(owned.components.len(), 1, "as it was before");
+        credentials.mqtt_url = "mqtts://localhost:1".to_owned();
+    });
+    until("the lamp is wired", async || {
+        (board.diary() == ["+cpu@0", "+led@17"]).then_some(())
+    })
+    .await;
     agent.stop().await.expect("a clean end");
     bench.app.stop().await;
 }

@@ -50,9 +50,9 @@ impl Device {
         self.errand.as_ref().is_some_and(|e| e.command.is_some())
     }
 
-    /// Asks for the components, where they were not told since the start.
+    /// Asks for the components, where they were not told since the start; the broker need not be there for that.
     pub(super) fn ask_at_start(&mut self) -> Result<(), RunError> {
-        if self.settings.ask_components && self.ready && self.errand.is_none() {
+        if self.settings.ask_components && self.errand.is_none() {
             self.ask_components(None)?;
         }
         Ok(())
@@ -126,7 +126,7 @@ impl Device {
                 self.fitted_answer()
             }
             Outcome::Components(Err(error)) => {
-                tracing::warn!(device = %self.id, "the components were not told: {error}");
+                tracing::info!(device = %self.id, "the components were not told: {error}");
                 refused(CommandStatus::Failed, error.to_string())
             }
             Outcome::Wifi(Ok(())) => CommandResult {

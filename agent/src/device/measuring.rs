@@ -12,7 +12,7 @@ use crate::{drivers::Reading, now, store::Measured};
 const TICK_SLACK: Duration = Duration::from_millis(100);
 /// How long before a report slow sensors begin.
 const AHEAD: Duration = Duration::from_secs(2);
-/// How often what is missing is tried again.
+/// How often what is missing, and a question without an answer, is tried again.
 const RETRY_EVERY: Duration = Duration::from_mins(1);
 /// How often it is looked whether the certificate is to be renewed.
 const RENEW_EVERY: Duration = Duration::from_secs(5);
@@ -31,7 +31,7 @@ impl Rhythm {
         Self {
             report_at: now + Duration::from_secs(1),
             prepared: false,
-            retry_at: now + RETRY_EVERY,
+            retry_at: now,
             renew_at: now + RENEW_EVERY,
         }
     }
