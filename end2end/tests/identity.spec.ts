@@ -8,7 +8,7 @@ import { expect, inKorean, looked, scripted, setUp, test } from './person';
 const board = { serial: 'IDENTITY-0001', name: '복제될 보드', kind: 'board', components: 'dht22, led' };
 const words = () =>
   inKorean()
-    ? { clone: '복제', discard: '데이터 버리기', undo: '되돌리기' }
+    ? { clone: '복제', discard: '데이터 버리기', undo: '실행 취소' }
     : { clone: 'Clone', discard: 'Discard the data', undo: 'Undo' };
 
 /** What is decided stands on the page, or is gone again; without a script the page has come anew. */
@@ -70,7 +70,7 @@ test('a clone is told, its data is kept apart, and a decision can be taken back'
   await decided(page, true);
   await expect(page.locator('main')).toContainText(words().discard);
   await looked(page, 'identity-decided');
-  await page.goto('/identity');
+  await page.goto('/identity?state=open');
   await expect(found, 'nothing waits any more').toHaveCount(0);
   await page.goto('/identity?state=resolved');
   await expect(found).toHaveCount(1);
@@ -81,7 +81,7 @@ test('a clone is told, its data is kept apart, and a decision can be taken back'
   await undo.locator('button').click();
   await decided(page, false);
   await looked(page, 'identity-undone');
-  await page.goto('/identity');
+  await page.goto('/identity?state=open');
   await expect(found, 'it waits again').toHaveCount(1);
 
   // What the site does by itself is set on the same page.
