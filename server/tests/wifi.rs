@@ -343,6 +343,14 @@ async fn the_password_is_in_no_log_and_in_no_table() {
         waiting.contains("sealed") && !waiting.contains(secret),
         "{waiting}"
     );
+    // One that is taken back before the device is there.
+    let other = json!({ "ssid": "other", "password": secret });
+    let (_, other) = bench.ask(&bench.client, other).await;
+    let other = other["id"].as_str().expect("an id");
+    let path = format!("/api/devices/{}/commands/{other}", bench.identity.id);
+    let taken_back = bench.client.delete(bench.app.url(&path)).send().await;
+    assert_eq!(taken_back.expect("an answer").status(), 200);
+    assert_eq!(bench.kept().await.matches("sealed").count(), 1);
     let agent = bench.agent(Some(bench.radio.clone()));
     agent.online().await;
     until(

@@ -104,6 +104,7 @@ pub async fn cancel(
     change.state = Set(CommandState::Cancelled.as_str().to_owned());
     change.finished_ms = Set(Some(services.now().0));
     let changed = change.update(&transaction).await.map_err(internal)?;
+    wifi::forget(&transaction, &changed).await?;
     let wishes = twin::command_ended(&transaction, &changed).await?;
     audit::record(
         services,
@@ -165,10 +166,7 @@ pub async fn record_result(
         return Ok(());
     }
     let (delivered, accepted) = (found.delivered_ms, found.accepted_ms);
-    let mut change: command::ActiveModel = found.clone().into();
-    if after.is_final() {
-        wifi::forget(&found, &mut change);
-    }
+    let mut change: command::ActiveModel = found.into();
     change.state = Set(after.as_str().to_owned());
     change.delivered_ms = Set(delivered.or(Some(now)));
     change.answered_ms = Set(Some(now));

@@ -219,6 +219,7 @@ async fn deliver_one(
         change.reason = Set(Some(reason.to_owned()));
         change.finished_ms = Set(Some(now.0));
         let changed = change.update(&transaction).await.map_err(internal)?;
+        wifi::forget(&transaction, &changed).await?;
         let wishes = twin::command_ended(&transaction, &changed).await?;
         let ended = row::one_to_domain(&transaction, device, changed).await?;
         transaction.commit().await.map_err(internal)?;

@@ -9,7 +9,7 @@ use entity::command;
 use sea_orm::{ActiveModelTrait, ActiveValue::Set, ConnectionTrait};
 use uuid::Uuid;
 
-use super::{queue::MAX_RETRY_WAIT_MS, row};
+use super::{queue::MAX_RETRY_WAIT_MS, row, wifi};
 use crate::{internal, jobs, twin};
 
 /// What the end of a command led to.
@@ -35,6 +35,7 @@ pub(super) async fn ended<C: ConnectionTrait>(
     let failed = matches!(state, CommandState::Failed | CommandState::TimedOut);
     let begins = now.saturating_add(row.retry_wait_ms.max(0));
     if !failed || row.retries_left <= 0 || begins > row.expires_ms {
+        wifi::forget(connection, row).await?;
         return Ok(Ended {
             again: None,
             wishes: twin::command_ended(connection, row).await?,
@@ -69,6 +70,7 @@ pub(super) async fn ended<C: ConnectionTrait>(
         job_id: Set(row.job_id),
     };
     let next = next.insert(connection).await.map_err(internal)?;
+    wifi::forget(connection, row).await?;
     twin::followed(connection, row.id, next.id).await?;
     jobs::followed(connection, row, next.id).await?;
     Ok(Ended {

@@ -6,6 +6,11 @@
 use domain::AppError;
 use entity::command;
 use protocol::{WIFI_CHANGE, WifiNetwork};
+use sea_orm::{
+    ActiveModelTrait,
+    ActiveValue::{Set, Unchanged},
+    ConnectionTrait,
+};
 use serde_json::{Map, Value, json};
 
 use crate::{internal, vault::Vault};
@@ -93,9 +98,19 @@ pub(super) fn shown(name: &str, mut arguments: Value) -> Value {
     arguments
 }
 
-/// Takes the password out of a row that has ended and is not tried again.
-pub(super) fn forget(row: &command::Model, change: &mut command::ActiveModel) {
-    if row.name == WIFI_CHANGE && row.retries_left <= 0 {
-        change.arguments = sea_orm::ActiveValue::Set(shown(&row.name, row.arguments.clone()));
+/// Takes the password out of a command that has ended; to be called in the same transaction.
+pub(super) async fn forget<C: ConnectionTrait>(
+    connection: &C,
+    row: &command::Model,
+) -> Result<(), AppError> {
+    if row.name != WIFI_CHANGE {
+        return Ok(());
     }
+    let change = command::ActiveModel {
+        id: Unchanged(row.id),
+        arguments: Set(shown(&row.name, row.arguments.clone())),
+        ..Default::default()
+    };
+    change.update(connection).await.map_err(internal)?;
+    Ok(())
 }
