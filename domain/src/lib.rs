@@ -17,6 +17,7 @@ pub mod live;
 pub mod role;
 pub mod tag;
 pub mod telemetry;
+pub mod traffic;
 pub mod twin;
 
 pub use error::AppError;

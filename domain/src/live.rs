@@ -53,6 +53,11 @@ pub enum LiveEvent {
         /// The device.
         device: DeviceId,
     },
+    /// Raw messages of a watched device have passed; told once until a page has read them.
+    Traffic {
+        /// The device.
+        device: DeviceId,
+    },
     /// A job was made or moved on; told at most twice a second for each job.
     Job {
         /// The job.
@@ -102,6 +107,7 @@ impl LiveEvent {
             | Self::Presence { device, .. }
             | Self::Event { device, .. }
             | Self::Twin { device }
+            | Self::Traffic { device }
             | Self::Device { device } => Some(*device),
             Self::Command { command } => Some(command.device),
             Self::Access { .. } | Self::Notice { .. } | Self::Job { .. } | Self::Import { .. } => {
@@ -138,6 +144,11 @@ pub enum Subject {
     Import {
         /// The import.
         import: ImportId,
+    },
+    /// A device's raw messages, for those who may command it, and its commands.
+    Traffic {
+        /// The device.
+        device: DeviceId,
     },
 }
 
@@ -296,6 +307,8 @@ pub enum Snapshot {
         /// The import.
         import: Box<crate::import::Import>,
     },
+    /// A device's raw messages: the page reads them.
+    Traffic,
 }
 
 /// Presence and state of one device at one revision.
@@ -329,6 +342,7 @@ mod tests {
             Subject::Import {
                 import: ImportId::random(),
             },
+            Subject::Traffic { device },
         ] {
             let frame = ClientFrame::Subscribe { id: 7, subject };
             let text = serde_json::to_string(&frame).expect("JSON");

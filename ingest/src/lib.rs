@@ -12,5 +12,5 @@ mod received;
 mod verified;
 
 pub use broker::{Broker, BrokerError};
-pub use pipeline::{Outcome, Pipeline};
+pub use pipeline::{Outcome, Pipeline, Unread};
 pub use received::{Received, Session};

@@ -8,7 +8,11 @@ use std::{
     time::Duration,
 };
 
-use domain::{AppError, DeviceId, Email, event::RefusalReason};
+use domain::{
+    AppError, DeviceId, Email,
+    event::RefusalReason,
+    traffic::{Fate, Packet},
+};
 use protocol::{CommandResult, Topic, identity::Identity};
 use serde::Deserialize;
 use serde_json::Value;
@@ -20,6 +24,7 @@ use service::{
     },
     events,
     telemetry::{Committed, Committer, Ticket},
+    traffic::{self, Passing},
 };
 use tokio::sync::Mutex;
 use tokio_util::sync::CancellationToken;
@@ -46,6 +51,44 @@ pub enum Outcome {
     Refused(RefusalReason),
     /// It could not be stored now: do not acknowledge; the sender keeps it.
     NotNow(AppError),
+}
+
+/// What became of a message that was not refused.
+enum Taken {
+    Whole(Fate),
+    /// Some of a batch's reports were refused, the first of them for this.
+    InPart(RefusalReason),
+}
+
+type Stored = Result<Result<Taken, RefusalReason>, AppError>;
+
+/// What was refused before the pipeline read it.
+#[derive(Debug, Clone, Copy)]
+pub struct Unread<'a> {
+    /// What it was.
+    pub packet: Packet,
+    /// Its topic or filter; empty for a connection.
+    pub topic: &'a str,
+    /// Its bytes, where it has any.
+    pub payload: Option<&'a [u8]>,
+}
+
+impl<'a> Unread<'a> {
+    /// Of a connection, which has no topic.
+    pub const CONNECT: Self = Self {
+        packet: Packet::Connect,
+        topic: "",
+        payload: None,
+    };
+
+    /// A message on this topic.
+    pub fn publish(topic: &'a str, payload: Option<&'a [u8]>) -> Self {
+        Self {
+            packet: Packet::Publish,
+            topic,
+            payload,
+        }
+    }
 }
 
 /// The pipeline; cheap to clone.
@@ -98,6 +141,9 @@ impl Pipeline {
         if !known || !matches!(received.topic, Topic::Report { .. }) || !sender.code_spent {
             return None;
         }
+        if traffic::is_watched(&self.services, received.device) {
+            return None;
+        }
         let envelope = received.open().ok()?;
         let verified = Verified::check(received, sender, &envelope).ok()?;
         let ready = Known::resolve(&verified).ok()?;
@@ -106,8 +152,12 @@ impl Pipeline {
 
     /// Takes one message through all stages.
     pub async fn take(&self, received: &Received) -> Outcome {
-        match self.store(received).await {
-            Ok(Ok(())) => Outcome::Stored,
+        let stored = self.store(received).await;
+        if traffic::is_watched(&self.services, received.device) {
+            Box::pin(self.show(received, &stored)).await;
+        }
+        match stored {
+            Ok(Ok(_)) => Outcome::Stored,
             Ok(Err(reason)) => {
                 if reason == RefusalReason::ClockAhead {
                     self.note_clock(received).await;
@@ -117,6 +167,22 @@ impl Pipeline {
             }
             Err(error) => Outcome::NotNow(error),
         }
+    }
+
+    /// Shows a message, and what became of it, to who watches its device.
+    async fn show(&self, received: &Received, stored: &Stored) {
+        let topic = received.topic.to_string();
+        let passing = |fate| Passing::up(&topic, &received.payload, fate);
+        let passing = match stored {
+            Ok(Ok(Taken::Whole(fate))) => passing(*fate),
+            Ok(Ok(Taken::InPart(reason))) => Passing {
+                fate: Fate::TakenInPart,
+                ..passing(Fate::TakenInPart).refused(*reason)
+            },
+            Ok(Err(reason)) => passing(Fate::Refused).refused(*reason),
+            Err(_) => passing(Fate::KeptBack),
+        };
+        traffic::note(&self.services, received.device, passing).await;
     }
 
     /// As [`Pipeline::take`], again and again until it is stored or refused; `None` where its sender has
@@ -163,7 +229,7 @@ impl Pipeline {
         }
     }
 
-    async fn store(&self, received: &Received) -> Result<Result<(), RefusalReason>, AppError> {
+    async fn store(&self, received: &Received) -> Stored {
         let envelope = match received.open() {
             Ok(envelope) => envelope,
             Err(reason) => return Ok(Err(reason)),
@@ -203,14 +269,14 @@ impl Pipeline {
         sender: &Arc<Sender>,
         verified: &Verified<'_>,
         ready: Known,
-    ) -> Result<Result<(), RefusalReason>, AppError> {
+    ) -> Stored {
         let body = || Value::Object(verified.envelope.body.clone());
         match &received.topic {
             Topic::Identity(_) => match Identity::deserialize(body()) {
                 Ok(identity) => {
                     if let Kept::Apart = Box::pin(self.judge(received, sender, &identity)).await? {
                         // A doubtful speaker must not use up the sequences of the device.
-                        return Ok(Ok(()));
+                        return Ok(Ok(Taken::Whole(Fate::KeptApart)));
                     }
                 }
                 Err(_) => return Ok(Err(RefusalReason::Malformed)),
@@ -229,18 +295,19 @@ impl Pipeline {
             },
             topic => match Box::pin(self.keep_apart(received, sender, topic, &ready)).await? {
                 Kept::Not => {}
-                Kept::Apart => return Ok(Ok(())),
+                Kept::Apart => return Ok(Ok(Taken::Whole(Fate::KeptApart))),
                 Kept::Refused => return Ok(Err(RefusalReason::Quarantined)),
             },
         }
         let doubtful = |s: &Session| matches!(s.said(), Said::Doubtful(_));
         if received.session.as_ref().is_some_and(doubtful) {
-            return Ok(Ok(()));
+            return Ok(Ok(Taken::Whole(Fate::KeptApart)));
         }
         if sender.secret.is_none() {
             // An unclaimed device has no order yet.
-            return Ok(Ok(()));
+            return Ok(Ok(Taken::Whole(Fate::Taken)));
         }
+        let in_part = ready.refused.first().copied();
         for reason in &ready.refused {
             self.refuse(received, *reason).await;
         }
@@ -250,7 +317,7 @@ impl Pipeline {
             Committed::Stored => {
                 self.directory.spend_code(&self.services, sender).await?;
             }
-            Committed::Duplicate => {}
+            Committed::Duplicate => return Ok(Ok(Taken::Whole(Fate::Duplicate))),
             Committed::SequenceReused => {
                 Box::pin(self.reused(received.device)).await?;
                 return Ok(Err(RefusalReason::SequenceReused));
@@ -258,7 +325,7 @@ impl Pipeline {
             Committed::SequenceTooOld => return Ok(Err(RefusalReason::SequenceTooOld)),
             Committed::OwnershipEnded => return Ok(Err(RefusalReason::WrongSignature)),
         }
-        Ok(Ok(()))
+        Ok(Ok(in_part.map_or(Taken::Whole(Fate::Taken), Taken::InPart)))
     }
 
     /// How far ahead the clock is of a device whose signature is right, and whose report is refused for it.
@@ -277,11 +344,24 @@ impl Pipeline {
     /// Counts and logs a refusal of a device that is known.
     pub async fn refuse(&self, received: &Received, reason: RefusalReason) {
         let topic = received.topic.to_string();
-        self.refuse_on(received.device, &topic, reason).await;
+        self.count(received.device, &topic, reason).await;
     }
 
-    /// As [`Pipeline::refuse`], for a topic that may be outside the contract.
-    pub async fn refuse_on(&self, device: domain::DeviceId, topic: &str, reason: RefusalReason) {
+    /// As [`Pipeline::refuse`], for what did not come as far as the pipeline; its topic may be outside the
+    /// contract.
+    pub async fn refuse_unread(&self, device: DeviceId, what: Unread<'_>, reason: RefusalReason) {
+        let topic = what.topic;
+        if traffic::is_watched(&self.services, device) {
+            let passing = Passing {
+                payload: what.payload,
+                ..Passing::act(what.packet, topic, Fate::Refused).refused(reason)
+            };
+            Box::pin(traffic::note(&self.services, device, passing)).await;
+        }
+        self.count(device, topic, reason).await;
+    }
+
+    async fn count(&self, device: DeviceId, topic: &str, reason: RefusalReason) {
         self.refused.fetch_add(1, Ordering::Relaxed);
         let topic: String = topic.chars().take(200).collect();
         let pipeline = self.clone();
@@ -292,7 +372,7 @@ impl Pipeline {
         }
     }
 
-    async fn note(&self, device: domain::DeviceId, topic: &str, reason: RefusalReason) {
+    async fn note(&self, device: DeviceId, topic: &str, reason: RefusalReason) {
         // One after the other: what a device is refused must not crowd out what others report.
         let turn = usize::from(device.0.as_bytes()[15]) % self.refusing.len();
         let _turn = self.refusing[turn].lock().await;

@@ -15,6 +15,7 @@ mod jobs;
 pub(crate) mod problem;
 mod sharing;
 mod telemetry;
+mod traffic;
 mod twin;
 mod users;
 mod views;
@@ -42,6 +43,7 @@ pub(crate) fn router() -> Router<AppState> {
         .merge(telemetry::router())
         .merge(compare::router())
         .merge(commands::router())
+        .merge(traffic::router())
         .merge(twin::router())
         .merge(wifi::router())
         .merge(identity::router())

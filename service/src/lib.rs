@@ -26,6 +26,7 @@ pub mod presence;
 pub mod services;
 pub mod state_cache;
 pub mod telemetry;
+pub mod traffic;
 pub mod twin;
 pub mod vault;
 

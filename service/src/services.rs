@@ -5,8 +5,14 @@ use std::{ops::Deref, sync::Arc};
 use domain::{TimestampMs, account::Registration};
 
 use crate::{
-    Clock, Database, link::DeviceLink, live::LiveBus, pki::Pki, presence::Deadlines,
-    state_cache::StateCache, vault::Vault,
+    Clock, Database,
+    link::DeviceLink,
+    live::LiveBus,
+    pki::Pki,
+    presence::Deadlines,
+    state_cache::StateCache,
+    traffic::{Overheard, Traffic},
+    vault::Vault,
 };
 
 /// What the configuration says about the site, for the use cases.
@@ -35,6 +41,7 @@ struct Inner {
     found: crate::devices::Found,
     sightings: crate::identity::Sightings,
     imports: crate::devices::imports::Waking,
+    traffic: Arc<Traffic>,
 }
 
 /// The parts of [`Services`].
@@ -74,8 +81,16 @@ impl std::fmt::Debug for Services {
 impl Services {
     /// Puts the parts together.
     pub fn new(parts: Parts) -> Self {
+        let traffic = Arc::new(Traffic::default());
+        let link = Arc::new(Overheard {
+            link: parts.link,
+            traffic: traffic.clone(),
+            bus: parts.bus.clone(),
+            clock: parts.clock.clone(),
+        });
         Self(Arc::new(Inner {
-            parts,
+            parts: Parts { link, ..parts },
+            traffic,
             dispatch: crate::commands::Dispatch::default(),
             sparklines: crate::devices::Sparklines::default(),
             found: crate::devices::Found::default(),
@@ -107,6 +122,11 @@ impl Services {
     /// Wakes the task that does imports.
     pub(crate) fn imports(&self) -> &crate::devices::imports::Waking {
         &self.0.imports
+    }
+
+    /// The raw messages of devices that are watched.
+    pub(crate) fn traffic(&self) -> &Arc<Traffic> {
+        &self.0.traffic
     }
 
     /// What time it is.

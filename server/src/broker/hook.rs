@@ -3,8 +3,13 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use domain::{AppError, DeviceId, device::Lifecycle, device::PresenceCause, event::RefusalReason};
-use ingest::{Pipeline, Received};
+use domain::{
+    AppError, DeviceId,
+    device::{Lifecycle, PresenceCause},
+    event::RefusalReason,
+    traffic::{Fate, Packet as DevicePacket},
+};
+use ingest::{Pipeline, Received, Unread};
 use protocol::{Principal, Topic};
 use rmqtt::{
     codec::v5::{PublishAckReason, SubscribeAckReason},
@@ -19,6 +24,7 @@ use service::{
     Services,
     devices::{self, directory::Known},
     telemetry::{Committed, Ticket},
+    traffic::{self, Passing},
 };
 use tokio_util::sync::CancellationToken;
 
@@ -104,6 +110,10 @@ impl Handler for Gate {
             Parameter::ClientConnected(session) => {
                 let id = &session.id;
                 self.began(id);
+                if let Ok(device) = id.client_id.parse() {
+                    let passing = Passing::act(DevicePacket::Connect, "", Fate::Taken);
+                    Box::pin(self.show(device, passing)).await;
+                }
                 Box::pin(self.welcome(&id.client_id)).await;
                 self.sessions
                     .connected(&id.client_id, number(id.create_time));
@@ -117,6 +127,11 @@ impl Handler for Gate {
                     let taken_over = cause == PresenceCause::TakenOver;
                     let sightings = self.services.sightings();
                     sightings.ended(device, number(id.create_time), taken_over);
+                    let passing = Passing {
+                        cause: Some(cause),
+                        ..Passing::act(DevicePacket::Disconnect, "", Fate::Taken)
+                    };
+                    Box::pin(self.show(device, passing)).await;
                 }
                 self.sessions
                     .disconnected(&id.client_id, number(id.create_time), cause);
@@ -211,7 +226,15 @@ impl Gate {
         tracing::warn!(target: "security", common_name, why, "a connection was refused");
         if let Ok(device) = common_name.parse() {
             let reason = RefusalReason::ForbiddenConnect;
-            self.pipeline.refuse_on(device, "", reason).await;
+            let unread = Unread::CONNECT;
+            self.pipeline.refuse_unread(device, unread, reason).await;
+        }
+    }
+
+    /// Shows what a device did to who watches it.
+    async fn show(&self, device: DeviceId, passing: Passing<'_>) {
+        if traffic::is_watched(&self.services, device) {
+            Box::pin(traffic::note(&self.services, device, passing)).await;
         }
     }
 
@@ -246,7 +269,8 @@ impl Gate {
             _ => return,
         };
         if let Ok(device) = client_id.parse() {
-            self.pipeline.refuse_on(device, "", why).await;
+            let unread = Unread::publish("", None);
+            self.pipeline.refuse_unread(device, unread, why).await;
         }
     }
 
@@ -274,14 +298,19 @@ impl Gate {
             Ok(topic) => topic,
             Err(reason) => {
                 if let Principal::Device { id, .. } = principal {
-                    Box::pin(self.pipeline.refuse_on(id, packet.topic, reason)).await;
+                    let unread = Unread::publish(packet.topic, Some(&publish.payload));
+                    Box::pin(self.pipeline.refuse_unread(id, unread, reason)).await;
                 }
                 return refused(reason);
             }
         };
         match (principal, topic) {
             // The broker itself knows who is connected.
-            (_, Topic::Presence(_)) => PublishAclResult::allow(),
+            (_, Topic::Presence(id)) => {
+                let passing = Passing::up(packet.topic, &publish.payload, Fate::Taken);
+                self.show(id, passing).await;
+                PublishAclResult::allow()
+            }
             (Principal::Device { id, .. }, topic) => {
                 let received = Received {
                     device: id,
@@ -318,11 +347,20 @@ impl Gate {
             return false;
         };
         if !shared && principal.may_subscribe(filter) {
+            if let Principal::Device { id, .. } = principal {
+                let passing = Passing::act(DevicePacket::Subscribe, filter, Fate::Taken);
+                self.show(id, passing).await;
+            }
             return true;
         }
         if let Principal::Device { id, .. } = principal {
             let reason = RefusalReason::ForbiddenSubscribe;
-            self.pipeline.refuse_on(id, filter, reason).await;
+            let unread = Unread {
+                packet: DevicePacket::Subscribe,
+                topic: filter,
+                payload: None,
+            };
+            self.pipeline.refuse_unread(id, unread, reason).await;
         }
         false
     }

@@ -12,7 +12,7 @@ use domain::{
     live::{ClientFrame, LiveEvent, ServerFrame, Snapshot, Subject},
 };
 use futures::{SinkExt, StreamExt, future::BoxFuture, stream::SplitSink};
-use service::{Actor, Services, commands, devices, jobs, notices};
+use service::{Actor, Services, commands, devices, jobs, notices, traffic};
 use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
 use tokio_util::sync::CancellationToken;
 
@@ -44,6 +44,8 @@ struct Subscription {
     subject: Subject,
     /// What the page already has of each device that it may see.
     known: HashMap<DeviceId, u64>,
+    /// Keeps the raw messages that the page shows.
+    watch: Option<traffic::Watch>,
 }
 
 struct Connection<'a> {
@@ -136,9 +138,12 @@ impl Connection<'_> {
                 if many || !room {
                     return self.frame(&ServerFrame::Refused { id }).await;
                 }
-                let known = HashMap::new();
-                self.subscriptions
-                    .insert(id, Subscription { subject, known });
+                let subscription = Subscription {
+                    subject,
+                    known: HashMap::new(),
+                    watch: None,
+                };
+                self.subscriptions.insert(id, subscription);
                 // Listens first: what changes while the snapshot is read waits in the mailbox.
                 self.watch();
                 self.snapshot(id).await?;
@@ -152,7 +157,7 @@ impl Connection<'_> {
         let mut watched = Watched::default();
         for subscription in self.subscriptions.values() {
             match &subscription.subject {
-                Subject::Device { device: id } => {
+                Subject::Device { device: id } | Subject::Traffic { device: id } => {
                     watched.devices.insert(*id);
                 }
                 Subject::Devices { ids } => watched.devices.extend(ids),
@@ -170,7 +175,11 @@ impl Connection<'_> {
         let Some(subject) = self.subscriptions.get(&id).map(|s| s.subject.clone()) else {
             return Ok(());
         };
-        match read(self.services, &self.actor, &subject).await {
+        let read = match &subject {
+            Subject::Traffic { device } => self.keep_traffic(id, *device).await,
+            subject => read(self.services, &self.actor, subject).await,
+        };
+        match read {
             Ok((snapshot, known)) => {
                 if let Some(subscription) = self.subscriptions.get_mut(&id) {
                     subscription.known = known;
@@ -194,6 +203,20 @@ impl Connection<'_> {
         }
     }
 
+    /// Has a device's raw messages kept as long as the page shows them.
+    async fn keep_traffic(
+        &mut self,
+        id: u32,
+        device: DeviceId,
+    ) -> Result<(Snapshot, HashMap<DeviceId, u64>), AppError> {
+        let commander = commands::Commander::prove(self.services, &self.actor, device).await?;
+        let watch = traffic::watch(self.services, &commander).await?;
+        if let Some(subscription) = self.subscriptions.get_mut(&id) {
+            subscription.watch = Some(watch);
+        }
+        Ok((Snapshot::Traffic, HashMap::new()))
+    }
+
     async fn deliver(&mut self) -> Result<(), Gone> {
         let post = self.mailbox.take();
         let ids: Vec<u32> = self.subscriptions.keys().copied().collect();
@@ -209,7 +232,9 @@ impl Connection<'_> {
                 .subscriptions
                 .get(id)
                 .is_some_and(|s| match &s.subject {
-                    Subject::Device { device: id } => post.recheck.contains(id),
+                    Subject::Device { device: id } | Subject::Traffic { device: id } => {
+                        post.recheck.contains(id)
+                    }
                     Subject::Devices { ids } => ids.iter().any(|id| post.recheck.contains(id)),
                     Subject::Overview
                     | Subject::Job { .. }
@@ -297,12 +322,23 @@ impl Connection<'_> {
         {
             return Ok(());
         }
+        if let Subject::Traffic { device: watched } = &subscription.subject {
+            let shown = matches!(
+                event,
+                LiveEvent::Traffic { .. } | LiveEvent::Command { .. } | LiveEvent::Device { .. }
+            );
+            return match shown && *watched == device {
+                true => self.pass(id, told).await,
+                false => Ok(()),
+            };
+        }
         let known = subscription.known.get(&device).copied();
         let pass = match (&subscription.subject, event) {
             (Subject::Overview, event) => matches!(event, LiveEvent::Event { .. }),
             (_, LiveEvent::State { revision, .. } | LiveEvent::Presence { revision, .. }) => {
                 known.is_some_and(|known| *revision > known)
             }
+            (_, LiveEvent::Traffic { .. }) => false,
             (Subject::Device { device: id }, _) => *id == device,
             (Subject::Devices { .. }, LiveEvent::Device { .. }) => known.is_some(),
             _ => false,
@@ -358,6 +394,8 @@ async fn read(
             Ok((Snapshot::Job { job: Box::new(job) }, HashMap::new()))
         }
         Subject::Jobs => Ok((Snapshot::Jobs, HashMap::new())),
+        // Kept by the connection itself.
+        Subject::Traffic { .. } => Ok((Snapshot::Traffic, HashMap::new())),
         Subject::Import { import } => {
             let admin = actor.require_admin()?;
             let import = devices::imports::read(services, &admin, *import).await?;

@@ -2,6 +2,7 @@
 
 use axum::{Extension, Json, extract::State, http::StatusCode};
 use domain::{AppError, event::RefusalReason};
+use ingest::Unread;
 use protocol::LATE_AFTER_MS;
 use serde::{Deserialize, Serialize};
 use service::accounts::{self, Client, NewAccount, token};
@@ -183,7 +184,8 @@ async fn device(
     let fresh = services.now().since(envelope.timestamp).abs() <= LATE_AFTER_MS;
     if !signed || !fresh {
         let reason = RefusalReason::WrongSignature;
-        state.pipeline.refuse_on(device, DEVICE_TOPIC, reason).await;
+        let unread = Unread::publish(DEVICE_TOPIC, None);
+        state.pipeline.refuse_unread(device, unread, reason).await;
         return Err(AppError::SignedOut.into());
     }
     let (access_token, expires_in) = token::issue_for_device(services, device)?;
