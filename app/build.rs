@@ -5,7 +5,7 @@ use std::{error::Error, path::PathBuf};
 use leptos_i18n_build::{Config, ParseOptions, TranslationsInfos};
 
 /// One file of each language, owned by one feature.
-const NAMESPACES: [&str; 13] = [
+const NAMESPACES: [&str; 14] = [
     "identity",
     "frame",
     "errors",
@@ -18,6 +18,7 @@ const NAMESPACES: [&str; 13] = [
     "telemetry",
     "commands",
     "jobs",
+    "traffic",
     "overview",
 ];
 

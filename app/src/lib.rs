@@ -39,6 +39,7 @@ pub mod request;
 pub mod routes;
 pub mod session;
 pub mod telemetry;
+pub mod traffic;
 
 pub use document::shell;
 pub use failure::Failure;

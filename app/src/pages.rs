@@ -22,6 +22,7 @@ use crate::{
     jobs::{job_page::JobPage, list_page::JobListPage, new_page::NewJobPage},
     overview::overview_page::OverviewPage,
     telemetry::compare_page::ChartsPage,
+    traffic::page::DebugPage,
 };
 
 macro_rules! pages {
@@ -78,6 +79,8 @@ pages! {
     labels: Labels => LabelsPage,
     /// One device.
     device: Device => DevicePage,
+    /// A device's raw messages, and any command.
+    debug: Debug => DebugPage,
     /// Values of several devices.
     charts: Charts => ChartsPage,
     /// All jobs.

@@ -3,6 +3,7 @@
 
 use domain::{AppError, DeviceId, device::DeviceDetail};
 use leptos::prelude::*;
+use leptos_i18n::t_string;
 
 use super::{
     device_events::Events,
@@ -13,7 +14,8 @@ use crate::{
     commands::history::CommandHistory,
     components::section::components,
     form::FormState,
-    parts::ErrorNotice,
+    i18n::use_i18n,
+    parts::{Draw, ErrorNotice, Icon},
     reading::{read_again, unanswered},
     telemetry::history::history,
 };
@@ -88,10 +90,19 @@ async fn drawn(of: Box<RecordOf>) -> AnyView {
         let said = page_failed.read().is_some();
         failed.get().filter(|_| !said)
     });
+    let i18n = use_i18n();
     view! {
         {chart}
         {parts}
         <ErrorNotice error=alone/>
+        {move || detail.read().may_command.then(|| view! {
+            <p class="row">
+                <a class="btn sm" href=format!("/devices/{id}/debug")>
+                    <Draw icon=Icon::Terminal/>
+                    {t_string!(i18n, traffic.open)}
+                </a>
+            </p>
+        })}
         <div class="beside-each-other">
             {move || {
                 let may_cancel = detail.read().may_command;

@@ -33,10 +33,15 @@ where
     F: Future<Output = AnyView> + 'static,
 {
     let place = NodeRef::<leptos::html::Div>::new();
-    let loaded = Loaded::new();
+    let (loaded, here) = (Loaded::new(), Here::new());
     leptos::task::spawn_local(ScopedFuture::new_untracked(async move {
-        crate::hydrate::hydrated().await;
-        let view = load().await;
+        let load = async {
+            crate::hydrate::hydrated().await;
+            load().await
+        };
+        let Some(view) = here.stays(load).await else {
+            return;
+        };
         let Some(drawn) = place.try_get_untracked().flatten() else {
             return;
         };
@@ -82,6 +87,29 @@ where
         }
     });
     (move || loaded.take()).into_any()
+}
+
+/// Whether the page that something is loaded for is still there.
+#[cfg(feature = "hydrate")]
+struct Here(futures::channel::oneshot::Receiver<()>);
+
+#[cfg(feature = "hydrate")]
+impl Here {
+    fn new() -> Self {
+        let (there, here) = futures::channel::oneshot::channel();
+        on_cleanup(move || drop(there));
+        Self(here)
+    }
+
+    /// Goes on with it as long as the page is there: what it reads has gone with the page.
+    async fn stays<T>(self, load: impl Future<Output = T>) -> Option<T> {
+        use futures::future::{Either, select};
+        let load = std::pin::pin!(load);
+        match select(self.0, load).await {
+            Either::Left(_) => None,
+            Either::Right((loaded, _)) => Some(loaded),
+        }
+    }
 }
 
 /// A view that was loaded, on its way to its place.

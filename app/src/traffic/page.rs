@@ -1,0 +1,155 @@
+//! Debugging a device: what passes between it and the server, and what one sends it.
+
+use domain::{
+    AppError, DeviceId,
+    command::Command,
+    live::Subject,
+    traffic::{TrafficFilter, TrafficQuery},
+};
+use leptos::{prelude::*, reactive::computed::ScopedFuture};
+use leptos_i18n::td_string;
+use leptos_router::{
+    hooks::{use_params_map, use_query_map},
+    params::ParamsMap,
+};
+
+use super::{
+    command_form::command_form,
+    messages::{Shown, messages},
+    server_fns::{Debugged, SendAny, read_debugged},
+};
+use crate::{
+    Failure,
+    commands::history::CommandHistory,
+    devices::server_fns::{CancelCommand, read_record},
+    form::FormState,
+    i18n::use_i18n,
+    live::watch,
+    parts::{ErrorNotice, ForbiddenPage, NotFoundPage, PageTitle},
+    reading::read_again,
+};
+
+/// Debugging a device.
+#[component]
+pub fn DebugPage() -> impl IntoView {
+    let params = use_params_map();
+    let id = Memo::new(move |_| {
+        let text = params.read().get("id").unwrap_or_default();
+        text.parse::<DeviceId>().ok()
+    });
+    move || match id.get() {
+        Some(id) => view! { <Debugging id/> }.into_any(),
+        None => view! { <NotFoundPage/> }.into_any(),
+    }
+}
+
+fn asked(map: &ParamsMap) -> TrafficQuery {
+    let only = map.get("only").and_then(|name| TrafficFilter::parse(&name));
+    TrafficQuery {
+        only: only.unwrap_or(TrafficFilter::All),
+        search: map.get("q").unwrap_or_default().trim().to_owned(),
+        after: map
+            .get("after")
+            .and_then(|number| number.parse().ok())
+            .unwrap_or(0),
+    }
+}
+
+#[component]
+fn Debugging(id: DeviceId) -> impl IntoView {
+    let map = use_query_map();
+    let query = Memo::new(move |_| asked(&map.read()));
+    let changed = watch(move || Some(Subject::Traffic { device: id }));
+    let first = Resource::new_blocking(
+        || (),
+        move |()| {
+            let query = query.get_untracked();
+            async move {
+                read_debugged(id, query.clone())
+                    .await
+                    .map(|first| (query, first))
+            }
+        },
+    );
+    view! {
+        <Transition>
+            {move || Suspend::new(
+                // What passes later changes the list alone: nothing that is typed or marked is lost.
+                ScopedFuture::new_untracked(async move {
+                    match first.await {
+                        Ok((of, first)) => drawn(id, query, of, first, changed),
+                        Err(Failure(AppError::NotFound)) => view! { <NotFoundPage/> }.into_any(),
+                        Err(Failure(AppError::Forbidden)) => view! { <ForbiddenPage/> }.into_any(),
+                        Err(Failure(error)) => {
+                            view! { <ErrorNotice error=Signal::stored(Some(error))/> }.into_any()
+                        }
+                    }
+                }),
+            )}
+        </Transition>
+    }
+}
+
+fn drawn(
+    id: DeviceId,
+    query: Memo<TrafficQuery>,
+    of: TrafficQuery,
+    first: Debugged,
+    changed: Signal<u64>,
+) -> AnyView {
+    let i18n = use_i18n();
+    let locale = i18n.get_locale_untracked();
+    let title = td_string!(locale, traffic.title).to_owned();
+    let send = FormState::of::<SendAny>();
+    let cancel = FormState::of::<CancelCommand>();
+    let commands = commands(id, first.commands, changed, send, cancel);
+    let shown = Shown {
+        id,
+        query,
+        of,
+        messages: first.messages,
+        changed,
+    };
+    view! {
+        <PageTitle text=Signal::stored(format!("{title} · {}", first.name))/>
+        <div class="head">
+            <h1>{title}</h1>
+            <div class="row"><a class="lnk" href=format!("/devices/{id}")>{first.name}</a></div>
+        </div>
+        <div class="columns">
+            <div>{messages(shown)}</div>
+            <div>
+                {command_form(id, &first.components, send)}
+                {move || view! {
+                    <CommandHistory id commands=commands.get() may_cancel=true cancel/>
+                }}
+            </div>
+        </div>
+    }
+    .into_any()
+}
+
+/// The device's latest commands, read again when one has moved on.
+fn commands(
+    id: DeviceId,
+    first: Vec<Command>,
+    changed: Signal<u64>,
+    send: FormState,
+    cancel: FormState,
+) -> Memo<Vec<Command>> {
+    let shown = RwSignal::new(first);
+    let asked = Memo::new(move |_| (send.times_done(), cancel.times_done(), changed.get()));
+    let known = asked.get_untracked();
+    read_again(
+        asked,
+        Some(known),
+        move |_| read_record(id),
+        // What is shown is better than nothing; the frame says that the connection is lost.
+        move |_, answer| {
+            if let Ok(record) = answer {
+                shown.set(record.commands);
+            }
+        },
+    );
+    Memo::new(move |_| shown.get())
+}

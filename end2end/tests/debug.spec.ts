@@ -1,0 +1,82 @@
+// Debugging a device: what passes, live and narrowed, and any command with its result.
+import { becomes, enrolAndClaim, live, open, withoutReload, words } from './device';
+import { expect, looked, scripted, setUp, test } from './person';
+
+test('raw messages are watched, narrowed, paused and cleared; any command is sent', async ({ page, madang }) => {
+  test.slow();
+  await setUp(page, madang);
+  await enrolAndClaim(page, madang);
+  const run = () => madang.agent('machine', 'run', '--simulate', 'led', '--report-interval', '1');
+  const agent = run();
+  await open(page);
+  await becomes(page, words().online);
+  await page.locator('a[href$="/debug"]').click();
+  await expect(page).toHaveURL(/\/debug$/);
+  const rows = page.locator('.traffic .list > li');
+  const reload = async () => void (scripted() || (await page.reload()));
+  if (scripted()) {
+    await live(page);
+    await withoutReload([page], async () => {
+      await expect(rows.filter({ hasText: '/cpu/status' }).first()).toBeVisible();
+    });
+  }
+  await expect(async () => {
+    await reload();
+    await expect(rows.filter({ hasText: '/cpu/status' }).first()).toBeVisible({ timeout: 500 });
+  }).toPass();
+  await expect(page.locator('.traffic'), 'no signature is shown').not.toContainText(/"signature":"[0-9a-f]/);
+  await looked(page, 'debug-messages');
+
+  // Any command: what is no JSON object is refused and kept.
+  await page.locator('.anycommand [name=name]').fill('dance');
+  await page.locator('.anycommand [name=arguments]').fill('{"times": ');
+  await page.locator('.anycommand button[type=submit]').click();
+  await expect(page.locator('.anycommand .wrong')).toBeVisible();
+  await expect(page.locator('.anycommand [name=name]')).toHaveValue('dance');
+  await expect(page.locator('.anycommand [name=arguments]')).toHaveValue('{"times": ');
+  await looked(page, 'debug-refused');
+  await page.locator('.anycommand [name=arguments]').fill('{"times": 2, "password": "hunter2"}');
+  await page.locator('.anycommand button[type=submit]').click();
+  await expect(page.locator('.anycommand .banner.good')).toBeVisible();
+  await expect(async () => {
+    await reload();
+    const commands = page.locator('section.commands');
+    await expect(commands).toContainText('dance', { timeout: 500 });
+    await expect(commands, 'its result').toContainText('unknown_command', { timeout: 500 });
+    await expect(rows.filter({ hasText: '/dance' }).first()).toBeVisible({ timeout: 500 });
+  }).toPass();
+  await expect(page.locator('.traffic')).not.toContainText('hunter2');
+
+  // Narrowed by the address.
+  await page.locator('.traffic .tabs a[href*="only=down"]').click();
+  await expect(page).toHaveURL(/only=down/);
+  await expect(rows.filter({ hasText: '/dance' }).first()).toBeVisible();
+  await expect(rows.filter({ hasText: '/cpu/status' })).toHaveCount(0);
+  await page.locator('.traffic [name=q]').fill('nowhere');
+  await page.locator('.traffic form[role=search] button').click();
+  await expect(page).toHaveURL(/q=nowhere/);
+  await expect(rows).toHaveCount(0);
+  await looked(page, 'debug-none');
+  await page.goBack();
+  await expect(rows.filter({ hasText: '/dance' }).first()).toBeVisible();
+  await page.locator('.traffic header a[href*="after="]').click();
+  await expect(page).toHaveURL(/after=/);
+  await expect(rows).toHaveCount(0);
+
+  // Paused, nothing moves; resumed, what passed meanwhile is there.
+  await page.locator('.traffic .tabs a').first().click();
+  if (scripted()) {
+    const pause = page.locator('.traffic button[aria-pressed]');
+    await expect(rows.first()).toBeVisible();
+    await pause.click();
+    await expect(pause).toHaveAttribute('aria-pressed', 'true');
+    await expect(page.locator('.traffic header [role=status]')).toContainText('·');
+    const first = await rows.first().innerText();
+    agent.kill('SIGKILL');
+    const gone = rows.filter({ hasText: /연결 끝남|Disconnected/ });
+    await expect(gone).toHaveCount(0);
+    expect(await rows.first().innerText()).toBe(first);
+    await pause.click();
+    await expect(gone).toHaveCount(1);
+  }
+});
