@@ -5,6 +5,7 @@ pub mod claim_page;
 mod device_actuator;
 mod device_beside;
 pub mod device_events;
+pub(crate) mod device_forced;
 pub mod device_manage;
 pub mod device_page;
 mod device_people;

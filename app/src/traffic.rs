@@ -1,6 +1,7 @@
 //! Debugging a device: its raw messages as they pass, and any command.
 
 mod command_form;
+mod force_form;
 mod messages;
 pub mod page;
 pub mod server_fns;

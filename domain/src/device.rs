@@ -144,6 +144,9 @@ pub struct Headline {
     pub key: String,
     /// The latest value.
     pub value: Scalar,
+    /// Whether somebody has set it by hand.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub forced: bool,
     /// `%`, `°C`, …; empty where there is none.
     pub unit: String,
     /// Means of the last hour in parts of three minutes, oldest first; `None` where nothing was reported.
@@ -169,6 +172,9 @@ pub struct DeviceDetail {
     pub state: StateMap,
     /// When each state key was last reported.
     pub state_at: BTreeMap<String, TimestampMs>,
+    /// Which values of the state somebody has set by hand, to debug.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub forced: BTreeMap<String, crate::forced::Forced>,
     /// What is desired of its components.
     #[serde(default)]
     pub desired: Vec<crate::twin::Desired>,

@@ -109,6 +109,11 @@ text_enum! {
         ComponentSilent = "component_silent",
         /// A component that was silent reports again; the detail holds `component`.
         ComponentSpeaks = "component_speaks",
+        /// Somebody set a value by hand; the detail holds `key`, `value`, `by`.
+        StateForced = "state_forced",
+        /// A value that was set by hand is the reported one again; the detail holds `key`, and `by` where a person
+        /// put it back.
+        StateReleased = "state_released",
     }
 }
 

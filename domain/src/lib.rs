@@ -10,6 +10,7 @@ pub mod error;
 pub mod event;
 pub mod filter;
 pub mod finding;
+pub mod forced;
 pub mod identity;
 pub mod import;
 pub mod job;

@@ -80,3 +80,51 @@ test('raw messages are watched, narrowed, paused and cleared; any command is sen
     await expect(gone).toHaveCount(1);
   }
 });
+
+test('a state that is forced is said to be, put back, and ended by a report', async ({ page, madang }) => {
+  test.slow();
+  await setUp(page, madang);
+  await enrolAndClaim(page, madang);
+  const run = () => madang.agent('machine', 'run', '--simulate', 'led', '--report-interval', '600');
+  const agent = run();
+  await open(page);
+  await becomes(page, words().online);
+  const device = page.url();
+  const tile = page.locator('.tile', { has: page.locator('.mono', { hasText: /^led$/ }) });
+  const said = /강제|Forced/;
+  await expect(async () => {
+    await page.reload();
+    await expect(tile).toContainText('OFF', { timeout: 500 });
+  }).toPass();
+
+  await page.goto(`${device}/debug`);
+  const form = page.locator('.forcing');
+  const force = async (key: string, value: string) => {
+    await form.locator('[name=key]').selectOption(key);
+    await form.locator('[name=value]').fill(value);
+    await form.locator('button.btn:not(.ghost)').click();
+  };
+  await force('cpu_average', 'much');
+  await expect(form.locator('.wrong'), 'a number is reported').toBeVisible();
+  await force('led', 'BLINK');
+  await expect(form.locator('li')).toContainText('BLINK');
+  await looked(page, 'debug-forced');
+  await form.locator('li button').click();
+  await expect(form.locator('li')).toHaveCount(0);
+
+  await force('led', 'BLINK');
+  await expect(form.locator('li')).toContainText('BLINK');
+  await page.goto(device);
+  await expect(tile).toContainText('BLINK');
+  await expect(tile).toContainText(said);
+  await expect(page.locator('.events')).toContainText(/강제로|State forced/);
+  await looked(page, 'device-forced');
+  agent.kill('SIGKILL');
+  run();
+  await expect(async () => {
+    if (!scripted()) await page.reload();
+    await expect(tile).toContainText('OFF', { timeout: 500 });
+    await expect(tile).not.toContainText(said, { timeout: 500 });
+    await expect(page.locator('.events')).toContainText(/강제로 바꾼 상태 끝남|Forced state ended/, { timeout: 500 });
+  }).toPass({ timeout: 30_000 });
+});

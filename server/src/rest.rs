@@ -8,6 +8,7 @@ mod components;
 mod devices;
 mod document;
 mod finding;
+mod forced;
 mod health;
 mod identity;
 mod imports;
@@ -43,6 +44,7 @@ pub(crate) fn router() -> Router<AppState> {
         .merge(telemetry::router())
         .merge(compare::router())
         .merge(commands::router())
+        .merge(forced::router())
         .merge(traffic::router())
         .merge(twin::router())
         .merge(wifi::router())

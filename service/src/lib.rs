@@ -15,6 +15,7 @@ pub mod devices;
 pub mod downlink;
 pub mod error;
 pub mod events;
+pub mod forced;
 pub mod health;
 pub mod identity;
 pub mod jobs;

@@ -42,6 +42,7 @@ struct Inner {
     sightings: crate::identity::Sightings,
     imports: crate::devices::imports::Waking,
     traffic: Arc<Traffic>,
+    rewritten: crate::telemetry::Rewritten,
 }
 
 /// The parts of [`Services`].
@@ -91,6 +92,7 @@ impl Services {
         Self(Arc::new(Inner {
             parts: Parts { link, ..parts },
             traffic,
+            rewritten: crate::telemetry::Rewritten::default(),
             dispatch: crate::commands::Dispatch::default(),
             sparklines: crate::devices::Sparklines::default(),
             found: crate::devices::Found::default(),
@@ -127,6 +129,11 @@ impl Services {
     /// The raw messages of devices that are watched.
     pub(crate) fn traffic(&self) -> &Arc<Traffic> {
         &self.0.traffic
+    }
+
+    /// Whose states were written past the committer.
+    pub(crate) fn rewritten(&self) -> &crate::telemetry::Rewritten {
+        &self.0.rewritten
     }
 
     /// What time it is.

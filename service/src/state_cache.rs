@@ -1,9 +1,12 @@
 //! The state cache: the latest state of every device, without asking the database.
 
-use std::collections::{BTreeMap, HashMap};
+use std::{
+    borrow::Cow,
+    collections::{BTreeMap, HashMap},
+};
 
 use async_trait::async_trait;
-use domain::{DeviceId, TimestampMs, device::StateMap, error::AppError};
+use domain::{DeviceId, TimestampMs, device::StateMap, error::AppError, forced::Forced};
 use parking_lot::RwLock;
 use serde::{Deserialize, Serialize};
 
@@ -16,6 +19,26 @@ pub struct CachedState {
     pub state: StateMap,
     /// When each key was measured.
     pub state_at: BTreeMap<String, TimestampMs>,
+    /// Which values somebody has set by hand.
+    #[serde(default)]
+    pub forced: BTreeMap<String, Forced>,
+}
+
+impl CachedState {
+    /// What the device itself reported last, without what was set by hand.
+    pub fn reported(&self) -> Cow<'_, StateMap> {
+        if self.forced.is_empty() {
+            return Cow::Borrowed(&self.state);
+        }
+        let mut state = self.state.clone();
+        for (key, forced) in &self.forced {
+            match &forced.before {
+                Some(before) => state.insert(key.clone(), before.clone()),
+                None => state.remove(key),
+            };
+        }
+        Cow::Owned(state)
+    }
 }
 
 /// Keeps states; an older revision never replaces a newer one. Shaped for one process and for Redis

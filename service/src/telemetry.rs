@@ -5,6 +5,7 @@
 mod batch;
 pub mod commit;
 mod compare;
+mod held;
 mod reports;
 mod retention;
 mod rollup;
@@ -14,6 +15,7 @@ pub mod window;
 
 pub use commit::{Committed, Committer, Incoming, ReportPart, Ticket};
 pub use compare::{MOST_LINES, compare, drawable};
+pub(crate) use held::{Held, HeldState, Rewritten, rewrite};
 pub use reports::{MOST_REPORTS_OF_PAGE, reports};
 pub use retention::{Keep, delete_old, keep_reports};
 pub use rollup::{roll_due, roll_up};

@@ -30,6 +30,7 @@ const MAX_WISH_BYTES: usize = 8 * 1024;
 pub async fn read(services: &Services, viewer: &ViewerOf) -> Result<Vec<TwinComponent>, AppError> {
     let device = viewer.device();
     let cached = devices::state(services, device.id, device.uuid).await?;
+    let said = cached.reported();
     let mut desired = desired(services, viewer).await?;
     let attached = components::described(&services.db.read, device.id).await?;
     Ok(attached
@@ -42,7 +43,7 @@ pub async fn read(services: &Services, viewer: &ViewerOf) -> Result<Vec<TwinComp
                     "" => (component.key.to_string(), "status".to_owned()),
                     name => (format!("{}_{name}", component.key), name.to_owned()),
                 };
-                if let Some(scalar) = cached.state.get(&key) {
+                if let Some(scalar) = said.get(&key) {
                     reported.insert(name, scalar.clone());
                     reported_at = reported_at.max(cached.state_at.get(&key).copied());
                 }

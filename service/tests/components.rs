@@ -328,6 +328,7 @@ async fn a_component_that_falls_silent_while_its_device_speaks_is_told_of_once()
                 revision,
                 state,
                 state_at: state_at.clone(),
+                ..CachedState::default()
             };
             services.cache.put(vec![(board.id, cached)]).await.unwrap();
             components::judge(services).await.unwrap();

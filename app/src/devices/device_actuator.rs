@@ -4,14 +4,14 @@
 
 use std::sync::Arc;
 
-use domain::{ComponentKey, Scalar, TimestampMs, device::Presence, twin::Desired};
+use domain::{ComponentKey, Scalar, TimestampMs, device::Presence, forced::Forced, twin::Desired};
 use leptos::prelude::*;
 use leptos_i18n::{t_string, td_string};
 use serde_json::Value;
 
-use super::device_state::TilesOf;
+use super::{device_forced::forced_foot, device_state::TilesOf};
 use crate::{
-    form::PostForm,
+    form::{FormState, PostForm},
     i18n::{Locale, use_i18n},
     parts::{Icon, Mark, Tile, Time, number::value_text, status_mark::Shape, toast::use_toasts},
 };
@@ -24,6 +24,8 @@ pub(super) struct Actuator {
     pub(super) desired: Option<Desired>,
     pub(super) presence: Presence,
     pub(super) may_command: bool,
+    /// Who set it by hand, and the form that puts it back.
+    pub(super) forced: Option<(Forced, Option<FormState>)>,
 }
 
 pub(super) fn actuator_tile(
@@ -43,6 +45,7 @@ pub(super) fn actuator_tile(
         desired,
         presence,
         may_command,
+        forced,
     } = actuator;
     let key = component.to_string();
     let now = reported.as_ref().map_or("–".to_owned(), value_text);
@@ -84,9 +87,12 @@ pub(super) fn actuator_tile(
             </PostForm>
         }
     });
-    let foot = StoredValue::new((desired, component));
+    let foot = StoredValue::new((desired, component, forced));
     let foot = move || {
-        foot.with_value(|(desired, component)| {
+        foot.with_value(|(desired, component, forced)| {
+            if let Some((forced, release)) = forced {
+                return forced_foot(locale, of.id, component.as_str(), forced, *release);
+            }
             let Some(desired) = desired else {
                 return view! { <Time at=Signal::stored(reported_at)/> }.into_any();
             };

@@ -8,11 +8,15 @@ use domain::{
 use leptos::prelude::*;
 use leptos_i18n::t_string;
 
-use super::device_actuator::{Actuator, actuator_tile};
+use super::{
+    device_actuator::{Actuator, actuator_tile},
+    device_forced::forced_foot,
+};
 use crate::{
     form::FormState,
     i18n::{Locale, use_i18n},
     parts::{ErrorNotice, Icon, Tile, Time, number::value_text},
+    traffic::server_fns::ReleaseState,
 };
 
 /// Of which device, and the forms of its tiles.
@@ -45,17 +49,21 @@ pub(super) async fn tiles(of: Box<TilesOf>) -> AnyView {
 
 fn drawn(of: &TilesOf) -> AnyView {
     let of = *of;
+    let release = FormState::of::<ReleaseState>();
     view! {
+        <ErrorNotice error=release.error/>
         <ErrorNotice error=of.let_go.error/>
         <ErrorNotice error=of.again.error/>
-        {move || all(&of, &of.detail.get())}
+        {move || all(&of, release, &of.detail.get())}
     }
     .into_any()
 }
 
 /// A tile for each value of each component.
-fn all(of: &TilesOf, detail: &DeviceDetail) -> AnyView {
+fn all(of: &TilesOf, release: FormState, detail: &DeviceDetail) -> AnyView {
     let i18n = use_i18n();
+    let (id, locale) = (of.id, i18n.get_locale_untracked());
+    let release = detail.may_command.then_some(release);
     if detail.state.is_empty() && detail.components.is_empty() {
         return view! { <p class="mut">{move || t_string!(i18n, devices.no_state)}</p> }.into_any();
     }
@@ -70,6 +78,7 @@ fn all(of: &TilesOf, detail: &DeviceDetail) -> AnyView {
             };
             let now = detail.state.get(&key).cloned();
             let at = detail.state_at.get(&key).copied();
+            let forced = detail.forced.get(&key).cloned();
             let acts = component.category == ComponentCategory::Actuator && value.name.is_empty();
             let stale = detail.summary.presence.presence != Presence::Online || now.is_none();
             let label = {
@@ -86,6 +95,7 @@ fn all(of: &TilesOf, detail: &DeviceDetail) -> AnyView {
                     desired: desired.cloned(),
                     presence: detail.summary.presence.presence,
                     may_command: detail.may_command,
+                    forced: forced.map(|forced| (forced, release)),
                 };
                 return actuator_tile(of, of_catalog, label, stale, actuator);
             }
@@ -93,14 +103,15 @@ fn all(of: &TilesOf, detail: &DeviceDetail) -> AnyView {
                 Some(value_now) => readable(value_now, &value.unit),
                 None => ("–".to_owned(), String::new()),
             };
+            let foot = StoredValue::new((forced, key.clone()));
+            let foot = move || {
+                foot.with_value(|(forced, key)| match forced {
+                    Some(forced) => forced_foot(locale, id, key, forced, release),
+                    None => view! { <Time at=Signal::stored(at)/> }.into_any(),
+                })
+            };
             view! {
-                <Tile
-                    icon=of_catalog
-                    label
-                    key_name=key
-                    stale=Signal::stored(stale)
-                    foot=move || view! { <Time at=Signal::stored(at)/> }.into_any()
-                >
+                <Tile icon=of_catalog label key_name=key stale=Signal::stored(stale) foot>
                     <span class="num">{text} <small>{unit}</small></span>
                 </Tile>
             }

@@ -52,7 +52,7 @@ pub(crate) fn rows(
         for column in columns {
             match column {
                 Column::Status => status(&mut html, locale, device, extra),
-                Column::Value => headline(&mut html, device),
+                Column::Value => headline(&mut html, locale, device),
                 Column::Report => reported(&mut html, locale, now_ms, device),
                 Column::Version => word(&mut html, device.agent_version.as_deref()),
                 Column::Hardware => {
@@ -101,7 +101,7 @@ fn status(html: &mut String, locale: Locale, device: &DeviceSummary, extra: &Row
     html.push_str("</td>");
 }
 
-fn headline(html: &mut String, device: &DeviceSummary) {
+fn headline(html: &mut String, locale: Locale, device: &DeviceSummary) {
     html.push_str(r#"<td class="r num"><span class="row">"#);
     if let Some(headline) = &device.headline {
         let hour = headline.last_hour.iter();
@@ -114,6 +114,10 @@ fn headline(html: &mut String, device: &DeviceSummary) {
             text(&value),
             text(&headline.unit)
         );
+        if headline.forced {
+            let forced = td_string!(locale, traffic.forced);
+            let _ = write!(html, r#"<small class="is-warn">{forced}</small>"#);
+        }
     }
     html.push_str("</span></td>");
 }
@@ -210,6 +214,7 @@ mod tests {
             agent_version: Some("<img src=x>".to_owned()),
             last_report_at: Some(TimestampMs(1_000)),
             headline: Some(Headline {
+                forced: true,
                 key: "x_y".to_owned(),
                 value: Scalar::Text("</td><script>".to_owned()),
                 unit: "<b>".to_owned(),

@@ -78,6 +78,8 @@ pub(crate) fn event(locale: Locale, kind: EventKind) -> &'static str {
         EventKind::ClockRight => td_string!(locale, finding.event_clock_right),
         EventKind::ComponentSilent => td_string!(locale, devices.event_component_silent),
         EventKind::ComponentSpeaks => td_string!(locale, devices.event_component_speaks),
+        EventKind::StateForced => td_string!(locale, traffic.event_forced),
+        EventKind::StateReleased => td_string!(locale, traffic.event_released),
     }
 }
 
@@ -150,6 +152,14 @@ pub(crate) fn particulars(locale: Locale, event: &domain::event::DeviceEvent) ->
         }
         EventKind::Components | EventKind::ComponentSilent | EventKind::ComponentSpeaks => {
             text("component").unwrap_or_default().to_owned()
+        }
+        EventKind::StateForced | EventKind::StateReleased => {
+            let value = event.detail.get("value").map(ToString::to_string);
+            let value = value.map(|value| format!("= {}", value.trim_matches('"')));
+            let by = text("by").map(|by| format!("· {by}"));
+            let key = text("key").map(ToOwned::to_owned);
+            let parts: Vec<String> = [key, value, by].into_iter().flatten().collect();
+            parts.join(" ")
         }
         _ => String::new(),
     }

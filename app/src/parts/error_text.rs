@@ -83,6 +83,7 @@ pub fn field_text(locale: Locale, key: &str) -> String {
         "at_most_10" => td_string!(locale, errors.at_most_10),
         "one_second_to_30_days" => td_string!(locale, errors.one_second_to_30_days),
         "too_large" => td_string!(locale, errors.too_large),
+        "value_type" => td_string!(locale, errors.value_type),
         "sure" => td_string!(locale, errors.sure),
         "too_many_views" => td_string!(locale, errors.too_many_views),
         "view_address" => td_string!(locale, errors.view_address),

@@ -15,6 +15,7 @@ use leptos_router::{
 
 use super::{
     command_form::command_form,
+    force_form::force_form,
     messages::{Shown, messages},
     server_fns::{Debugged, SendAny, read_debugged},
 };
@@ -120,6 +121,7 @@ fn drawn(
             <div>{messages(shown)}</div>
             <div>
                 {command_form(id, &first.components, send)}
+                {force_form(id, first.values, changed)}
                 {move || view! {
                     <CommandHistory id commands=commands.get() may_cancel=true cancel/>
                 }}

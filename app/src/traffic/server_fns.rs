@@ -7,9 +7,10 @@
 )]
 
 use domain::{
-    DeviceId,
+    DeviceId, Scalar,
     command::Command,
     component::Component,
+    forced::Forced,
     traffic::{TrafficMessage, TrafficQuery},
 };
 use leptos::prelude::*;
@@ -26,7 +27,7 @@ use {
     },
     service::{
         commands::{self, Commander},
-        devices, traffic,
+        devices, forced, traffic,
     },
 };
 
@@ -37,10 +38,89 @@ pub struct Debugged {
     pub name: String,
     /// What is attached to it.
     pub components: Vec<Component>,
+    /// What can be forced.
+    pub values: Vec<Forcible>,
     /// Its latest messages, newest first.
     pub messages: Vec<TrafficMessage>,
     /// Its latest commands, newest first.
     pub commands: Vec<Command>,
+}
+
+/// A value of a device's state.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Forcible {
+    /// Its key.
+    pub key: String,
+    /// What it is now.
+    pub now: Option<Scalar>,
+    /// Who set it by hand.
+    pub forced: Option<Forced>,
+}
+
+#[cfg(feature = "ssr")]
+fn forcible(detail: &domain::device::DeviceDetail) -> Vec<Forcible> {
+    let keys = detail.components.iter().flat_map(|component| {
+        component
+            .values
+            .iter()
+            .map(|value| match value.name.as_str() {
+                "" => component.key.to_string(),
+                name => format!("{}_{name}", component.key),
+            })
+    });
+    keys.map(|key| Forcible {
+        now: detail.state.get(&key).cloned(),
+        forced: detail.forced.get(&key).cloned(),
+        key,
+    })
+    .collect()
+}
+
+/// The values of a device's state that can be forced, and those that are.
+#[server(prefix = "/do", endpoint = "read_forcible", input = Json, output = Json)]
+pub async fn read_forcible(id: DeviceId) -> Result<Vec<Forcible>, Failure> {
+    let (services, actor) = (request::services()?, request::actor()?);
+    let viewer = actor.require_viewer(&services, id).await?;
+    Ok(forcible(&devices::detail(&services, &viewer).await?))
+}
+
+/// Sets a value by hand: a number where the device reports one.
+#[server(prefix = "/do", endpoint = "force_state")]
+pub async fn force_state(id: DeviceId, key: String, value: String) -> Result<(), Failure> {
+    let result = async {
+        let (services, actor) = (request::services()?, request::actor()?);
+        let commander = Commander::prove(&services, &actor, id).await?;
+        let viewer = actor.require_viewer(&services, id).await?;
+        let now = devices::detail(&services, &viewer)
+            .await?
+            .state
+            .remove(&key);
+        let text = value.trim();
+        let other = || AppError::invalid("value", "value_type");
+        let scalar = match (now, text.parse::<f64>(), text.parse::<bool>()) {
+            (Some(Scalar::Number(_)), number, _) => Scalar::Number(number.map_err(|_| other())?),
+            (Some(Scalar::Bool(_)), _, truth) => Scalar::Bool(truth.map_err(|_| other())?),
+            (None, Ok(number), _) => Scalar::Number(number),
+            (None, _, Ok(truth)) => Scalar::Bool(truth),
+            _ => Scalar::Text(text.to_owned()),
+        };
+        forced::force(&services, &commander, &key, scalar).await
+    }
+    .await;
+    let typed = [("key", key.as_str()), ("value", value.as_str())];
+    answer(result, "force_state", &typed, None)
+}
+
+/// Puts back what the device reported last under the key `of`.
+#[server(prefix = "/do", endpoint = "release_state")]
+pub async fn release_state(id: DeviceId, of: String) -> Result<(), Failure> {
+    let result = async {
+        let (services, actor) = (request::services()?, request::actor()?);
+        let commander = Commander::prove(&services, &actor, id).await?;
+        forced::release(&services, &commander, &of).await
+    }
+    .await;
+    answer(result, "release_state", &[], None)
 }
 
 /// A device with its latest messages; it is watched from now on.
@@ -51,6 +131,7 @@ pub async fn read_debugged(id: DeviceId, query: TrafficQuery) -> Result<Debugged
     let viewer = actor.require_viewer(&services, id).await?;
     let detail = devices::detail(&services, &viewer).await?;
     Ok(Debugged {
+        values: forcible(&detail),
         name: detail.summary.name,
         components: detail.components,
         messages: traffic::read(&services, &commander, &query).await?,

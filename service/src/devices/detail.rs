@@ -67,6 +67,7 @@ pub async fn detail(services: &Services, viewer: &ViewerOf) -> Result<DeviceDeta
         may_manage: owner || admin,
         state: of_attached(cached.state, &components),
         state_at: of_attached(cached.state_at, &components),
+        forced: of_attached(cached.forced, &components),
         components,
         desired: crate::twin::desired(services, viewer).await?,
         report_interval_ms: whole.report_interval_ms,

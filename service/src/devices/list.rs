@@ -502,9 +502,12 @@ async fn headlines(
         .zip(leads)
         .map(|(row, lead)| {
             let (key, value, unit) = lead?;
+            let state = states.get(&DeviceId(row.uuid));
+            let forced = state.is_some_and(|state| state.forced.contains_key(&key));
             Some(Headline {
                 key,
                 value,
+                forced,
                 unit: unit.to_owned(),
                 last_hour: lines.remove(&row.id).unwrap_or_default(),
             })

@@ -3,9 +3,14 @@
 //! Each table is written by few statements that take many rows. On SQLite this process is the only writer, so what it last wrote of a device is kept in
 //! memory; on PostgreSQL the rows are locked and read, because others may commit for the same device.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{HashMap, HashSet};
 
-use domain::{AppError, DeviceId, TimestampMs, device::StateMap, live::LiveEvent};
+use domain::{
+    AppError, DeviceId, TimestampMs,
+    device::StateMap,
+    event::{EventKind, Severity},
+    live::LiveEvent,
+};
 use protocol::Scalar;
 use sea_orm::{
     ColumnTrait, ConnectionTrait, DatabaseTransaction, DbBackend, DbErr, EntityTrait, QueryFilter,
@@ -16,6 +21,7 @@ use serde_json::Value;
 
 use super::{
     commit::{Committed, Incoming, ReportPart},
+    held::{Held, HeldState},
     table::{Column, Table},
     window::{Seen, SequenceWindow},
 };
@@ -32,7 +38,7 @@ const COMPARE_WITHIN_MS: i64 = 24 * 3_600_000;
 struct Live {
     ownership: i64,
     window: SequenceWindow,
-    state: BTreeMap<String, (Scalar, TimestampMs)>,
+    state: HeldState,
     last_report: Option<TimestampMs>,
     last_received: Option<TimestampMs>,
     skew_ms: Option<i64>,
@@ -55,6 +61,8 @@ struct Touched {
     moment: Option<TimestampMs>,
     /// Whether the newest moment is not all that was reported.
     earlier: bool,
+    /// Values that were set by hand until they were reported now.
+    released: Vec<String>,
     revision: u64,
 }
 
@@ -156,6 +164,9 @@ impl Writer {
         messages: &[&Incoming],
         alone: bool,
     ) -> Result<HashMap<i64, Touched>, DbErr> {
+        for rewritten in self.services.rewritten().take() {
+            self.known.remove(&rewritten);
+        }
         let mut touched = HashMap::with_capacity(messages.len());
         let mut unknown = Vec::new();
         for message in messages {
@@ -241,6 +252,11 @@ impl Writer {
                 events::late(&self.services, device.id, device.uuid, late).await;
             }
         }
+        for device in &committed {
+            for key in &device.released {
+                released(&self.services, device, key).await;
+            }
+        }
         let earlier = committed.iter().filter(|d| d.earlier);
         let mut events: Vec<_> = earlier
             .map(|d| LiveEvent::History { device: d.uuid })
@@ -254,6 +270,15 @@ impl Writer {
             changed: device.changed,
         }));
         self.services.bus.publish(events).await;
+    }
+}
+
+async fn released(services: &Services, device: &Touched, key: &str) {
+    let (kind, detail) = (EventKind::StateReleased, serde_json::json!({ "key": key }));
+    let (id, uuid) = (device.id, device.uuid);
+    let recorded = events::record(services, id, uuid, kind, Severity::Info, detail).await;
+    if let Err(error) = recorded {
+        tracing::error!(%error, device = %uuid, "that a forced state has ended was not written down");
     }
 }
 
@@ -272,6 +297,7 @@ impl Touched {
             late: None,
             moment: None,
             earlier: false,
+            released: Vec::new(),
             revision: 0,
         }
     }
@@ -332,10 +358,15 @@ impl Touched {
 
     fn merge(&mut self, key: String, value: Scalar, at: TimestampMs) {
         match self.live.state.get_mut(&key) {
-            Some((_, known)) if *known > at => return,
-            Some(known) => *known = (value.clone(), at),
+            Some(Held(_, known, _)) if *known > at => return,
+            Some(known) => {
+                if known.2.is_some() {
+                    self.released.push(key.clone());
+                }
+                *known = Held(value.clone(), at, None);
+            }
             None => {
-                let first = (value.clone(), at);
+                let first = Held(value.clone(), at, None);
                 self.live.state.insert(key.clone(), first);
             }
         }
@@ -366,13 +397,23 @@ impl Touched {
 impl Live {
     fn cached(&self, revision: u64) -> CachedState {
         let values = self.state.iter();
+        let forced = |(key, held): (&String, &Held)| {
+            let forced = held.2.as_deref()?;
+            Some((key.clone(), forced.clone()))
+        };
         CachedState {
             revision,
             state: values
                 .clone()
-                .map(|(k, (v, _))| (k.clone(), v.clone()))
+                .map(|(key, held)| (key.clone(), held.0.clone()))
                 .collect(),
-            state_at: values.map(|(k, (_, at))| (k.clone(), *at)).collect(),
+            // What was never reported was never measured.
+            state_at: values
+                .clone()
+                .filter(|(_, held)| held.1.0 > 0)
+                .map(|(key, held)| (key.clone(), held.1))
+                .collect(),
+            forced: values.filter_map(forced).collect(),
         }
     }
 }

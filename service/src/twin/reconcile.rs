@@ -202,6 +202,7 @@ async fn check(services: &Services, uuid: DeviceId) -> Result<Vec<Desired>, AppE
         .await
         .map_err(internal)?;
     let cached = devices::state(services, target.id, uuid).await?;
+    let said = cached.reported();
     let busy = busy(&transaction, target.id).await?;
     let received = device_live::Entity::find_by_id(target.id)
         .one(&transaction)
@@ -225,7 +226,7 @@ async fn check(services: &Services, uuid: DeviceId) -> Result<Vec<Desired>, AppE
         }
         let key: ComponentKey = row.component_key.parse().map_err(internal)?;
         let wish = row.wanted.as_object().cloned().unwrap_or_default();
-        let compared = differs(&key, &wish, &cached.state);
+        let compared = differs(&key, &wish, &said);
         let untold = row.command_id.is_none() && row.attempts == 0;
         let differs = compared.unwrap_or(untold);
         let reported = received.is_some_and(|at| at > row.next_ms.max(target.presence_since_ms));
