@@ -139,6 +139,21 @@ pub trait Hardware: Send {
     fn is_silent(&mut self) -> bool {
         false
     }
+
+    /// How often it measures and reports where it should once: a simulated one may flood.
+    fn rounds(&self) -> u32 {
+        1
+    }
+
+    /// How far its clock is ahead, in milliseconds: a simulated one may be wrong.
+    fn clock_ahead_ms(&self) -> i64 {
+        0
+    }
+
+    /// What leaves in place of a message: a simulated device may send what nobody can read.
+    fn spoil(&mut self, payload: String) -> String {
+        payload
+    }
 }
 
 /// What a machine says of itself.

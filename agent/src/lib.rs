@@ -8,6 +8,7 @@ pub mod device;
 pub mod drivers;
 pub mod enroll;
 pub mod folder;
+pub mod hand;
 pub mod link;
 pub mod machine;
 mod rest;

@@ -64,6 +64,14 @@ pub enum Behaviour {
     CardSwap,
     /// After a while another board with another storage has its UUID.
     Collision,
+    /// Comes and goes: a connection lasts some seconds.
+    Flapping,
+    /// Reports everything twenty times in place of once.
+    Burst,
+    /// Every third message is none.
+    Garbage,
+    /// Its clock is four hours ahead.
+    ClockSkew,
 }
 
 impl Behaviour {
@@ -74,10 +82,24 @@ impl Behaviour {
             Self::BoardSwap => Some((true, false, false)),
             Self::CardSwap => Some((false, true, false)),
             Self::Collision => Some((true, true, false)),
-            Self::Well | Self::Silent | Self::Absent | Self::Stuck => None,
+            Self::Well
+            | Self::Silent
+            | Self::Absent
+            | Self::Stuck
+            | Self::Flapping
+            | Self::Burst
+            | Self::Garbage
+            | Self::ClockSkew => None,
         }
     }
 }
+
+/// How long a connection of one that comes and goes lasts, and how long it stays away.
+const FLAPS: (Duration, Duration) = (Duration::from_secs(4), Duration::from_secs(2));
+/// How often one that floods reports in place of once.
+const BURST: u32 = 20;
+/// How far a wrong clock is ahead, in milliseconds.
+const AHEAD_MS: i64 = 4 * 3_600_000;
 
 /// How long a device is itself before it plays another.
 const ITSELF: Duration = Duration::from_secs(20);
@@ -164,6 +186,13 @@ async fn play(
         device::run(folder, Box::new(hardware), settings.clone(), status, until)
     };
     let own = Simulated::new(device.clone(), number);
+    if device.behaviour == Behaviour::Flapping {
+        return flap(&shutdown, |until| {
+            let hardware = Simulated::new(device.clone(), number);
+            run(folder.clone(), hardware, until)
+        })
+        .await;
+    }
     let Some((board, storage, stays)) = device.behaviour.later() else {
         return run(folder, own, shutdown).await;
     };
@@ -190,6 +219,28 @@ async fn play(
     };
     let (ran, other) = tokio::join!(run(folder.clone(), own, first.clone()), other);
     ran.and(other)
+}
+
+/// Runs it for some seconds, again and again.
+async fn flap<F>(
+    shutdown: &CancellationToken,
+    run: impl Fn(CancellationToken) -> F,
+) -> Result<(), RunError>
+where
+    F: Future<Output = Result<(), RunError>>,
+{
+    while !shutdown.is_cancelled() {
+        let until = shutdown.child_token();
+        let end = async {
+            tokio::time::sleep(FLAPS.0).await;
+            until.cancel();
+        };
+        let (ran, ()) = tokio::join!(run(until.clone()), end);
+        ran?;
+        let away = tokio::time::sleep(FLAPS.1);
+        let _ = shutdown.run_until_cancelled(away).await;
+    }
+    Ok(())
 }
 
 async fn enrol(
@@ -231,6 +282,8 @@ struct Simulated {
     device: SimulatedDevice,
     seed: u64,
     began: Instant,
+    /// Messages that left.
+    spoken: u64,
     /// What is behind the serial number of its board, and behind the id of its storage.
     board: &'static str,
     storage: &'static str,
@@ -242,6 +295,7 @@ impl Simulated {
             device,
             seed: seed.wrapping_mul(7_919) + 17,
             began: Instant::now(),
+            spoken: 0,
             board: "",
             storage: "",
         }
@@ -280,5 +334,28 @@ impl Hardware for Simulated {
         // A minute in every five, beginning with the second.
         let minute = self.began.elapsed().as_secs() / 60;
         self.device.behaviour == Behaviour::Silent && minute % 5 == 1
+    }
+
+    fn rounds(&self) -> u32 {
+        match self.device.behaviour {
+            Behaviour::Burst => BURST,
+            _ => 1,
+        }
+    }
+
+    fn clock_ahead_ms(&self) -> i64 {
+        match self.device.behaviour {
+            Behaviour::ClockSkew => AHEAD_MS,
+            _ => 0,
+        }
+    }
+
+    fn spoil(&mut self, payload: String) -> String {
+        self.spoken += 1;
+        match self.device.behaviour == Behaviour::Garbage && self.spoken.is_multiple_of(3) {
+            // Cut in the middle of a text, as a full buffer does it.
+            true => payload.chars().take(payload.len() / 2).collect(),
+            false => payload,
+        }
     }
 }

@@ -30,14 +30,14 @@ test('raw messages are watched, narrowed, paused and cleared; any command is sen
   // Any command: what is no JSON object is refused and kept.
   await page.locator('.anycommand [name=name]').fill('dance');
   await page.locator('.anycommand [name=arguments]').fill('{"times": ');
-  await page.locator('.anycommand button[type=submit]').click();
-  await expect(page.locator('.anycommand .wrong')).toBeVisible();
+  await page.locator('form[action="/do/send_any"] button[type=submit]').click();
+  await expect(page.locator('.anycommand:not(.forcing) .wrong')).toBeVisible();
   await expect(page.locator('.anycommand [name=name]')).toHaveValue('dance');
   await expect(page.locator('.anycommand [name=arguments]')).toHaveValue('{"times": ');
   await looked(page, 'debug-refused');
   await page.locator('.anycommand [name=arguments]').fill('{"times": 2, "password": "hunter2"}');
-  await page.locator('.anycommand button[type=submit]').click();
-  await expect(page.locator('.anycommand .banner.good')).toBeVisible();
+  await page.locator('form[action="/do/send_any"] button[type=submit]').click();
+  await expect(page.locator('.anycommand:not(.forcing) .banner.good')).toBeVisible();
   await expect(async () => {
     await reload();
     const commands = page.locator('section.commands');

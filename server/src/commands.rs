@@ -5,8 +5,11 @@
 
 mod authority;
 mod certificates;
+mod device;
 mod preregister;
+mod seed;
 mod users;
+mod variants;
 
 use std::io::Write as _;
 
@@ -32,6 +35,16 @@ pub enum Command {
     /// Lists the certificates that the site issued, or revokes one.
     #[command(subcommand)]
     Certificates(certificates::Command),
+    /// Lists, adds and deletes variants of hardware.
+    #[command(subcommand)]
+    Variants(variants::Command),
+    /// Gives a device another UUID.
+    #[command(subcommand)]
+    Device(device::Command),
+    /// Fills the catalog with what is built in, and makes the demo site where that is asked for.
+    Seed(seed::Seed),
+    /// Makes devices for the simulator, also faulty ones, and the manifest that it runs.
+    Simulate(seed::Simulate),
 }
 
 /// On whose behalf.
@@ -72,6 +85,10 @@ pub async fn run(config: &Config, command: Command) -> anyhow::Result<()> {
         Command::Users(command) => users::run(&site.services, command).await,
         Command::Preregister(wish) => preregister::run(&site.services, wish).await,
         Command::Certificates(command) => certificates::run(&site.services, command).await,
+        Command::Variants(command) => variants::run(&site.services, command).await,
+        Command::Device(command) => device::run(&site.services, command).await,
+        Command::Seed(wish) => seed::seed(&site.services, &config.data_dir, wish).await,
+        Command::Simulate(wish) => seed::simulate(&site.services, wish).await,
     };
     site.close().await;
     done
@@ -82,6 +99,7 @@ fn told(error: AppError) -> anyhow::Error {
     match error {
         AppError::Conflict { message } => match message.as_str() {
             "serial_known" => anyhow!("the serial number is registered already"),
+            "uuid_known" => anyhow!("another device has this UUID"),
             "certificate_revoked" => anyhow!("the certificate is revoked already"),
             "last_prime_admin" => anyhow!("the last prime administrator stays one"),
             other => anyhow!("it contradicts what is there: {other}"),
@@ -92,6 +110,7 @@ fn told(error: AppError) -> anyhow::Error {
             _ => anyhow!("{field} was refused: {message}"),
         },
         AppError::NotFound => anyhow!("there is no such thing"),
+        AppError::Gone => anyhow!("it is revoked"),
         other => anyhow!(other),
     }
 }

@@ -306,7 +306,7 @@ fn read<T: for<'a> Deserialize<'a>>(path: &Path) -> Result<Option<T>, DemoError>
 }
 
 /// Replaces a file whole, readable by this user alone: it holds codes or a password.
-fn write(path: &Path, value: &impl Serialize) -> Result<(), DemoError> {
+pub(crate) fn write(path: &Path, value: &impl Serialize) -> Result<(), DemoError> {
     use std::io::Write as _;
     let write = || -> io::Result<()> {
         let part = path.with_extension("part");

@@ -11,7 +11,7 @@ use sea_orm::{
 use serde::Serialize;
 use serde_json::json;
 
-use crate::{Admin, Services, audit, internal};
+use crate::{Admin, Services, audit, devices, internal};
 
 /// Who connects with a certificate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -53,12 +53,12 @@ pub async fn list(services: &Services, _: &Admin, all: bool) -> Result<Vec<Issue
             .filter(Column::ExpiresMs.gt(services.now().0));
     }
     let rows = query.all(&services.db.read).await.map_err(internal)?;
-    let devices = devices(services).await?;
+    let devices = uuids(services).await?;
     let issued = rows.into_iter().map(|row| issued(row, &devices));
     Ok(issued.collect())
 }
 
-async fn devices(services: &Services) -> Result<HashMap<i64, uuid::Uuid>, AppError> {
+async fn uuids(services: &Services) -> Result<HashMap<i64, uuid::Uuid>, AppError> {
     use entity::device::{Column, Entity};
     use sea_orm::QuerySelect as _;
     let pairs: Vec<(i64, uuid::Uuid)> = Entity::find()
@@ -88,6 +88,21 @@ fn issued(row: certificate::Model, devices: &HashMap<i64, uuid::Uuid>) -> Issued
     }
 }
 
+/// Issues a device another certificate, for the key of this signing request (PEM); those that it has stay until the
+/// new one connects. `Gone` where the device is revoked.
+pub async fn issue(
+    services: &Services,
+    admin: &Admin,
+    device: DeviceId,
+    csr: &str,
+) -> Result<String, AppError> {
+    let certificate = devices::renew_certificate(services, device, csr).await?;
+    let (target, actor) = (Some(device.to_string()), admin.actor());
+    let (db, action) = (&services.db.write, "certificates.issue");
+    audit::record(services, db, actor, action, target, json!({})).await?;
+    Ok(certificate)
+}
+
 /// Refuses this certificate for good and ends the holder's session; its other certificates stay. Revoking
 /// one that is revoked is a conflict.
 pub async fn revoke(services: &Services, admin: &Admin, serial: &str) -> Result<Issued, AppError> {
@@ -114,7 +129,7 @@ pub async fn revoke(services: &Services, admin: &Admin, serial: &str) -> Result<
     )
     .await?;
     transaction.commit().await.map_err(internal)?;
-    let revoked = issued(row, &devices(services).await?);
+    let revoked = issued(row, &uuids(services).await?);
     let ended = match revoked.holder {
         Holder::Device(device) => services.link.disconnect(&device.to_string()).await,
         Holder::App(user) => services.link.disconnect_app(user, &revoked.serial).await,

@@ -18,6 +18,7 @@ mod naming;
 mod preregister;
 mod revoke;
 mod search;
+mod set_uuid;
 pub mod sharing;
 mod sparkline;
 pub mod tags;
@@ -44,6 +45,7 @@ pub use preregister::{preregister, renew_code};
 pub(crate) use revoke::certificates as revoke_certificates;
 pub use revoke::revoke;
 pub(crate) use search::{index, named};
+pub use set_uuid::set_uuid;
 pub use sparkline::Sparklines;
 pub use unlink::unlink;
 

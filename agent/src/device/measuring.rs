@@ -84,12 +84,15 @@ impl Device {
         if self.owned.is_none() || self.hardware.is_silent() {
             return Ok(());
         }
-        let measured = self
-            .fitted
-            .iter_mut()
-            .filter_map(|(key, driver)| Some(measured(key.clone(), driver.read()?)))
-            .collect();
-        self.send_measured(measured).await
+        for _ in 0..self.hardware.rounds() {
+            let measured = self
+                .fitted
+                .iter_mut()
+                .filter_map(|(key, driver)| Some(measured(key.clone(), driver.read()?)))
+                .collect();
+            self.send_measured(measured).await?;
+        }
+        Ok(())
     }
 
     /// What is new is told at once, not at the next report.

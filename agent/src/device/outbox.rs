@@ -55,7 +55,14 @@ impl Device {
         Ok(())
     }
 
-    pub(super) async fn send_measured(&mut self, measured: Vec<Measured>) -> Result<(), RunError> {
+    pub(super) async fn send_measured(
+        &mut self,
+        mut measured: Vec<Measured>,
+    ) -> Result<(), RunError> {
+        let ahead_ms = self.hardware.clock_ahead_ms();
+        for one in &mut measured {
+            one.timestamp = one.timestamp.plus_ms(ahead_ms);
+        }
         let Some(owned) = &self.owned else {
             return Ok(());
         };
@@ -66,7 +73,7 @@ impl Device {
             return Ok(self.store.keep(&measured)?);
         }
         let variant = &self.credentials()?.hardware_variant;
-        let (sent_at, device) = (now(), self.id);
+        let (sent_at, device) = (now().plus_ms(ahead_ms), self.id);
         let composers: Vec<_> = measured
             .iter()
             .map(|one| {
@@ -151,12 +158,9 @@ impl Device {
         if !self.under_way.insert(sequence) {
             return;
         }
+        let payload = self.hardware.spoil(message.payload);
         let handed = client
-            .publish_tracked(
-                message.topic,
-                message.payload,
-                PublishOptions::at_least_once(),
-            )
+            .publish_tracked(message.topic, payload, PublishOptions::at_least_once())
             .await;
         match handed {
             Ok(notice) => self.acknowledgements.push(

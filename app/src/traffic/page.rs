@@ -121,10 +121,10 @@ fn drawn(
             <div>{messages(shown)}</div>
             <div>
                 {command_form(id, &first.components, send)}
-                {force_form(id, first.values, changed)}
                 {move || view! {
                     <CommandHistory id commands=commands.get() may_cancel=true cancel/>
                 }}
+                {force_form(id, first.values, changed)}
             </div>
         </div>
     }

@@ -1,9 +1,10 @@
 //! `madang certificates`: who may connect to the broker.
 
-use std::io::Write as _;
+use std::{io::Write as _, path::PathBuf};
 
 use anyhow::Context as _;
 use clap::Subcommand;
+use domain::DeviceId;
 use service::{
     Services,
     certificates::{self, Holder, Issued},
@@ -23,6 +24,16 @@ pub enum Command {
         /// Prints JSON.
         #[arg(long)]
         json: bool,
+        #[command(flatten)]
+        behalf: Behalf,
+    },
+    /// Issues a device another one for a signing request: its key stays where it was made. It is printed as PEM.
+    Issue {
+        /// The device.
+        device: DeviceId,
+        /// The signing request, PEM; `-` is standard input.
+        #[arg(long)]
+        csr: PathBuf,
         #[command(flatten)]
         behalf: Behalf,
     },
@@ -51,6 +62,24 @@ pub(super) async fn run(services: &Services, command: Command) -> anyhow::Result
             }
             let rows: Vec<_> = issued.iter().map(row).collect();
             print_table(&["SERIAL", "HOLDER", "EXPIRES", "REVOKED"], &rows)
+        }
+        Command::Issue {
+            device,
+            csr,
+            behalf,
+        } => {
+            let actor = behalf.actor(services).await?;
+            let admin = actor.require_admin().map_err(told)?;
+            let request = match csr.as_os_str() == "-" {
+                true => std::io::read_to_string(std::io::stdin()).context("standard input")?,
+                false => {
+                    std::fs::read_to_string(&csr).with_context(|| csr.display().to_string())?
+                }
+            };
+            let pem = certificates::issue(services, &admin, device, &request)
+                .await
+                .map_err(told)?;
+            write!(std::io::stdout(), "{pem}").context("standard output")
         }
         Command::Revoke { serial, behalf } => {
             let admin = behalf
