@@ -127,7 +127,7 @@ async fn fill(services: &Services, actor: &Actor, devices: &[DeviceId]) -> Resul
             macs: Vec::new(),
             storage_id: None,
             versions: Versions {
-                agent: Some(format!("2.{}.{}", number % 6, number % 11)),
+                agent: Some(format!("2.{}.{}", number / 7 % 6, number % 11)),
                 ..Versions::default()
             },
         };

@@ -1,4 +1,5 @@
 // A copy of a device: told, looked at, decided, and the decision taken back; also without a script.
+import { once } from 'node:events';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Page } from '@playwright/test';
@@ -27,7 +28,7 @@ test('a clone is told, its data is kept apart, and a decision can be taken back'
   const manifest = join(madang.folder, 'clone.json');
   const device = { link, model: 'Raspberry Pi 5', os: 'Debian 13', behaviour: 'clone' };
   writeFileSync(manifest, JSON.stringify({ state: 'clone', devices: [device] }));
-  madang.agent('simulator', 'simulate', '--manifest', manifest, '--report-interval', '1');
+  const simulated = madang.agent('simulator', 'simulate', '--manifest', manifest, '--report-interval', '1');
   const [, shown] = link.split('#');
   await page.goto(`/claim#${shown}`);
   if (!scripted()) {
@@ -64,6 +65,11 @@ test('a clone is told, its data is kept apart, and a decision can be taken back'
   await expect(compared, 'which board is known and which one spoke').toContainText(`${board.serial}b`);
   await looked(page, 'identity-finding');
 
+  // The copy is switched off: as long as it runs, it comes again and is told again.
+  const ended = once(simulated, 'exit');
+  simulated.kill('SIGTERM');
+  await ended;
+  await page.reload();
   const act = page.locator('form[action="/do/resolve_finding"]:has([name=act][value=discard])');
   await expect(act).toContainText(words().discard);
   await act.locator('button').click();
