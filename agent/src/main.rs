@@ -1,5 +1,7 @@
 //! `madang-agent`: enrols this machine and reports for it.
 
+mod by_hand;
+
 use std::{io::Write as _, path::PathBuf, process::ExitCode, time::Duration};
 
 use agent::{
@@ -7,7 +9,6 @@ use agent::{
     drivers::board::Board,
     enroll::{self, Progress},
     folder::Folder,
-    hand::Hand,
     machine::{self, Machine},
     simulate,
     store::Store,
@@ -81,7 +82,7 @@ enum Action {
     },
     /// Sends one message as this device and prints what the server answers; not while it runs.
     #[command(subcommand)]
-    Send(Sent),
+    Send(by_hand::Sent),
     /// Runs many simulated devices in one process, from a site's manifest.
     Simulate {
         /// The manifest that `madang seed demo` writes.
@@ -90,31 +91,6 @@ enum Action {
         /// Seconds between two reports, instead of the server's.
         #[arg(long)]
         report_interval: Option<f64>,
-    },
-}
-
-/// What to send.
-#[derive(Debug, Subcommand)]
-enum Sent {
-    /// A report of a component, signed: a test, or an alert by its values.
-    Report {
-        /// The component, such as `led`.
-        component: String,
-        /// An actuator's state, such as `ON`.
-        #[arg(long)]
-        status: Option<String>,
-        /// A reading, such as `temp=25.5`; may be said again.
-        #[arg(long = "value", value_name = "NAME=VALUE")]
-        values: Vec<String>,
-    },
-    /// That it goes offline.
-    Offline,
-    /// Any bytes on any topic, as they are: to see how the server refuses them.
-    Raw {
-        /// The topic.
-        topic: String,
-        /// The text.
-        payload: String,
     },
 }
 
@@ -201,8 +177,8 @@ async fn act(arguments: Arguments) -> anyhow::Result<()> {
             Ok(folder.save_site(&site)?)
         }
         Action::Serial => say(&machine::serial().context("this machine tells no serial number")?),
-        Action::Subscribe { count } => subscribe(&Folder::open(&state)?, count).await,
-        Action::Send(sent) => send(&Folder::open(&state)?, sent).await,
+        Action::Subscribe { count } => by_hand::subscribe(&Folder::open(&state)?, count).await,
+        Action::Send(sent) => by_hand::send(&Folder::open(&state)?, sent).await,
         Action::Simulate {
             manifest,
             report_interval,
@@ -213,49 +189,6 @@ async fn act(arguments: Arguments) -> anyhow::Result<()> {
             )?;
             Ok(simulate::run(&manifest, settings, until_signal()).await?)
         }
-    }
-}
-
-async fn subscribe(folder: &Folder, count: Option<u64>) -> anyhow::Result<()> {
-    let mut device = Hand::connect(folder).await?;
-    device.introduce().await?;
-    device.subscribe().await?;
-    let stop = until_signal();
-    let mut left = count.unwrap_or(u64::MAX);
-    while left > 0 {
-        match stop.run_until_cancelled(device.heard()).await {
-            Some(line) => say(&line?)?,
-            None => break,
-        }
-        left -= 1;
-    }
-    device.close().await;
-    Ok(())
-}
-
-async fn send(folder: &Folder, sent: Sent) -> anyhow::Result<()> {
-    let device = Hand::connect(folder).await?;
-    let answer = match sent {
-        Sent::Report {
-            component,
-            status,
-            values,
-        } => {
-            device.introduce().await?;
-            device.report(&component, status.as_deref(), &values).await
-        }
-        Sent::Offline => device.offline().await,
-        Sent::Raw { topic, payload } => {
-            device.introduce().await?;
-            device.raw(&topic, payload.into_bytes(), false).await
-        }
-    };
-    device.close().await;
-    let answer = answer?;
-    say(&answer)?;
-    match answer.as_str() {
-        "taken" => Ok(()),
-        _ => bail!("the server did not take it"),
     }
 }
 

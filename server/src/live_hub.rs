@@ -7,6 +7,7 @@
 mod connection;
 mod mailbox;
 mod registry;
+mod snapshot;
 
 use std::sync::Arc;
 

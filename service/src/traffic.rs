@@ -4,9 +4,11 @@
 //! window holds at most [`MOST_MESSAGES`] and [`MOST_BYTES`] of one ownership.
 
 mod link;
+mod passing;
 mod shown;
 
 pub(crate) use link::Overheard;
+pub use passing::Passing;
 
 use std::{
     collections::{HashMap, HashSet, VecDeque},
@@ -19,10 +21,8 @@ use std::{
 
 use domain::{
     AppError, DeviceId, TimestampMs, UserId,
-    device::PresenceCause,
-    event::RefusalReason,
     live::LiveEvent,
-    traffic::{Direction, Fate, Packet, TrafficMessage, TrafficQuery},
+    traffic::{TrafficMessage, TrafficQuery},
 };
 use parking_lot::Mutex;
 use sea_orm::{EntityTrait, QuerySelect};
@@ -63,59 +63,6 @@ struct Window {
     told: bool,
     /// Who is in the audit for it.
     audited: HashSet<UserId>,
-}
-
-/// A message on its way through the server.
-#[derive(Debug, Clone, Copy)]
-pub struct Passing<'a> {
-    /// Which way it goes.
-    pub direction: Direction,
-    /// What it is.
-    pub packet: Packet,
-    /// Its topic or filter.
-    pub topic: &'a str,
-    /// Its bytes, where it has any.
-    pub payload: Option<&'a [u8]>,
-    /// What became of it.
-    pub fate: Fate,
-    /// Why it was refused.
-    pub refused: Option<RefusalReason>,
-    /// Why a connection ended.
-    pub cause: Option<PresenceCause>,
-}
-
-impl<'a> Passing<'a> {
-    /// A message from the device.
-    pub fn up(topic: &'a str, payload: &'a [u8], fate: Fate) -> Self {
-        Self {
-            direction: Direction::Up,
-            packet: Packet::Publish,
-            topic,
-            payload: Some(payload),
-            fate,
-            refused: None,
-            cause: None,
-        }
-    }
-
-    /// Something else that the device did.
-    pub fn act(packet: Packet, topic: &'a str, fate: Fate) -> Self {
-        Self {
-            packet,
-            payload: None,
-            ..Self::up(topic, &[], fate)
-        }
-    }
-
-    /// The same, refused for this reason.
-    #[must_use]
-    pub fn refused(self, reason: RefusalReason) -> Self {
-        Self {
-            fate: Fate::Refused,
-            refused: Some(reason),
-            ..self
-        }
-    }
 }
 
 impl Traffic {
@@ -338,6 +285,8 @@ async fn forget(traffic: Weak<Traffic>, clock: Arc<dyn Clock>, device: DeviceId)
 
 #[cfg(test)]
 mod tests {
+    use domain::traffic::Fate;
+
     use super::*;
 
     const NOW: TimestampMs = TimestampMs(1_000_000);

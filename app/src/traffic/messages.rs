@@ -96,6 +96,8 @@ pub(super) fn messages(first: Shown) -> AnyView {
                     messages.truncate(MOST_SHOWN);
                 });
             }
+            // What is shown stays; the frame says that the connection is lost.
+            Err(Failure(AppError::Unavailable)) => {}
             Err(Failure(error)) => failed.set(Some(error)),
         },
     );

@@ -1,5 +1,7 @@
 //! rmqtt's hooks: who may connect, publish and subscribe, and the way of each message into the ingest.
 
+mod words;
+
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -12,11 +14,11 @@ use domain::{
 use ingest::{Pipeline, Received, Unread};
 use protocol::{Principal, Topic};
 use rmqtt::{
-    codec::v5::{PublishAckReason, SubscribeAckReason},
+    codec::v5::SubscribeAckReason,
     context::ServerContext,
     hook::{Handler, HookResult, Parameter, ReturnType, Type},
     types::{
-        AuthResult, ConnectInfo, LastWill, Publish, PublishAclResult, PublishResult, QoS, Reason,
+        AuthResult, ConnectInfo, LastWill, Publish, PublishAclResult, QoS, Reason,
         SubscribeAclResult,
     },
 };
@@ -28,6 +30,7 @@ use service::{
 };
 use tokio_util::sync::CancellationToken;
 
+use self::words::{cause, number, refused};
 use super::{
     listen::PLAIN,
     rules::{self, Packet, Will},
@@ -390,42 +393,5 @@ fn packet(publish: &Publish) -> Packet<'_> {
         topic: &publish.topic,
         retain: publish.retain,
         exactly_once: publish.qos == QoS::ExactlyOnce,
-    }
-}
-
-/// Acknowledged with a reason where the protocol has room for one.
-fn refused(reason: RefusalReason) -> PublishAclResult {
-    let code = match reason {
-        RefusalReason::Malformed | RefusalReason::PayloadTooLarge => {
-            PublishAckReason::PayloadFormatInvalid
-        }
-        RefusalReason::ForbiddenPublish
-        | RefusalReason::ForbiddenOption
-        | RefusalReason::WrongSignature
-        | RefusalReason::ComponentNotAllowed
-        | RefusalReason::WrongOwner => PublishAckReason::NotAuthorized,
-        _ => PublishAckReason::ImplementationSpecificError,
-    };
-    let text = Some(reason.as_str().into());
-    PublishAclResult(PublishResult::reason_code(code, text, false))
-}
-
-/// Sessions of one client are told apart by when they began.
-fn number(created_ms: i64) -> u64 {
-    u64::try_from(created_ms).unwrap_or_default()
-}
-
-fn cause(reason: &Reason) -> PresenceCause {
-    match reason {
-        Reason::ConnectDisconnect(_) => PresenceCause::Disconnected,
-        Reason::ConnectKeepaliveTimeout => PresenceCause::KeepAlive,
-        Reason::ConnectKicked(true) => PresenceCause::Revoked,
-        Reason::ConnectKicked(false) => PresenceCause::TakenOver,
-        Reason::Reasons(reasons) => reasons
-            .iter()
-            .map(cause)
-            .find(|cause| *cause != PresenceCause::ConnectionLost)
-            .unwrap_or(PresenceCause::ConnectionLost),
-        _ => PresenceCause::ConnectionLost,
     }
 }

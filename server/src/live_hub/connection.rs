@@ -12,13 +12,14 @@ use domain::{
     live::{ClientFrame, LiveEvent, ServerFrame, Snapshot, Subject},
 };
 use futures::{SinkExt, StreamExt, future::BoxFuture, stream::SplitSink};
-use service::{Actor, Services, commands, devices, jobs, notices, traffic};
+use service::{Actor, Services, commands, devices, notices, traffic};
 use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
 use tokio_util::sync::CancellationToken;
 
 use super::{
     mailbox::{Mailbox, Told},
     registry::{Registry, Watched},
+    snapshot,
 };
 
 /// How often the browser is asked for a sign of life, and its session whether it has not ended.
@@ -29,7 +30,6 @@ const SILENCE: Duration = Duration::from_secs(50);
 const SEND_TIMEOUT: Duration = Duration::from_secs(20);
 const MOST_SUBSCRIPTIONS: usize = 16;
 const MOST_DEVICES: usize = 200;
-const COMMANDS: u32 = 20;
 
 /// Why a connection ends; nobody is told, the browser connects again.
 struct Gone;
@@ -177,7 +177,7 @@ impl Connection<'_> {
         };
         let read = match &subject {
             Subject::Traffic { device } => self.keep_traffic(id, *device).await,
-            subject => read(self.services, &self.actor, subject).await,
+            subject => snapshot::read(self.services, &self.actor, subject).await,
         };
         match read {
             Ok((snapshot, known)) => {
@@ -375,53 +375,5 @@ impl Connection<'_> {
             self.frame(&ServerFrame::Counts { id, counts }).await?;
         }
         Ok(())
-    }
-}
-
-/// The subject as it stands, and the revision of each device in it.
-async fn read(
-    services: &Services,
-    actor: &Actor,
-    subject: &Subject,
-) -> Result<(Snapshot, HashMap<DeviceId, u64>), AppError> {
-    match subject {
-        Subject::Overview => {
-            let counts = devices::counts(services, actor).await?;
-            Ok((Snapshot::Overview { counts }, HashMap::new()))
-        }
-        Subject::Job { job } => {
-            let job = jobs::get(services, actor, *job).await?;
-            Ok((Snapshot::Job { job: Box::new(job) }, HashMap::new()))
-        }
-        Subject::Jobs => Ok((Snapshot::Jobs, HashMap::new())),
-        // Kept by the connection itself.
-        Subject::Traffic { .. } => Ok((Snapshot::Traffic, HashMap::new())),
-        Subject::Import { import } => {
-            let admin = actor.require_admin()?;
-            let import = devices::imports::read(services, &admin, *import).await?;
-            let import = Box::new(import);
-            Ok((Snapshot::Import { import }, HashMap::new()))
-        }
-        Subject::Devices { ids } => {
-            let devices = devices::now(services, actor, ids).await?;
-            let known = devices.iter().map(|now| (now.id, now.revision)).collect();
-            Ok((Snapshot::Devices { devices }, known))
-        }
-        Subject::Device { device: id } => {
-            let viewer = actor.require_viewer(services, *id).await?;
-            let now = devices::now(services, actor, &[*id]).await?.pop();
-            let now = now.ok_or(AppError::NotFound)?;
-            let detail = devices::detail(services, &viewer).await?;
-            let commands = commands::list(services, &viewer, None, COMMANDS).await?;
-            let known = HashMap::from([(*id, now.revision)]);
-            let snapshot = Snapshot::Device {
-                revision: now.revision,
-                presence: now.presence,
-                state: detail.state,
-                state_at: detail.state_at,
-                commands,
-            };
-            Ok((snapshot, known))
-        }
     }
 }
