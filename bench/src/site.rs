@@ -17,6 +17,7 @@ use tempfile::TempDir;
 
 use crate::figures::say;
 
+const EMAIL: &str = "bench@madang.example";
 const PASSWORD: &str = "a password of this bench alone";
 
 /// A site with devices, not running.
@@ -115,7 +116,7 @@ impl Site {
         let code = running.setup_code.clone().context("no setup code")?;
         let services = &running.services;
         let account = NewAccount {
-            email: "bench@madang.example".to_owned(),
+            email: EMAIL.to_owned(),
             name: "Bench".to_owned(),
             password: PASSWORD.to_owned(),
         };
@@ -136,6 +137,8 @@ impl Site {
             }
         }
         prepare(services, &actor, &devices).await?;
+        // The clock may have moved on: a session lasts 30 days.
+        let signed_in = accounts::sign_in(services, EMAIL, PASSWORD, &client).await?;
         running.stopper().cancel();
         running.stopped().await.map_err(anyhow::Error::msg)?;
         Ok(Self {
