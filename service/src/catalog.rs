@@ -4,6 +4,7 @@
 //! marks a row, so that it can be brought back as it was.
 
 mod built_in;
+mod change;
 pub mod hardware;
 pub mod rules;
 mod seed;

@@ -14,7 +14,8 @@ use crate::{
     form::FormState,
     i18n::use_i18n,
     parts::{
-        Draw, Empty, ErrorNotice, ForbiddenPage, Icon, PageTitle, Pagination, number::grouped,
+        Draw, Empty, ErrorNotice, ForbiddenPage, Icon, PageTitle, Pagination, SearchForm,
+        number::grouped,
     },
     session::use_me,
 };
@@ -74,19 +75,7 @@ fn Users() -> impl IntoView {
         </div>
         <ErrorNotice error=set_role.error/>
         <ErrorNotice error=set_active.error/>
-        <form class="filters" method="get" action="/users" role="search">
-            <span class="search inl">
-                <Draw icon=Icon::Search/>
-                <input
-                    type="search"
-                    name="q"
-                    value=move || search.get()
-                    aria-label=move || t_string!(i18n, accounts.users_find)
-                    placeholder=move || t_string!(i18n, accounts.users_find)
-                />
-            </span>
-            <button class="btn" type="submit">{move || t_string!(i18n, frame.search_button)}</button>
-        </form>
+        <SearchForm action="/users" find=Signal::derive(move || t_string!(i18n, accounts.users_find).to_owned()) value=search/>
         <Transition>
             {move || Suspend::new(async move {
                 match people.await {

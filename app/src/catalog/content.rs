@@ -19,7 +19,7 @@ use crate::{
     Failure,
     form::{FormState, PostForm},
     i18n::use_i18n,
-    parts::{Draw, ErrorNotice, Icon, Mark, status_mark::Shape},
+    parts::{Draw, ErrorNotice, Icon, Mark, SearchForm, status_mark::Shape},
     reading::read_again,
 };
 
@@ -191,22 +191,12 @@ fn search(query: &CatalogQuery, found: &Shown) -> impl IntoView + use<> {
             <select class="in" name="version" aria-label=t_string!(i18n, catalog.version)>{options}</select>
         }
     });
+    let part = query.part.as_str();
     view! {
-        <form class="filters" method="get" action="/catalog" role="search">
-            <input type="hidden" name="tab" value=query.part.as_str()/>
+        <SearchForm action="/catalog" find=t_string!(i18n, catalog.find) value=query.search.clone()>
+            <input type="hidden" name="tab" value=part/>
             {models}
-            <span class="search inl">
-                <Draw icon=Icon::Search/>
-                <input
-                    type="search"
-                    name="q"
-                    value=query.search.clone()
-                    aria-label=t_string!(i18n, catalog.find)
-                    placeholder=t_string!(i18n, catalog.find)
-                />
-            </span>
-            <button class="btn" type="submit">{t_string!(i18n, frame.search_button)}</button>
-        </form>
+        </SearchForm>
     }
 }
 

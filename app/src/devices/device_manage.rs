@@ -188,53 +188,53 @@ pub fn Manage(
                 })}
             {may_unlink
                 .then(|| {
-                    view! {
-                        <details>
-                            <summary>{move || t_string!(i18n, devices.unlink)}</summary>
-                            <p>{move || t_string!(i18n, devices.unlink_what)}</p>
-                            <ErrorNotice error=unlink.error/>
-                            <PostForm form=unlink>
-                                <input type="hidden" name="id" value=id.to_string()/>
-                                <label class="check">
-                                    <input type="checkbox" name="sure" value="yes" required/>
-                                    {move || t_string!(i18n, devices.sure)}
-                                </label>
-                                <SubmitButton
-                                    label=Signal::derive(move || {
-                                        t_string!(i18n, devices.unlink).to_owned()
-                                    })
-                                    busy_label=Signal::derive(move || t_string!(i18n, frame.working).to_owned())
-                                    busy=unlink.pending
-                                />
-                            </PostForm>
-                        </details>
-                    }
+                    sure(
+                        id,
+                        unlink,
+                        move || t_string!(i18n, devices.unlink),
+                        move || t_string!(i18n, devices.unlink_what),
+                    )
                 })}
             {may_revoke
                 .then(|| {
-                    view! {
-                        <details>
-                            <summary>{move || t_string!(i18n, devices.revoke)}</summary>
-                            <p>{move || t_string!(i18n, devices.revoke_what)}</p>
-                            <ErrorNotice error=revoke.error/>
-                            <PostForm form=revoke>
-                                <input type="hidden" name="id" value=id.to_string()/>
-                                <label class="check">
-                                    <input type="checkbox" name="sure" value="yes" required/>
-                                    {move || t_string!(i18n, devices.sure)}
-                                </label>
-                                <SubmitButton
-                                    label=Signal::derive(move || {
-                                        t_string!(i18n, devices.revoke).to_owned()
-                                    })
-                                    busy_label=Signal::derive(move || t_string!(i18n, frame.working).to_owned())
-                                    busy=revoke.pending
-                                />
-                            </PostForm>
-                        </details>
-                    }
+                    sure(
+                        id,
+                        revoke,
+                        move || t_string!(i18n, devices.revoke),
+                        move || t_string!(i18n, devices.revoke_what),
+                    )
                 })}
         </section>
+    }
+    .into_any()
+}
+
+/// A form for what cannot be taken back: it says what will happen, and asks whether that is sure.
+fn sure(
+    id: DeviceId,
+    form: FormState,
+    act: impl Fn() -> &'static str + Copy + Send + Sync + 'static,
+    what: impl Fn() -> &'static str + Copy + Send + Sync + 'static,
+) -> AnyView {
+    let i18n = use_i18n();
+    view! {
+        <details>
+            <summary>{act}</summary>
+            <p>{what}</p>
+            <ErrorNotice error=form.error/>
+            <PostForm form=form>
+                <input type="hidden" name="id" value=id.to_string()/>
+                <label class="check">
+                    <input type="checkbox" name="sure" value="yes" required/>
+                    {move || t_string!(i18n, devices.sure)}
+                </label>
+                <SubmitButton
+                    label=Signal::derive(move || act().to_owned())
+                    busy_label=Signal::derive(move || t_string!(i18n, frame.working).to_owned())
+                    busy=form.pending
+                />
+            </PostForm>
+        </details>
     }
     .into_any()
 }

@@ -14,8 +14,8 @@ use crate::{
     i18n::use_i18n,
     live,
     parts::{
-        Draw, Empty, ErrorNotice, ForbiddenPage, Icon, Mark, PageTitle, Pagination, StatusMark,
-        Time, number::grouped,
+        Empty, ErrorNotice, ForbiddenPage, Icon, Mark, PageTitle, Pagination, SearchForm,
+        StatusMark, Time, number::grouped,
     },
     session::use_me,
 };
@@ -71,20 +71,9 @@ fn Findings() -> impl IntoView {
             {choice("open", |l| leptos_i18n::td_string!(l, identity.open))}
             {choice("resolved", |l| leptos_i18n::td_string!(l, identity.resolved))}
         </nav>
-        <form class="filters" method="get" action="/identity" role="search">
+        <SearchForm action="/identity" find=Signal::derive(move || t_string!(i18n, identity.find).to_owned()) value=search>
             <input type="hidden" name="state" value=move || state.get()/>
-            <span class="search inl">
-                <Draw icon=Icon::Search/>
-                <input
-                    type="search"
-                    name="q"
-                    value=move || search.get()
-                    aria-label=move || t_string!(i18n, identity.find)
-                    placeholder=move || t_string!(i18n, identity.find)
-                />
-            </span>
-            <button class="btn" type="submit">{move || t_string!(i18n, frame.search_button)}</button>
-        </form>
+        </SearchForm>
         <Transition>
             {move || Suspend::new(async move {
                 match found.await {

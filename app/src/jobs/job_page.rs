@@ -23,8 +23,8 @@ use crate::{
     i18n::{Locale, use_i18n},
     live::watch,
     parts::{
-        Draw, ErrorNotice, Icon, NotFoundPage, PageTitle, Pagination, Time, number::grouped,
-        status_mark::Shape,
+        Draw, ErrorNotice, Icon, NotFoundPage, PageTitle, Pagination, SearchForm, Time,
+        number::grouped, status_mark::Shape,
     },
 };
 
@@ -279,20 +279,9 @@ fn tabs(locale: Locale, shown: &Shown, job: &Job) -> AnyView {
 fn search(locale: Locale, shown: &Shown, id: JobId) -> AnyView {
     let states = names(&shown.states);
     view! {
-        <form class="filters" method="get" action=format!("/jobs/{id}") role="search">
+        <SearchForm action=format!("/jobs/{id}") find=td_string!(locale, jobs.search_device) value=shown.search.clone()>
             {(!states.is_empty()).then(|| view! { <input type="hidden" name="state" value=states/> })}
-            <span class="search inl">
-                <Draw icon=Icon::Search/>
-                <input
-                    type="search"
-                    name="q"
-                    value=shown.search.clone()
-                    aria-label=td_string!(locale, jobs.search_device)
-                    placeholder=td_string!(locale, jobs.search_device)
-                />
-            </span>
-            <button class="btn" type="submit">{td_string!(locale, frame.search_button)}</button>
-        </form>
+        </SearchForm>
     }
     .into_any()
 }

@@ -14,7 +14,7 @@ use crate::{
     i18n::{Locale, use_i18n},
     live::watch,
     parts::{
-        Draw, Empty, ErrorNotice, Icon, PageTitle, Pagination, Time, number::grouped,
+        Draw, Empty, ErrorNotice, Icon, PageTitle, Pagination, SearchForm, Time, number::grouped,
         status_mark::Shape,
     },
 };
@@ -101,20 +101,9 @@ fn list((search, state, _): (String, Option<JobState>, u32), page: Page<Job>) ->
         .collect_view();
     view! {
         <nav class="tabs" aria-label=td_string!(locale, jobs.state)>{chips}</nav>
-        <form class="filters" method="get" action="/jobs" role="search">
+        <SearchForm action="/jobs" find=td_string!(locale, jobs.find) value=search>
             {state.map(|state| view! { <input type="hidden" name="state" value=state.as_str()/> })}
-            <span class="search inl">
-                <Draw icon=Icon::Search/>
-                <input
-                    type="search"
-                    name="q"
-                    value=search
-                    aria-label=td_string!(locale, jobs.find)
-                    placeholder=td_string!(locale, jobs.find)
-                />
-            </span>
-            <button class="btn" type="submit">{td_string!(locale, frame.search_button)}</button>
-        </form>
+        </SearchForm>
         {match page.total {
             0 => view! {
                 <section class="card">

@@ -12,8 +12,8 @@ use sea_orm::{
 };
 use serde_json::json;
 
-use super::{checked_name, checked_word, checked_words, usage};
-use crate::{Actor, Admin, Services, audit, internal};
+use super::{change::Change, checked_name, checked_word, checked_words, usage};
+use crate::{Actor, Admin, Services, internal};
 
 /// Every model, by name.
 pub async fn versions(services: &Services, _: &Actor) -> Result<Vec<HardwareVersion>, AppError> {
@@ -78,28 +78,22 @@ pub async fn create_version(
     new: HardwareVersion,
 ) -> Result<HardwareVersion, AppError> {
     let new = checked(&new)?;
-    let transaction = services.db.write.begin().await.map_err(internal)?;
+    let change = Change::begin(services, admin).await?;
     let known = hardware_version::Entity::find_by_id(&new.version)
-        .one(&transaction)
+        .one(&*change)
         .await
         .map_err(internal)?;
     match &known {
         Some(row) if row.deleted_ms.is_none() => {
             return Err(AppError::conflict_with("hardware_known", &new.version));
         }
-        Some(_) => version_row(&new).update(&transaction).await,
-        None => version_row(&new).insert(&transaction).await,
+        Some(_) => version_row(&new).update(&*change).await,
+        None => version_row(&new).insert(&*change).await,
     }
     .map_err(internal)?;
-    record(
-        services,
-        &transaction,
-        admin,
-        "catalog.add_version",
-        &new.version,
-    )
-    .await?;
-    transaction.commit().await.map_err(internal)?;
+    change
+        .done("catalog.add_version", &new.version, json!({}))
+        .await?;
     Ok(new)
 }
 
@@ -110,36 +104,22 @@ pub async fn update_version(
     new: HardwareVersion,
 ) -> Result<HardwareVersion, AppError> {
     let new = checked(&new)?;
-    let transaction = services.db.write.begin().await.map_err(internal)?;
-    let before = version(&transaction, &new.version)
+    let change = Change::begin(services, admin).await?;
+    let before = version(&*change, &new.version)
         .await?
         .ok_or(AppError::NotFound)?;
     if before.header != new.header {
         let allowed = new.header.pins();
-        let pins = rules_of(
-            &transaction,
-            pin_rule::Column::HardwareVersion,
-            &new.version,
-        )
-        .await?;
+        let pins = rules_of(&*change, pin_rule::Column::HardwareVersion, &new.version).await?;
         let outside = pins.iter().filter_map(|rule| rule.pin_number);
         if let Some(pin) = outside.into_iter().find(|pin| !allowed.contains(pin)) {
             return Err(AppError::conflict_with("in_use", format!("GPIO {pin}")));
         }
     }
-    version_row(&new)
-        .update(&transaction)
-        .await
-        .map_err(internal)?;
-    record(
-        services,
-        &transaction,
-        admin,
-        "catalog.change_version",
-        &new.version,
-    )
-    .await?;
-    transaction.commit().await.map_err(internal)?;
+    version_row(&new).update(&*change).await.map_err(internal)?;
+    change
+        .done("catalog.change_version", &new.version, json!({}))
+        .await?;
     Ok(new)
 }
 
@@ -149,24 +129,16 @@ pub async fn delete_version(
     admin: &Admin,
     model: &str,
 ) -> Result<HardwareVersion, AppError> {
-    let transaction = services.db.write.begin().await.map_err(internal)?;
-    let old = version(&transaction, model)
-        .await?
-        .ok_or(AppError::NotFound)?;
+    let change = Change::begin(services, admin).await?;
+    let old = version(&*change, model).await?.ok_or(AppError::NotFound)?;
     let of_it = Condition::all().add(device::Column::HardwareVersion.eq(model));
-    usage::refuse_where_registered(&transaction, of_it).await?;
+    usage::refuse_where_registered(&*change, of_it).await?;
     let mut row = version_row(&old);
     row.deleted_ms = Set(Some(services.now().0));
-    row.update(&transaction).await.map_err(internal)?;
-    record(
-        services,
-        &transaction,
-        admin,
-        "catalog.delete_version",
-        model,
-    )
-    .await?;
-    transaction.commit().await.map_err(internal)?;
+    row.update(&*change).await.map_err(internal)?;
+    change
+        .done("catalog.delete_version", &model, json!({}))
+        .await?;
     Ok(old)
 }
 
@@ -176,26 +148,17 @@ pub async fn restore_version(
     admin: &Admin,
     model: &str,
 ) -> Result<HardwareVersion, AppError> {
-    let transaction = services.db.write.begin().await.map_err(internal)?;
+    let change = Change::begin(services, admin).await?;
     let row = hardware_version::Entity::find_by_id(model)
-        .one(&transaction)
+        .one(&*change)
         .await
         .map_err(internal)?
         .ok_or(AppError::NotFound)?;
     let old = version_of(row)?;
-    version_row(&old)
-        .update(&transaction)
-        .await
-        .map_err(internal)?;
-    record(
-        services,
-        &transaction,
-        admin,
-        "catalog.restore_version",
-        model,
-    )
-    .await?;
-    transaction.commit().await.map_err(internal)?;
+    version_row(&old).update(&*change).await.map_err(internal)?;
+    change
+        .done("catalog.restore_version", &model, json!({}))
+        .await?;
     Ok(old)
 }
 
@@ -208,8 +171,8 @@ pub async fn create_variant(
 ) -> Result<HardwareVariant, AppError> {
     let name = checked_word("name", name)?;
     let description = checked_words("description", description)?;
-    let transaction = services.db.write.begin().await.map_err(internal)?;
-    let known = variant_named(&transaction, &name).await?;
+    let change = Change::begin(services, admin).await?;
+    let known = variant_named(&*change, &name).await?;
     if known.as_ref().is_some_and(|row| row.deleted_ms.is_none()) {
         return Err(AppError::conflict_with("hardware_known", &name));
     }
@@ -222,13 +185,12 @@ pub async fn create_variant(
     let row = match known {
         Some(known) => {
             row.id = Set(known.id);
-            row.update(&transaction).await
+            row.update(&*change).await
         }
-        None => row.insert(&transaction).await,
+        None => row.insert(&*change).await,
     }
     .map_err(internal)?;
-    record(services, &transaction, admin, "catalog.add_variant", &name).await?;
-    transaction.commit().await.map_err(internal)?;
+    change.done("catalog.add_variant", &name, json!({})).await?;
     Ok(variant_of(row))
 }
 
@@ -242,38 +204,28 @@ pub async fn update_variant(
 ) -> Result<HardwareVariant, AppError> {
     let name = checked_word("name", name)?;
     let description = checked_words("description", description)?;
-    let transaction = services.db.write.begin().await.map_err(internal)?;
-    let before = variant_row(&transaction, id).await?;
+    let change = Change::begin(services, admin).await?;
+    let before = variant_row(&*change, id).await?;
     if before.name != name {
-        refuse_used_variant(&transaction, &before.name).await?;
-        if let Some(row) = rules_of(
-            &transaction,
-            pin_rule::Column::HardwareVariant,
-            &before.name,
-        )
-        .await?
-        .first()
+        refuse_used_variant(&*change, &before.name).await?;
+        if let Some(row) = rules_of(&*change, pin_rule::Column::HardwareVariant, &before.name)
+            .await?
+            .first()
         {
             let rule = format!("{} · {}", row.hardware_version, row.component_type);
             return Err(AppError::conflict_with("in_use", rule));
         }
-        if variant_named(&transaction, &name).await?.is_some() {
+        if variant_named(&*change, &name).await?.is_some() {
             return Err(AppError::conflict_with("hardware_known", &name));
         }
     }
     let mut row: hardware_variant::ActiveModel = before.into();
     row.name = Set(name.clone());
     row.description = Set(description);
-    let row = row.update(&transaction).await.map_err(internal)?;
-    record(
-        services,
-        &transaction,
-        admin,
-        "catalog.change_variant",
-        &name,
-    )
-    .await?;
-    transaction.commit().await.map_err(internal)?;
+    let row = row.update(&*change).await.map_err(internal)?;
+    change
+        .done("catalog.change_variant", &name, json!({}))
+        .await?;
     Ok(variant_of(row))
 }
 
@@ -283,21 +235,15 @@ pub async fn delete_variant(
     admin: &Admin,
     id: i64,
 ) -> Result<HardwareVariant, AppError> {
-    let transaction = services.db.write.begin().await.map_err(internal)?;
-    let row = variant_row(&transaction, id).await?;
-    refuse_used_variant(&transaction, &row.name).await?;
-    let mut change: hardware_variant::ActiveModel = row.into();
-    change.deleted_ms = Set(Some(services.now().0));
-    let row = change.update(&transaction).await.map_err(internal)?;
-    record(
-        services,
-        &transaction,
-        admin,
-        "catalog.delete_variant",
-        &row.name,
-    )
-    .await?;
-    transaction.commit().await.map_err(internal)?;
+    let change = Change::begin(services, admin).await?;
+    let row = variant_row(&*change, id).await?;
+    refuse_used_variant(&*change, &row.name).await?;
+    let mut row: hardware_variant::ActiveModel = row.into();
+    row.deleted_ms = Set(Some(services.now().0));
+    let row = row.update(&*change).await.map_err(internal)?;
+    change
+        .done("catalog.delete_variant", &row.name, json!({}))
+        .await?;
     Ok(variant_of(row))
 }
 
@@ -307,24 +253,18 @@ pub async fn restore_variant(
     admin: &Admin,
     id: i64,
 ) -> Result<HardwareVariant, AppError> {
-    let transaction = services.db.write.begin().await.map_err(internal)?;
+    let change = Change::begin(services, admin).await?;
     let row = hardware_variant::Entity::find_by_id(id)
-        .one(&transaction)
+        .one(&*change)
         .await
         .map_err(internal)?
         .ok_or(AppError::NotFound)?;
-    let mut change: hardware_variant::ActiveModel = row.into();
-    change.deleted_ms = Set(None);
-    let row = change.update(&transaction).await.map_err(internal)?;
-    record(
-        services,
-        &transaction,
-        admin,
-        "catalog.restore_variant",
-        &row.name,
-    )
-    .await?;
-    transaction.commit().await.map_err(internal)?;
+    let mut row: hardware_variant::ActiveModel = row.into();
+    row.deleted_ms = Set(None);
+    let row = row.update(&*change).await.map_err(internal)?;
+    change
+        .done("catalog.restore_variant", &row.name, json!({}))
+        .await?;
     Ok(variant_of(row))
 }
 
@@ -370,25 +310,6 @@ async fn rules_of<C: ConnectionTrait>(
         .all(connection)
         .await
         .map_err(internal)
-}
-
-async fn record<C: ConnectionTrait>(
-    services: &Services,
-    connection: &C,
-    admin: &Admin,
-    action: &str,
-    name: &str,
-) -> Result<(), AppError> {
-    let target = Some(name.to_owned());
-    audit::record(
-        services,
-        connection,
-        admin.actor(),
-        action,
-        target,
-        json!({}),
-    )
-    .await
 }
 
 fn checked(new: &HardwareVersion) -> Result<HardwareVersion, AppError> {

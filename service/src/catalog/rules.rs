@@ -14,8 +14,10 @@ use sea_orm::{
 };
 use serde_json::json;
 
-use super::{Search, checked_words, hardware, is_like, page_of, patterns, types, usage};
-use crate::{Actor, Admin, Services, audit, internal};
+use super::{
+    Search, change::Change, checked_words, hardware, is_like, page_of, patterns, types, usage,
+};
+use crate::{Actor, Admin, Services, internal};
 
 /// The rules of one model, in the order in which pins are given.
 pub async fn of_version(
@@ -103,9 +105,9 @@ pub async fn one(services: &Services, _: &Actor, id: i64) -> Result<Option<PinRu
 
 /// Adds a rule; one that was deleted comes back under its old id.
 pub async fn create(services: &Services, admin: &Admin, new: Wiring) -> Result<PinRule, AppError> {
-    let transaction = services.db.write.begin().await.map_err(internal)?;
-    let new = checked(&transaction, new).await?;
-    let known = same(&transaction, &new).await?;
+    let change = Change::begin(services, admin).await?;
+    let new = checked(&*change, new).await?;
+    let known = same(&*change, &new).await?;
     if known.as_ref().is_some_and(|row| row.deleted_ms.is_none()) {
         return Err(AppError::conflict("rule_known"));
     }
@@ -113,13 +115,14 @@ pub async fn create(services: &Services, admin: &Admin, new: Wiring) -> Result<P
     let row = match known {
         Some(known) => {
             row.id = Set(known.id);
-            row.update(&transaction).await
+            row.update(&*change).await
         }
-        None => row.insert(&transaction).await,
+        None => row.insert(&*change).await,
     };
     let rule = from_row(row.map_err(internal)?)?;
-    record(services, &transaction, admin, "catalog.add_rule", &rule).await?;
-    transaction.commit().await.map_err(internal)?;
+    change
+        .done("catalog.add_rule", rule.id, json!(rule))
+        .await?;
     Ok(rule)
 }
 
@@ -130,9 +133,9 @@ pub async fn update(
     id: i64,
     new: Wiring,
 ) -> Result<PinRule, AppError> {
-    let transaction = services.db.write.begin().await.map_err(internal)?;
-    let before = get(&transaction, id).await?;
-    let new = checked(&transaction, new).await?;
+    let change = Change::begin(services, admin).await?;
+    let before = get(&*change, id).await?;
+    let new = checked(&*change, new).await?;
     let rests_on = |wiring: &Wiring| {
         (
             wiring.hardware_version.clone(),
@@ -143,50 +146,53 @@ pub async fn update(
         )
     };
     if rests_on(&before.wiring) != rests_on(&new) {
-        refuse_used(&transaction, &before.wiring).await?;
-        if let Some(row) = same(&transaction, &new).await? {
+        refuse_used(&*change, &before.wiring).await?;
+        if let Some(row) = same(&*change, &new).await? {
             if row.deleted_ms.is_none() {
                 return Err(AppError::conflict("rule_known"));
             }
             // A deleted rule gives up its place: there is nothing left of it to bring back.
             Entity::delete_by_id(row.id)
-                .exec(&transaction)
+                .exec(&*change)
                 .await
                 .map_err(internal)?;
         }
     }
     let mut row = to_row(&new);
     row.id = Set(id);
-    let rule = from_row(row.update(&transaction).await.map_err(internal)?)?;
-    record(services, &transaction, admin, "catalog.change_rule", &rule).await?;
-    transaction.commit().await.map_err(internal)?;
+    let rule = from_row(row.update(&*change).await.map_err(internal)?)?;
+    change
+        .done("catalog.change_rule", rule.id, json!(rule))
+        .await?;
     Ok(rule)
 }
 
 /// Deletes a rule by which nothing is wired.
 pub async fn delete(services: &Services, admin: &Admin, id: i64) -> Result<PinRule, AppError> {
-    let transaction = services.db.write.begin().await.map_err(internal)?;
-    let rule = get(&transaction, id).await?;
-    refuse_used(&transaction, &rule.wiring).await?;
-    set_deleted(&transaction, id, Some(services.now().0)).await?;
-    record(services, &transaction, admin, "catalog.delete_rule", &rule).await?;
-    transaction.commit().await.map_err(internal)?;
+    let change = Change::begin(services, admin).await?;
+    let rule = get(&*change, id).await?;
+    refuse_used(&*change, &rule.wiring).await?;
+    set_deleted(&*change, id, Some(services.now().0)).await?;
+    change
+        .done("catalog.delete_rule", rule.id, json!(rule))
+        .await?;
     Ok(rule)
 }
 
 /// Brings a deleted rule back.
 pub async fn restore(services: &Services, admin: &Admin, id: i64) -> Result<PinRule, AppError> {
-    let transaction = services.db.write.begin().await.map_err(internal)?;
+    let change = Change::begin(services, admin).await?;
     let row = Entity::find_by_id(id)
-        .one(&transaction)
+        .one(&*change)
         .await
         .map_err(internal)?
         .ok_or(AppError::NotFound)?;
     let rule = from_row(row)?;
-    checked(&transaction, rule.wiring.clone()).await?;
-    set_deleted(&transaction, id, None).await?;
-    record(services, &transaction, admin, "catalog.restore_rule", &rule).await?;
-    transaction.commit().await.map_err(internal)?;
+    checked(&*change, rule.wiring.clone()).await?;
+    set_deleted(&*change, id, None).await?;
+    change
+        .done("catalog.restore_rule", rule.id, json!(rule))
+        .await?;
     Ok(rule)
 }
 
@@ -282,25 +288,6 @@ async fn checked<C: ConnectionTrait>(connection: &C, new: Wiring) -> Result<Wiri
         description: checked_words("description", new.description.as_deref())?,
         ..new
     })
-}
-
-async fn record<C: ConnectionTrait>(
-    services: &Services,
-    connection: &C,
-    admin: &Admin,
-    action: &str,
-    rule: &PinRule,
-) -> Result<(), AppError> {
-    let target = Some(rule.id.to_string());
-    audit::record(
-        services,
-        connection,
-        admin.actor(),
-        action,
-        target,
-        json!(rule),
-    )
-    .await
 }
 
 /// A row without an id.

@@ -10,8 +10,11 @@ use sea_orm::{
 };
 use serde_json::json;
 
-use super::{Search, checked_name, checked_words, is_like, page_of, patterns, state_keys, usage};
-use crate::{Actor, Admin, Services, audit, internal};
+use super::{
+    Search, change::Change, checked_name, checked_words, is_like, page_of, patterns, state_keys,
+    usage,
+};
+use crate::{Actor, Admin, Services, internal};
 
 /// Most values of one type.
 const MAX_VALUES: usize = 32;
@@ -78,23 +81,24 @@ pub async fn create(
     new: CatalogComponent,
 ) -> Result<CatalogComponent, AppError> {
     let new = checked(new)?;
-    let transaction = services.db.write.begin().await.map_err(internal)?;
+    let change = Change::begin(services, admin).await?;
     let known = Entity::find_by_id(new.component_type.as_str())
-        .one(&transaction)
+        .one(&*change)
         .await
         .map_err(internal)?;
     if known.as_ref().is_some_and(|row| row.deleted_ms.is_none()) {
         return Err(AppError::conflict_with("type_known", &new.component_type));
     }
-    state_keys::check(&transaction, &new).await?;
+    state_keys::check(&*change, &new).await?;
     let row = to_row(&new)?;
     match known {
-        Some(_) => row.update(&transaction).await,
-        None => row.insert(&transaction).await,
+        Some(_) => row.update(&*change).await,
+        None => row.insert(&*change).await,
     }
     .map_err(internal)?;
-    record(services, &transaction, admin, "catalog.add_type", &new).await?;
-    transaction.commit().await.map_err(internal)?;
+    change
+        .done("catalog.add_type", &new.component_type, json!(new))
+        .await?;
     Ok(new)
 }
 
@@ -105,17 +109,18 @@ pub async fn update(
     new: CatalogComponent,
 ) -> Result<CatalogComponent, AppError> {
     let new = checked(new)?;
-    let transaction = services.db.write.begin().await.map_err(internal)?;
-    let before = get(&transaction, &new.component_type)
+    let change = Change::begin(services, admin).await?;
+    let before = get(&*change, &new.component_type)
         .await?
         .ok_or(AppError::NotFound)?;
     if before.category != new.category {
-        usage::refuse_where_attached(&transaction, of(&new.component_type)).await?;
+        usage::refuse_where_attached(&*change, of(&new.component_type)).await?;
     }
-    state_keys::check(&transaction, &new).await?;
-    to_row(&new)?.update(&transaction).await.map_err(internal)?;
-    record(services, &transaction, admin, "catalog.change_type", &new).await?;
-    transaction.commit().await.map_err(internal)?;
+    state_keys::check(&*change, &new).await?;
+    to_row(&new)?.update(&*change).await.map_err(internal)?;
+    change
+        .done("catalog.change_type", &new.component_type, json!(new))
+        .await?;
     Ok(new)
 }
 
@@ -125,13 +130,14 @@ pub async fn delete(
     admin: &Admin,
     kind: &ComponentType,
 ) -> Result<CatalogComponent, AppError> {
-    let transaction = services.db.write.begin().await.map_err(internal)?;
-    let old = get(&transaction, kind).await?.ok_or(AppError::NotFound)?;
-    usage::refuse_where_attached(&transaction, of(kind)).await?;
+    let change = Change::begin(services, admin).await?;
+    let old = get(&*change, kind).await?.ok_or(AppError::NotFound)?;
+    usage::refuse_where_attached(&*change, of(kind)).await?;
     let now = services.now().0;
-    mark(&transaction, kind, None, Some(now)).await?;
-    record(services, &transaction, admin, "catalog.delete_type", &old).await?;
-    transaction.commit().await.map_err(internal)?;
+    mark(&*change, kind, None, Some(now)).await?;
+    change
+        .done("catalog.delete_type", &old.component_type, json!(old))
+        .await?;
     Ok(old)
 }
 
@@ -141,9 +147,9 @@ pub async fn restore(
     admin: &Admin,
     kind: &ComponentType,
 ) -> Result<CatalogComponent, AppError> {
-    let transaction = services.db.write.begin().await.map_err(internal)?;
+    let change = Change::begin(services, admin).await?;
     let row = Entity::find_by_id(kind.as_str())
-        .one(&transaction)
+        .one(&*change)
         .await
         .map_err(internal)?
         .ok_or(AppError::NotFound)?;
@@ -152,10 +158,11 @@ pub async fn restore(
     if deleted.is_none() {
         return Ok(old);
     }
-    state_keys::check(&transaction, &old).await?;
-    mark(&transaction, kind, deleted, None).await?;
-    record(services, &transaction, admin, "catalog.restore_type", &old).await?;
-    transaction.commit().await.map_err(internal)?;
+    state_keys::check(&*change, &old).await?;
+    mark(&*change, kind, deleted, None).await?;
+    change
+        .done("catalog.restore_type", &old.component_type, json!(old))
+        .await?;
     Ok(old)
 }
 
@@ -189,18 +196,6 @@ async fn mark<C: ConnectionTrait>(
 
 fn of(kind: &ComponentType) -> Condition {
     Condition::all().add(entity::component::Column::ComponentType.eq(kind.as_str()))
-}
-
-async fn record<C: ConnectionTrait>(
-    services: &Services,
-    connection: &C,
-    admin: &Admin,
-    action: &str,
-    what: &CatalogComponent,
-) -> Result<(), AppError> {
-    let target = Some(what.component_type.to_string());
-    let detail = json!(what);
-    audit::record(services, connection, admin.actor(), action, target, detail).await
 }
 
 fn checked(new: CatalogComponent) -> Result<CatalogComponent, AppError> {
