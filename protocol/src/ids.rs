@@ -281,7 +281,9 @@ impl FromStr for Email {
     type Err = NameError;
 
     fn from_str(text: &str) -> Result<Self, NameError> {
-        let address = composed(text.trim()).to_ascii_lowercase();
+        // Composed before, where a sign stands for a letter, and after: some small letters have a composed form
+        // that their capitals lack.
+        let address = composed(&composed(text.trim()).to_ascii_lowercase());
         let valid = address.len() <= 254
             && !address.chars().any(|c| c.is_control() || c.is_whitespace())
             && address.rsplit_once('@').is_some_and(|(local, host)| {
