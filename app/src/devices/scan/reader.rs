@@ -6,8 +6,9 @@ use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::JsFuture;
 use web_sys::{CanvasRenderingContext2d, HtmlCanvasElement, HtmlVideoElement};
 
-/// Longest side of the picture that is looked at, in pixels: a label that fills a third of it is read.
-const SIDE: u32 = 960;
+/// Longest side of the picture that is looked at, in pixels: a label that fills a third of it is read. In turns,
+/// because what is not made out at one size, in a picture that stands still, often is at another.
+const SIDES: [u32; 3] = [960, 600, 480];
 
 /// A picture in shades of grey, row by row.
 pub(super) struct Picture {
@@ -19,15 +20,15 @@ pub(super) struct Picture {
 pub(super) enum Reader {
     /// The browser's `BarcodeDetector`, and its method.
     Browser(JsValue, Function),
-    /// Our own.
-    Own(Option<(HtmlCanvasElement, CanvasRenderingContext2d)>),
+    /// Our own, and the size of the next picture.
+    Own(Option<(HtmlCanvasElement, CanvasRenderingContext2d)>, usize),
 }
 
 impl Reader {
     pub(super) fn new() -> Self {
         match of_browser() {
             Some((detector, detect)) => Self::Browser(detector, detect),
-            None => Self::Own(canvas()),
+            None => Self::Own(canvas(), 0),
         }
     }
 
@@ -49,14 +50,16 @@ impl Reader {
                     Ok(found) => text_of(&found),
                     Err(_) => {
                         // It is there and does not work: some systems lack what it stands on.
-                        *self = Self::Own(canvas());
+                        *self = Self::Own(canvas(), 0);
                         None
                     }
                 }
             }
-            Self::Own(canvas) => {
+            Self::Own(canvas, turn) => {
                 let (canvas, context) = canvas.as_ref()?;
-                let picture = picture(video, canvas, context)?;
+                let side = SIDES[*turn % SIDES.len()];
+                *turn += 1;
+                let picture = picture(video, canvas, context, side)?;
                 read(Box::new(picture)).await
             }
         }
@@ -97,11 +100,12 @@ fn picture(
     video: &HtmlVideoElement,
     canvas: &HtmlCanvasElement,
     context: &CanvasRenderingContext2d,
+    most: u32,
 ) -> Option<Picture> {
     let (wide, high) = (video.video_width(), video.video_height());
     let longest = wide.max(high).max(1);
-    let fit = |side: u32| match longest > SIDE {
-        true => (side * SIDE / longest).max(1),
+    let fit = |side: u32| match longest > most {
+        true => (side * most / longest).max(1),
         false => side,
     };
     let (width, height) = (fit(wide), fit(high));
