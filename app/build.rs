@@ -5,7 +5,7 @@ use std::{error::Error, path::PathBuf};
 use leptos_i18n_build::{Config, ParseOptions, TranslationsInfos};
 
 /// One file of each language, owned by one feature.
-const NAMESPACES: [&str; 14] = [
+const NAMESPACES: [&str; 15] = [
     "identity",
     "frame",
     "errors",
@@ -20,6 +20,7 @@ const NAMESPACES: [&str; 14] = [
     "jobs",
     "traffic",
     "overview",
+    "wifi",
 ];
 
 fn main() -> Result<(), Box<dyn Error>> {

@@ -225,6 +225,7 @@ impl Device {
             device: self.id,
             url: self.credentials()?.mqtt_url.clone(),
             tls: shown,
+            reached: self.hardware.reached(),
         };
         let (sender, events) = mpsc::channel(64);
         let stop = CancellationToken::new();

@@ -20,8 +20,9 @@ use protocol::{
     identity::{ComponentSpec, Identity, Versions},
 };
 use serde_json::{Map, Value};
+use tokio::sync::watch;
 
-use crate::wifi::Radio;
+use crate::{link, wifi::Radio};
 
 /// What a component reads or is.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -133,6 +134,11 @@ pub trait Hardware: Send {
     /// Its radio, where it has one that can be moved to another network.
     fn radio(&self) -> Option<Arc<dyn Radio>> {
         None
+    }
+
+    /// Whether its network leads anywhere: that of a simulated radio may lead nowhere.
+    fn reached(&self) -> watch::Receiver<bool> {
+        link::always_reached()
     }
 
     /// Whether this device may speak now: a simulated one may fall silent.

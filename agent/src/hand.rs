@@ -98,6 +98,7 @@ impl Hand {
             device: credentials.device_uuid,
             url: credentials.mqtt_url.clone(),
             tls: tls.subscribe(),
+            reached: link::always_reached(),
         };
         let (sender, mut events) = mpsc::channel(64);
         let stop = CancellationToken::new();

@@ -48,6 +48,13 @@ pub struct Address {
     pub url: String,
     /// The site's CA and the device's certificate; what it holds at the moment is for the next connection.
     pub tls: watch::Receiver<Arc<rustls::ClientConfig>>,
+    /// Whether the network leads anywhere; where it does not, no connection is made and none stays.
+    pub reached: watch::Receiver<bool>,
+}
+
+/// The network of whoever has nothing to simulate.
+pub fn always_reached() -> watch::Receiver<bool> {
+    watch::channel(true).1
 }
 
 /// The payload of `presence`.
@@ -65,7 +72,9 @@ pub async fn keep_connected(
     loop {
         let began = tokio::time::Instant::now();
         let reason = tokio::select! {
+            biased;
             () = stop.cancelled() => return,
+            () = cut_off(address.reached.clone()) => "the network leads nowhere".to_owned(),
             reason = connect_once(&address, &events) => reason,
         };
         if began.elapsed() > HELD {
@@ -84,6 +93,14 @@ pub async fn keep_connected(
             () = tokio::time::sleep(jittered) => {}
         }
         pause = (pause * 2).min(*PAUSE.end());
+    }
+}
+
+/// Waits until the network leads nowhere.
+async fn cut_off(mut reached: watch::Receiver<bool>) {
+    if reached.wait_for(|reached| !reached).await.is_err() {
+        // Nobody changes it any more.
+        std::future::pending::<()>().await;
     }
 }
 

@@ -1,22 +1,42 @@
 //! The machine this program runs on: what it says of itself, and which drivers it has.
 
-use std::{collections::BTreeSet, fs};
+use std::{collections::BTreeSet, fs, sync::Arc};
 
 use protocol::identity::{ComponentSpec, Versions};
 use sysinfo::{Networks, Product, System};
+use tokio::sync::watch;
 
 use crate::{
     VERSION,
     drivers::{Description, Hardware, Loaded, NoDriver, board::Board, simulated, system},
+    link,
+    wifi::{Radio, simulated::SimulatedRadio},
 };
+
+/// What a simulated radio is called among what is simulated.
+const WIFI: &str = "wifi";
 
 /// A real machine; the named component types are simulated, so that any can show control.
 #[derive(Debug, Default)]
 pub struct Machine {
     /// What is wired to it, where it is a board.
     pub board: Board,
-    /// Component types to simulate; one ending in `!` takes commands and fails.
+    /// Component types to simulate, and `wifi` for the radio; one ending in `!` takes commands and fails.
     pub simulate: BTreeSet<String>,
+    /// The radio in place of the real one, where `wifi` is simulated.
+    radio: Option<SimulatedRadio>,
+}
+
+impl Machine {
+    /// A machine with this board and these things simulated.
+    pub fn new(board: Board, simulate: BTreeSet<String>) -> Self {
+        let radio = simulate.contains(WIFI).then(SimulatedRadio::default);
+        Self {
+            board,
+            simulate,
+            radio,
+        }
+    }
 }
 
 impl Hardware for Machine {
@@ -33,11 +53,18 @@ impl Hardware for Machine {
         }
     }
 
-    #[cfg(target_os = "linux")]
-    fn radio(&self) -> Option<std::sync::Arc<dyn crate::wifi::Radio>> {
-        Some(std::sync::Arc::new(
-            crate::wifi::network_manager::NetworkManager::default(),
-        ))
+    fn radio(&self) -> Option<Arc<dyn Radio>> {
+        match &self.radio {
+            Some(simulated) => Some(Arc::new(simulated.clone())),
+            None => real_radio(),
+        }
+    }
+
+    fn reached(&self) -> watch::Receiver<bool> {
+        match &self.radio {
+            Some(simulated) => simulated.reached(),
+            None => link::always_reached(),
+        }
     }
 
     fn describe(&self) -> Description {
@@ -55,6 +82,19 @@ impl Hardware for Machine {
             },
         }
     }
+}
+
+#[cfg(target_os = "linux")]
+#[expect(clippy::unnecessary_wraps, reason = "elsewhere there is none")]
+fn real_radio() -> Option<Arc<dyn Radio>> {
+    Some(Arc::new(
+        crate::wifi::network_manager::NetworkManager::default(),
+    ))
+}
+
+#[cfg(not(target_os = "linux"))]
+fn real_radio() -> Option<Arc<dyn Radio>> {
+    None
 }
 
 /// The serial number to pre-register this machine with: the processor's, the mainboard's, or else the

@@ -30,7 +30,7 @@ struct Arguments {
     /// Where the key, the credentials and unsent reports are kept.
     #[arg(long, env = "MADANG_AGENT_STATE", global = true)]
     state: Option<PathBuf>,
-    /// A TOML file with `state`, `report_interval_s`, `max_reports`, `simulate`, and `[board]`.
+    /// A TOML file with `state`, `report_interval_s`, `wifi_patience_s`, `max_reports`, `simulate`, and `[board]`.
     #[arg(long, env = "MADANG_AGENT_CONFIG", global = true)]
     config: Option<PathBuf>,
     #[command(subcommand)]
@@ -61,12 +61,16 @@ enum Action {
     },
     /// Reports until it is stopped.
     Run {
-        /// Component types to simulate, such as `led,dht22`; with `!` behind it one fails every command.
+        /// Component types to simulate, such as `led,dht22`, and `wifi` for the radio; with `!` behind it a component
+        /// fails every command.
         #[arg(long, value_delimiter = ',')]
         simulate: Vec<String>,
         /// Seconds between two reports, instead of the server's.
         #[arg(long)]
         report_interval: Option<f64>,
+        /// Seconds that another Wi-Fi network may take to be joined, and then to lead to the site: 60, if left out.
+        #[arg(long)]
+        wifi_patience: Option<f64>,
     },
     /// Shows what this folder is enrolled as and what it holds; not while it runs.
     Status,
@@ -91,6 +95,9 @@ enum Action {
         /// Seconds between two reports, instead of the server's.
         #[arg(long)]
         report_interval: Option<f64>,
+        /// Seconds that another Wi-Fi network may take to be joined, and then to lead to the site: 60, if left out.
+        #[arg(long)]
+        wifi_patience: Option<f64>,
     },
 }
 
@@ -99,6 +106,7 @@ enum Action {
 struct ConfigFile {
     state: Option<PathBuf>,
     report_interval_s: Option<f64>,
+    wifi_patience_s: Option<f64>,
     max_reports: Option<u64>,
     simulate: Vec<String>,
     board: Board,
@@ -155,18 +163,17 @@ async fn act(arguments: Arguments) -> anyhow::Result<()> {
         Action::Run {
             simulate,
             report_interval,
+            wifi_patience,
         } => {
             let simulate = simulate.into_iter().chain(config.simulate).collect();
             let settings = settings(
                 report_interval.or(config.report_interval_s),
+                wifi_patience.or(config.wifi_patience_s),
                 config.max_reports,
             )?;
             let folder = Folder::open(&state)?;
             let status = watch::Sender::new(Status::default());
-            let hardware = Box::new(Machine {
-                board: config.board,
-                simulate,
-            });
+            let hardware = Box::new(Machine::new(config.board, simulate));
             Ok(device::run(folder, hardware, settings, status, until_signal()).await?)
         }
         Action::Status => show_status(&Folder::open(&state)?),
@@ -182,9 +189,11 @@ async fn act(arguments: Arguments) -> anyhow::Result<()> {
         Action::Simulate {
             manifest,
             report_interval,
+            wifi_patience,
         } => {
             let settings = settings(
                 report_interval.or(config.report_interval_s),
+                wifi_patience.or(config.wifi_patience_s),
                 config.max_reports,
             )?;
             Ok(simulate::run(&manifest, settings, until_signal()).await?)
@@ -200,7 +209,11 @@ fn read_config(path: Option<&std::path::Path>) -> anyhow::Result<ConfigFile> {
     toml::from_str(&text).with_context(|| path.display().to_string())
 }
 
-fn settings(report_interval_s: Option<f64>, max_reports: Option<u64>) -> anyhow::Result<Settings> {
+fn settings(
+    report_interval_s: Option<f64>,
+    wifi_patience_s: Option<f64>,
+    max_reports: Option<u64>,
+) -> anyhow::Result<Settings> {
     let mut settings = Settings::default();
     if let Some(seconds) = report_interval_s {
         let interval = Duration::try_from_secs_f64(seconds).context("the report interval")?;
@@ -208,6 +221,13 @@ fn settings(report_interval_s: Option<f64>, max_reports: Option<u64>) -> anyhow:
             bail!("the report interval is at least one second");
         }
         settings.report_interval = Some(interval);
+    }
+    if let Some(seconds) = wifi_patience_s {
+        let patience = Duration::try_from_secs_f64(seconds).context("the Wi-Fi patience")?;
+        if !(Duration::from_secs(1)..=Duration::from_mins(4)).contains(&patience) {
+            bail!("the Wi-Fi patience is between 1 and 240 seconds");
+        }
+        settings.wifi_patience = patience;
     }
     settings.max_reports = max_reports.unwrap_or(settings.max_reports).max(500);
     Ok(settings)

@@ -1,6 +1,6 @@
 //! A simulated site: many real devices in one process, each with its own key, certificate and connection.
 
-use std::{io, path::Path, time::Duration};
+use std::{io, path::Path, sync::Arc, time::Duration};
 
 use futures::{StreamExt as _, stream};
 use protocol::{
@@ -18,6 +18,7 @@ use crate::{
     drivers::{Description, Hardware, Loaded, NoDriver, simulated},
     enroll::{self, EnrollError},
     folder::Folder,
+    wifi::{Radio, simulated::SimulatedRadio},
 };
 
 /// What to simulate.
@@ -287,6 +288,7 @@ struct Simulated {
     /// What is behind the serial number of its board, and behind the id of its storage.
     board: &'static str,
     storage: &'static str,
+    radio: SimulatedRadio,
 }
 
 impl Simulated {
@@ -298,6 +300,7 @@ impl Simulated {
             spoken: 0,
             board: "",
             storage: "",
+            radio: SimulatedRadio::default(),
         }
     }
 }
@@ -328,6 +331,14 @@ impl Hardware for Simulated {
                 hardware: Some(self.device.model.clone()),
             },
         }
+    }
+
+    fn radio(&self) -> Option<Arc<dyn Radio>> {
+        Some(Arc::new(self.radio.clone()))
+    }
+
+    fn reached(&self) -> watch::Receiver<bool> {
+        self.radio.reached()
     }
 
     fn is_silent(&mut self) -> bool {

@@ -5,6 +5,7 @@
 
 #[cfg(target_os = "linux")]
 pub mod network_manager;
+pub mod simulated;
 
 use std::{sync::Arc, time::Duration};
 
@@ -13,6 +14,12 @@ use protocol::WifiNetwork;
 use tokio::sync::{Notify, watch};
 
 use crate::device::Status;
+
+/// Why a network was not joined: its password.
+const WRONG_PASSWORD: &str =
+    "wrong_password: the password is wrong, or the network takes another kind of security";
+/// Why a network was not joined: it is not there.
+const NOT_IN_REACH: &str = "not_in_reach: no network of this name is in reach";
 
 /// The radio of a machine.
 #[async_trait]

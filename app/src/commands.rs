@@ -1,3 +1,4 @@
 //! Commands, as a person follows them.
 
 pub mod history;
+pub(crate) mod words;

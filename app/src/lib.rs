@@ -40,6 +40,7 @@ pub mod routes;
 pub mod session;
 pub mod telemetry;
 pub mod traffic;
+pub mod wifi;
 
 pub use document::shell;
 pub use failure::Failure;

@@ -23,6 +23,7 @@ use crate::{
     overview::overview_page::OverviewPage,
     telemetry::compare_page::ChartsPage,
     traffic::page::DebugPage,
+    wifi::page::WifiPage,
 };
 
 macro_rules! pages {
@@ -81,6 +82,8 @@ pages! {
     device: Device => DevicePage,
     /// A device's raw messages, and any command.
     debug: Debug => DebugPage,
+    /// A device's Wi-Fi network.
+    wifi: Wifi => WifiPage,
     /// Values of several devices.
     charts: Charts => ChartsPage,
     /// All jobs.

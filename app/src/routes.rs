@@ -51,6 +51,7 @@ pub fn App() -> impl IntoView {
                         <Route path=path!("devices/imports/:id/labels") view={pages::labels()} ssr=SsrMode::Async/>
                         <Route path=path!("devices/:id") view={pages::device()} ssr=SsrMode::Async/>
                         <Route path=path!("devices/:id/debug") view={pages::debug()} ssr=SsrMode::Async/>
+                        <Route path=path!("devices/:id/wifi") view={pages::wifi()} ssr=SsrMode::Async/>
                         <Route path=path!("charts") view={pages::charts()} ssr=SsrMode::Async/>
                         <Route path=path!("jobs") view={pages::job_list()} ssr=SsrMode::Async/>
                         <Route path=path!("jobs/new") view={pages::new_job()} ssr=SsrMode::Async/>

@@ -125,6 +125,7 @@ impl Fleet {
                     device: identity.id,
                     url: format!("mqtts://{broker}"),
                     tls: tokio::sync::watch::channel(identity.tls.clone()).1,
+                    reached: link::always_reached(),
                 };
                 tokio::spawn(link::keep_connected(address, told, stop.clone()));
                 let mut device = Device {

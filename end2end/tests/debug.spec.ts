@@ -42,7 +42,7 @@ test('raw messages are watched, narrowed, paused and cleared; any command is sen
     await reload();
     const commands = page.locator('section.commands');
     await expect(commands).toContainText('dance', { timeout: 500 });
-    await expect(commands, 'its result').toContainText('unknown_command', { timeout: 500 });
+    await expect(commands, 'its result').toContainText(/기기가 모르는 명령|does not know this command/, { timeout: 500 });
     await expect(rows.filter({ hasText: '/dance' }).first()).toBeVisible({ timeout: 500 });
   }).toPass();
   await expect(page.locator('.traffic')).not.toContainText('hunter2');

@@ -9,7 +9,7 @@ mod queue;
 mod retry;
 mod row;
 mod sweep;
-mod wifi;
+pub mod wifi;
 
 pub use dispatch::deliver;
 pub(crate) use dispatch::{Dispatch, wake};

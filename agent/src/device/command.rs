@@ -208,10 +208,11 @@ impl Device {
     fn begin(&mut self, message: &CommandMessage, name: &str) -> Result<Plan, ActError> {
         match name {
             "set" => {
-                let component = message
-                    .component_key
-                    .clone()
-                    .ok_or_else(|| ActError::Rejected("no component_key".to_owned()))?;
+                let component = message.component_key.clone().ok_or_else(|| {
+                    ActError::Rejected(
+                        "no_component_key: the command names no component".to_owned(),
+                    )
+                })?;
                 let job = self.begin_one(&component, &message.arguments)?;
                 Ok(Plan {
                     jobs: vec![(component, job)],
@@ -280,7 +281,9 @@ impl Device {
         }
         let finished = match self.fitted.get_mut(component) {
             Some(driver) => driver.finish(job),
-            None => Err(ActError::Failed("the component was detached".to_owned())),
+            None => Err(ActError::Failed(
+                "detached: the component was detached".to_owned(),
+            )),
         };
         let component = component.clone();
         running.plan.jobs.pop();
@@ -311,7 +314,7 @@ impl Device {
         for id in self.store.interrupted()? {
             let failed = refused(
                 CommandStatus::Failed,
-                "the device stopped while executing it",
+                "interrupted: the device stopped while executing it",
             );
             self.keep_answer(id, &failed)?;
         }

@@ -11,7 +11,7 @@ use protocol::WifiNetwork;
 use tokio::time::{Instant, MissedTickBehavior};
 use zbus::{Connection, ObjectPath, OwnedObjectPath, OwnedVariant, Variant};
 
-use super::{Radio, RadioError, Trial};
+use super::{NOT_IN_REACH, Radio, RadioError, Trial, WRONG_PASSWORD};
 
 /// `NM_DEVICE_TYPE_WIFI`.
 const WIFI: u32 = 2;
@@ -196,7 +196,7 @@ async fn activate(
             Ok(_) | Err(_) => return Err(why_not(bus, device).await),
         }
         if Instant::now() >= until {
-            return Err(format!("no address after {} s", patience.as_secs()));
+            return Err(format!("no_address: none after {} s", patience.as_secs()));
         }
     }
 }
@@ -215,10 +215,10 @@ async fn why_not(bus: &Connection, device: &ObjectPath<'_>) -> String {
 /// `NM_DEVICE_STATE_REASON` in words.
 fn reason_words(reason: u32) -> String {
     match reason {
-        5 => "the network gave no address".to_owned(),
-        7..=11 => "the password is wrong, or the network takes another kind of security".to_owned(),
-        15..=17 => "the network's DHCP server did not answer".to_owned(),
-        53 => "no network of this name is in reach".to_owned(),
+        5 => "no_address: the network gave no address".to_owned(),
+        7..=11 => WRONG_PASSWORD.to_owned(),
+        15..=17 => "no_dhcp: the network's DHCP server did not answer".to_owned(),
+        53 => NOT_IN_REACH.to_owned(),
         other => format!("NetworkManager gave the reason {other}"),
     }
 }

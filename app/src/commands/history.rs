@@ -7,36 +7,12 @@ use domain::{
 use leptos::prelude::*;
 use leptos_i18n::{t_string, td_string};
 
+use super::words;
 use crate::{
     form::{FormState, PostForm},
-    i18n::{Locale, use_i18n},
-    parts::{ErrorNotice, Mark, Time, status_mark::Shape},
+    i18n::use_i18n,
+    parts::{ErrorNotice, Time, status_mark::Shape},
 };
-
-fn word(locale: Locale, state: CommandState) -> &'static str {
-    match state {
-        CommandState::Queued => td_string!(locale, commands.queued),
-        CommandState::Delivered => td_string!(locale, commands.delivered),
-        CommandState::Accepted => td_string!(locale, commands.accepted),
-        CommandState::Executing => td_string!(locale, commands.executing),
-        CommandState::Completed => td_string!(locale, commands.completed),
-        CommandState::Failed => td_string!(locale, commands.failed),
-        CommandState::Rejected => td_string!(locale, commands.rejected),
-        CommandState::Expired => td_string!(locale, commands.expired),
-        CommandState::TimedOut => td_string!(locale, commands.timed_out),
-        CommandState::Cancelled => td_string!(locale, commands.cancelled),
-    }
-}
-
-fn mark(state: CommandState) -> Mark {
-    match state {
-        CommandState::Completed => Mark::Done,
-        CommandState::Failed | CommandState::Rejected => Mark::Failed,
-        CommandState::Expired | CommandState::TimedOut => Mark::Warning,
-        CommandState::Cancelled | CommandState::Queued => Mark::Offline,
-        _ => Mark::Working,
-    }
-}
 
 /// The latest commands.
 #[component]
@@ -101,7 +77,7 @@ fn Line(id: DeviceId, command: Command, may_cancel: bool, cancel: FormState) -> 
             view! {
                 <li class=class>
                     <i></i>
-                    {word(locale, step)}
+                    {words::state(locale, step)}
                     " "
                     <span class="num mut">{after}</span>
                 </li>
@@ -114,7 +90,7 @@ fn Line(id: DeviceId, command: Command, may_cancel: bool, cancel: FormState) -> 
     view! {
         <li>
             <div class="what">
-                <Shape mark=Signal::stored(mark(state))/>
+                <Shape mark=Signal::stored(words::mark(state))/>
                 <b>{command.name}</b>
                 {component.map(|component| view! { <span class="mono">{component}</span> })}
                 {arguments.map(|arguments| view! { <span class="tag">{arguments}</span> })}
@@ -125,7 +101,12 @@ fn Line(id: DeviceId, command: Command, may_cancel: bool, cancel: FormState) -> 
                 </span>
             </div>
             <ol class="steps">{steps}</ol>
-            {command.reason.map(|reason| view! { <p class="mut xs">{reason}</p> })}
+            {command
+                .reason
+                .map(|code| {
+                    let words = words::reason(locale, &code);
+                    view! { <p class="mut xs" title=code>{words}</p> }
+                })}
             {waits
                 .then(|| {
                     view! {

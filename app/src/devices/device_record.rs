@@ -95,14 +95,19 @@ async fn drawn(of: Box<RecordOf>) -> AnyView {
         {chart}
         {parts}
         <ErrorNotice error=alone/>
-        {move || detail.read().may_command.then(|| view! {
-            <p class="row">
+        <p class="row">
+            {move || detail.read().may_command.then(|| view! {
                 <a class="btn sm" href=format!("/devices/{id}/debug")>
                     <Draw icon=Icon::Terminal/>
                     {t_string!(i18n, traffic.open)}
                 </a>
-            </p>
-        })}
+            })}
+            {move || may_manage.get().then(|| view! {
+                <a class="btn sm" href=format!("/devices/{id}/wifi")>
+                    {t_string!(i18n, wifi.title)}
+                </a>
+            })}
+        </p>
         <div class="beside-each-other">
             {move || {
                 let may_cancel = detail.read().may_command;

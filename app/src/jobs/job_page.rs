@@ -18,6 +18,7 @@ use super::{
 };
 use crate::{
     Failure,
+    commands::words as command_words,
     devices::words as device_words,
     form::{FormState, PostForm},
     i18n::{Locale, use_i18n},
@@ -337,7 +338,9 @@ fn row(locale: Locale, step: Step) -> AnyView {
         .map(|progress| format!("{progress} %"));
     let attempt =
         (step.attempt > 1).then(|| td_string!(locale, jobs.attempt, n = step.attempt).to_string());
-    let reason = step.reason.map(|reason| words::reason(locale, &reason));
+    let reason = step
+        .reason
+        .map(|code| (command_words::reason(locale, &code), code));
     let output = step.output.map(|output| output.to_string());
     let presence = device_words::presence(locale, step.presence);
     view! {
@@ -355,7 +358,7 @@ fn row(locale: Locale, step: Step) -> AnyView {
                 </span>
             </td>
             <td class="said">
-                {reason.map(|reason| view! { <span>{reason}</span> })}
+                {reason.map(|(words, code)| view! { <span title=code>{words}</span> })}
                 {output.map(|output| view! { <code>{output}</code> })}
             </td>
             <td class="mut"><Time at=Signal::stored(step.finished_at)/></td>

@@ -1,4 +1,4 @@
-//! What the states of jobs and of their devices are called, and why a device did not do it.
+//! What the states of jobs and of their devices are called.
 
 use domain::job::{JobState, StepCounts, StepState};
 use leptos::prelude::*;
@@ -47,25 +47,6 @@ pub(crate) fn step_mark(state: StepState) -> Mark {
         StepState::Waiting => Mark::Unclaimed,
         StepState::Cancelled | StepState::Skipped => Mark::Offline,
     }
-}
-
-/// Why a command did not succeed: a known reason in words, another as the device said it.
-pub(crate) fn reason(locale: Locale, reason: &str) -> String {
-    match reason {
-        "offline" => td_string!(locale, jobs.why_offline),
-        "no_turn" => td_string!(locale, jobs.why_no_turn),
-        "no_answer" => td_string!(locale, jobs.why_no_answer),
-        "expired" => td_string!(locale, jobs.why_expired),
-        "not_taken" => td_string!(locale, jobs.why_not_taken),
-        "not_allowed" => td_string!(locale, jobs.why_not_allowed),
-        "device_not_claimed" => td_string!(locale, jobs.why_not_claimed),
-        "not_attached" => td_string!(locale, jobs.why_not_attached),
-        "not_an_actuator" => td_string!(locale, jobs.why_not_an_actuator),
-        "ownership_changed" => td_string!(locale, jobs.why_ownership_changed),
-        "unknown_command" => td_string!(locale, jobs.why_unknown_command),
-        other => return other.to_owned(),
-    }
-    .to_owned()
 }
 
 /// The devices of a job as one bar: done, not done, at it, still to come.

@@ -6,30 +6,21 @@ use axum::{
     http::StatusCode,
     response::{IntoResponse, Response},
 };
-use domain::{
-    DeviceId,
-    command::{CommandOptions, NewCommand},
-};
-use protocol::WIFI_CHANGE;
-use serde::{Deserialize, Serialize};
-use service::commands;
+use domain::DeviceId;
+use serde::Deserialize;
+use service::commands::wifi;
 use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::problem::{Body, Path, Refusal};
 use crate::{http::Signed, state::AppState};
 
-/// How long the change waits for its device: whoever asks for it stands before it.
-const VALID_FOR_MS: i64 = 10 * 60_000;
-/// How long the device may be at it: to join, to look for the site, to go back and to be there again.
-const TIMEOUT_MS: i64 = 15 * 60_000;
-
 pub(crate) fn router() -> OpenApiRouter<AppState> {
     OpenApiRouter::new().routes(routes!(change))
 }
 
 /// A network to move to.
-#[derive(Deserialize, Serialize, ToSchema)]
+#[derive(Deserialize, ToSchema)]
 #[schema(as = WifiWish)]
 struct Wish {
     /// Its name, 1 to 32 bytes.
@@ -60,16 +51,7 @@ async fn change(
     Body(wish): Body<Wish>,
 ) -> Result<Response, Refusal> {
     let owner = actor.require_owner(&state.services, id).await?;
-    let command = NewCommand {
-        name: WIFI_CHANGE.to_owned(),
-        component: None,
-        arguments: serde_json::to_value(wish).map_err(service::internal)?,
-        valid_for_ms: VALID_FOR_MS,
-        options: CommandOptions {
-            timeout_ms: Some(TIMEOUT_MS),
-            ..CommandOptions::default()
-        },
-    };
-    let queued = commands::send(&state.services, &owner, command).await?;
+    let network = wifi::network(wish.ssid, wish.password, wish.hidden, wish.wpa3)?;
+    let queued = wifi::change(&state.services, &owner, &network).await?;
     Ok((StatusCode::ACCEPTED, Json(queued)).into_response())
 }

@@ -1,26 +1,100 @@
-//! The password of a Wi-Fi network on its way to a device.
+//! Moving a device to another Wi-Fi network, and the password on its way there.
 //!
-//! Invariant: in the table it is sealed, to people it is not shown, and in clear it is only in the message to the device
+//! Invariant of the password: in the table it is sealed, to people it is not shown, and in clear it is only in the message to the device
 //! itself. When the command has ended it is gone.
 
-use domain::AppError;
+use domain::{
+    AppError,
+    command::{Command, CommandOptions, CommandState, NewCommand},
+};
 use entity::command;
 use protocol::{WIFI_CHANGE, WifiNetwork};
 use sea_orm::{
     ActiveModelTrait,
     ActiveValue::{Set, Unchanged},
-    ConnectionTrait,
+    ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
 };
 use serde_json::{Map, Value, json};
 
-use crate::{internal, vault::Vault};
+use super::{queue, row};
+use crate::{OwnerOf, Services, ViewerOf, internal, vault::Vault};
 
+/// How long the change waits for its device, in milliseconds: whoever asks for it stands before it.
+const VALID_FOR_MS: i64 = 10 * 60_000;
+/// How long the device may be at it, in milliseconds: to join, to look for the site, to go back and to be there again.
+const TIMEOUT_MS: i64 = 15 * 60_000;
 /// What the secret is sealed for.
 const PURPOSE: &str = "wifi password";
 /// The member of the arguments that is sealed.
 const PASSWORD: &str = "password";
 /// What stands in its place.
 const HIDDEN: &str = "••••••••";
+
+/// A network as a person wishes for it; `Invalid` names the member that is wrong.
+pub fn network(
+    ssid: String,
+    password: Option<String>,
+    hidden: bool,
+    wpa3: bool,
+) -> Result<WifiNetwork, AppError> {
+    WifiNetwork::new(ssid, password, hidden, wpa3)
+        .map_err(|error| AppError::invalid(error.0, error.1))
+}
+
+/// Moves a device to another network. Where the site is not reached from there, the device goes back by itself and the
+/// command fails.
+pub async fn change(
+    services: &Services,
+    owner: &OwnerOf,
+    network: &WifiNetwork,
+) -> Result<Command, AppError> {
+    let command = NewCommand {
+        name: WIFI_CHANGE.to_owned(),
+        component: None,
+        arguments: Value::Object(object(network)?),
+        valid_for_ms: VALID_FOR_MS,
+        options: CommandOptions {
+            timeout_ms: Some(TIMEOUT_MS),
+            ..CommandOptions::default()
+        },
+    };
+    queue::send(services, owner, command).await
+}
+
+/// A device's changes of its network.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Changes {
+    /// The latest, newest first.
+    pub latest: Vec<Command>,
+    /// The last one that was done: the network that the device is on, as far as it was moved from here.
+    pub done: Option<Command>,
+}
+
+/// The latest changes of a device's network, at most `limit`.
+pub async fn changes(
+    services: &Services,
+    viewer: &ViewerOf,
+    limit: u64,
+) -> Result<Changes, AppError> {
+    let device = viewer.device();
+    let read = &services.db.read;
+    let query = command::Entity::find()
+        .filter(command::Column::DeviceId.eq(device.id))
+        .filter(command::Column::Name.eq(WIFI_CHANGE))
+        .filter(command::Column::QueuedMs.gte(viewer.history_from_ms))
+        .order_by_desc(command::Column::QueuedMs)
+        .order_by_desc(command::Column::Id);
+    let latest = query.clone().limit(limit).all(read).await;
+    let done = query
+        .filter(command::Column::State.eq(CommandState::Completed.as_str()))
+        .one(read)
+        .await;
+    let done = done.map_err(internal)?.into_iter().collect();
+    Ok(Changes {
+        latest: row::to_domain(read, device.uuid, latest.map_err(internal)?).await?,
+        done: row::to_domain(read, device.uuid, done).await?.pop(),
+    })
+}
 
 /// The arguments as the queue keeps them; refused where no network can be such.
 pub(super) fn sealed(
@@ -60,8 +134,7 @@ fn check(arguments: &Map<String, Value>) -> Result<WifiNetwork, AppError> {
         return Err(AppError::invalid(other.as_str(), "unknown_member"));
     }
     let ssid = text("ssid")?.unwrap_or_default();
-    WifiNetwork::new(ssid, text(PASSWORD)?, flag("hidden")?, flag("wpa3")?)
-        .map_err(|error| AppError::invalid(error.0, error.1))
+    network(ssid, text(PASSWORD)?, flag("hidden")?, flag("wpa3")?)
 }
 
 fn object(network: &WifiNetwork) -> Result<Map<String, Value>, AppError> {
