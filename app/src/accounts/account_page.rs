@@ -1,7 +1,7 @@
 //! The signed-in person's own account.
 
 use leptos::prelude::*;
-use leptos_i18n::t_string;
+use leptos_i18n::tu_string;
 
 use super::{
     account_server_fns::{ChangeAddress, ChangePassword, DeleteAccount, RenameMe},
@@ -28,18 +28,18 @@ pub fn AccountPage() -> impl IntoView {
     let moved = FormState::of::<ChangeAddress>();
     let email = Signal::derive(move || moved.outcome().unwrap_or_else(|| me.email.to_string()));
     view! {
-        <PageTitle text=Signal::derive(move || t_string!(i18n, frame.my_account).to_owned())/>
+        <PageTitle text=tu_string!(i18n, frame.my_account)/>
         <div class="head">
-            <h1>{move || t_string!(i18n, frame.my_account)}</h1>
+            <h1>{tu_string!(i18n, frame.my_account)}</h1>
             <span class="meta">{move || email.get()}</span>
-            <span class="tag">{move || role_name(i18n.get_locale(), role)}</span>
+            <span class="tag">{role_name(i18n.get_locale_untracked(), role)}</span>
         </div>
         <div class="settings">
             <Profile name=me.name.clone()/>
             <section class="card">
-                <header><h2>{move || t_string!(i18n, accounts.appearance)}</h2></header>
+                <header><h2>{tu_string!(i18n, accounts.appearance)}</h2></header>
                 <div class="pad">
-                    <p class="sub">{move || t_string!(i18n, accounts.appearance_hint)}</p>
+                    <p class="sub">{tu_string!(i18n, accounts.appearance_hint)}</p>
                     <div class="row"><LanguageSwitch/><ThemeSwitch/></div>
                 </div>
             </section>
@@ -51,7 +51,7 @@ pub fn AccountPage() -> impl IntoView {
             <form method="post" action="/do/sign_out">
                 <button class="btn" type="submit">
                     <Draw icon=Icon::LogOut/>
-                    {move || t_string!(i18n, frame.sign_out)}
+                    {tu_string!(i18n, frame.sign_out)}
                 </button>
             </form>
         </div>
@@ -65,7 +65,7 @@ fn Profile(name: String) -> impl IntoView {
     let form = FormState::of::<RenameMe>();
     view! {
         <section class="card">
-            <header><h2>{move || t_string!(i18n, accounts.profile)}</h2></header>
+            <header><h2>{tu_string!(i18n, accounts.profile)}</h2></header>
             <div class="pad">
                 <ErrorNotice error=form.other_error(&["name"])/>
                 <PostForm form>
@@ -76,17 +76,17 @@ fn Profile(name: String) -> impl IntoView {
                             maxlength=80
                             autocomplete="name"
                             form
-                            label=Signal::derive(move || t_string!(i18n, accounts.name).to_owned())
-                            hint=Signal::derive(move || t_string!(i18n, accounts.name_hint).to_owned())
+                            label=tu_string!(i18n, accounts.name)
+                            hint=tu_string!(i18n, accounts.name_hint)
                         />
                         <div class="row">
                             <SubmitButton
                                 busy=form.pending
-                                label=Signal::derive(move || t_string!(i18n, frame.save).to_owned())
-                                busy_label=Signal::derive(move || t_string!(i18n, accounts.saving).to_owned())
+                                label=tu_string!(i18n, frame.save)
+                                busy_label=tu_string!(i18n, accounts.saving)
                             />
                             <span role="status" class="is-well">
-                                {move || form.done().then(|| t_string!(i18n, frame.saved))}
+                                {move || form.done().then(|| tu_string!(i18n, frame.saved))}
                             </span>
                         </div>
                     </div>
@@ -107,9 +107,9 @@ fn Password(form: FormState, email: Signal<String>) -> impl IntoView {
     });
     view! {
         <section class="card">
-            <header><h2>{move || t_string!(i18n, accounts.change_password)}</h2></header>
+            <header><h2>{tu_string!(i18n, accounts.change_password)}</h2></header>
             <div class="pad">
-                <p class="sub">{move || t_string!(i18n, accounts.change_password_what)}</p>
+                <p class="sub">{tu_string!(i18n, accounts.change_password_what)}</p>
                 <ErrorNotice error=form.other_error(&["current", "password"])/>
                 <PostForm form>
                     <div class="form">
@@ -128,7 +128,7 @@ fn Password(form: FormState, email: Signal<String>) -> impl IntoView {
                             kind="password"
                             autocomplete="current-password"
                             form
-                            label=Signal::derive(move || t_string!(i18n, accounts.current_password).to_owned())
+                            label=tu_string!(i18n, accounts.current_password)
                         />
                         <Field
                             name="password"
@@ -136,17 +136,17 @@ fn Password(form: FormState, email: Signal<String>) -> impl IntoView {
                             autocomplete="new-password"
                             minlength=10
                             form
-                            label=Signal::derive(move || t_string!(i18n, accounts.new_password).to_owned())
-                            hint=Signal::derive(move || t_string!(i18n, accounts.password_hint).to_owned())
+                            label=tu_string!(i18n, accounts.new_password)
+                            hint=tu_string!(i18n, accounts.password_hint)
                         />
                         <div class="row">
                             <SubmitButton
                                 busy=form.pending
-                                label=Signal::derive(move || t_string!(i18n, accounts.change_password).to_owned())
-                                busy_label=Signal::derive(move || t_string!(i18n, accounts.saving).to_owned())
+                                label=tu_string!(i18n, accounts.change_password)
+                                busy_label=tu_string!(i18n, accounts.saving)
                             />
                             <span role="status" class="is-well">
-                                {move || form.done().then(|| t_string!(i18n, accounts.password_changed))}
+                                {move || form.done().then(|| tu_string!(i18n, accounts.password_changed))}
                             </span>
                         </div>
                     </div>
@@ -164,11 +164,11 @@ fn Leave() -> impl IntoView {
     let form = FormState::of::<DeleteAccount>();
     view! {
         <section class="card">
-            <header><h2>{move || t_string!(i18n, accounts.leave)}</h2></header>
+            <header><h2>{tu_string!(i18n, accounts.leave)}</h2></header>
             <div class="pad">
                 <details>
-                    <summary>{move || t_string!(i18n, accounts.leave)}</summary>
-                    <p>{move || t_string!(i18n, accounts.leave_what)}</p>
+                    <summary>{tu_string!(i18n, accounts.leave)}</summary>
+                    <p>{tu_string!(i18n, accounts.leave_what)}</p>
                     <ErrorNotice error=form.other_error(&["own_password"])/>
                     <PostForm form class="form">
                         <Field
@@ -176,13 +176,13 @@ fn Leave() -> impl IntoView {
                             kind="password"
                             autocomplete="current-password"
                             form
-                            label=Signal::derive(move || t_string!(i18n, accounts.current_password).to_owned())
+                            label=tu_string!(i18n, accounts.current_password)
                         />
                         <div class="row">
                             <SubmitButton
                                 busy=form.pending
-                                label=Signal::derive(move || t_string!(i18n, accounts.leave).to_owned())
-                                busy_label=Signal::derive(move || t_string!(i18n, frame.working).to_owned())
+                                label=tu_string!(i18n, accounts.leave)
+                                busy_label=tu_string!(i18n, frame.working)
                             />
                         </div>
                     </PostForm>

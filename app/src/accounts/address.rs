@@ -1,7 +1,7 @@
 //! Changing one's address: says what it does to the devices, and wants the password.
 
 use leptos::prelude::*;
-use leptos_i18n::t_string;
+use leptos_i18n::tu_string;
 
 use crate::{
     form::{FormState, PostForm, empty_fields},
@@ -20,9 +20,9 @@ pub(super) fn Address(form: FormState) -> impl IntoView {
     });
     view! {
         <section class="card">
-            <header><h2>{move || t_string!(i18n, accounts.change_address)}</h2></header>
+            <header><h2>{tu_string!(i18n, accounts.change_address)}</h2></header>
             <div class="pad">
-                <p class="sub">{move || t_string!(i18n, accounts.change_address_what)}</p>
+                <p class="sub">{tu_string!(i18n, accounts.change_address_what)}</p>
                 <ErrorNotice error=form.other_error(&["new_email", "address_password"])/>
                 <PostForm form>
                     <div class="form">
@@ -32,23 +32,23 @@ pub(super) fn Address(form: FormState) -> impl IntoView {
                             autocomplete="email"
                             maxlength=254
                             form
-                            label=Signal::derive(move || t_string!(i18n, accounts.new_email).to_owned())
+                            label=tu_string!(i18n, accounts.new_email)
                         />
                         <Field
                             name="address_password"
                             kind="password"
                             autocomplete="current-password"
                             form
-                            label=Signal::derive(move || t_string!(i18n, accounts.current_password).to_owned())
+                            label=tu_string!(i18n, accounts.current_password)
                         />
                         <div class="row">
                             <SubmitButton
                                 busy=form.pending
-                                label=Signal::derive(move || t_string!(i18n, accounts.change_address).to_owned())
-                                busy_label=Signal::derive(move || t_string!(i18n, accounts.saving).to_owned())
+                                label=tu_string!(i18n, accounts.change_address)
+                                busy_label=tu_string!(i18n, accounts.saving)
                             />
                             <span role="status" class="is-well">
-                                {move || form.done().then(|| t_string!(i18n, accounts.address_changed))}
+                                {move || form.done().then(|| tu_string!(i18n, accounts.address_changed))}
                             </span>
                         </div>
                     </div>

@@ -2,7 +2,7 @@
 
 use domain::account::AppInfo;
 use leptos::prelude::*;
-use leptos_i18n::t_string;
+use leptos_i18n::tu_string;
 
 use super::account_server_fns::{RevokeApp, list_apps};
 use crate::{
@@ -19,8 +19,8 @@ pub fn Apps() -> impl IntoView {
     let apps = Resource::new_blocking(move || revoke.times_done(), |_| list_apps());
     view! {
         <section class="card">
-            <header><h2>{move || t_string!(i18n, accounts.apps)}</h2></header>
-            <div class="pad"><p class="sub">{move || t_string!(i18n, accounts.apps_hint)}</p></div>
+            <header><h2>{tu_string!(i18n, accounts.apps)}</h2></header>
+            <div class="pad"><p class="sub">{tu_string!(i18n, accounts.apps_hint)}</p></div>
             <ErrorNotice error=revoke.error/>
             <Transition>
                 {move || Suspend::new(async move {
@@ -42,7 +42,7 @@ fn List(apps: Vec<AppInfo>, revoke: FormState) -> impl IntoView {
     let i18n = use_i18n();
     if apps.is_empty() {
         return view! {
-            <div class="pad"><p class="mut">{move || t_string!(i18n, accounts.no_apps)}</p></div>
+            <div class="pad"><p class="mut">{tu_string!(i18n, accounts.no_apps)}</p></div>
         }
         .into_any();
     }
@@ -58,9 +58,9 @@ fn List(apps: Vec<AppInfo>, revoke: FormState) -> impl IntoView {
                                 <div>
                                     <b>{app.name}</b>
                                     <p class="xs mut">
-                                        {move || t_string!(i18n, accounts.app_since)} " "
+                                        {tu_string!(i18n, accounts.app_since)} " "
                                         <Time at=Signal::stored(Some(app.created_at))/> " · "
-                                        {move || t_string!(i18n, accounts.expires)} " "
+                                        {tu_string!(i18n, accounts.expires)} " "
                                         <Time at=Signal::stored(Some(app.expires_at))/>
                                     </p>
                                 </div>
@@ -68,7 +68,7 @@ fn List(apps: Vec<AppInfo>, revoke: FormState) -> impl IntoView {
                             <PostForm form=revoke>
                                 <input type="hidden" name="id" value=app.id/>
                                 <button class="btn sm danger" type="submit">
-                                    {move || t_string!(i18n, accounts.revoke_app)}
+                                    {tu_string!(i18n, accounts.revoke_app)}
                                 </button>
                             </PostForm>
                         </li>

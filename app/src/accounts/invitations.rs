@@ -2,7 +2,7 @@
 
 use domain::account::Invitation;
 use leptos::prelude::*;
-use leptos_i18n::t_string;
+use leptos_i18n::tu_string;
 
 use super::{
     roles::{role_name, role_options},
@@ -28,9 +28,9 @@ pub fn Invitations() -> impl IntoView {
     let own = use_me().role;
     view! {
         <section class="card" id="invite">
-            <header><h2>{move || t_string!(i18n, accounts.invite_title)}</h2></header>
+            <header><h2>{tu_string!(i18n, accounts.invite_title)}</h2></header>
             <div class="pad form">
-                <p class="sub">{move || t_string!(i18n, accounts.invite_intro)}</p>
+                <p class="sub">{tu_string!(i18n, accounts.invite_intro)}</p>
                 <ErrorNotice error=form.other_error(&["email"])/>
                 <PostForm form>
                     <div class="invite">
@@ -40,18 +40,18 @@ pub fn Invitations() -> impl IntoView {
                             required=false
                             autocomplete="off"
                             form
-                            label=Signal::derive(move || t_string!(i18n, accounts.invite_email).to_owned())
+                            label=tu_string!(i18n, accounts.invite_email)
                         />
                         <Select
                             name="role"
-                            label=Signal::derive(move || t_string!(i18n, accounts.role).to_owned())
-                            options=Signal::derive(move || role_options(i18n.get_locale(), own))
+                            label=tu_string!(i18n, accounts.role)
+                            options=role_options(i18n.get_locale_untracked(), own)
                             value="member"
                         />
                         <SubmitButton
                             busy=form.pending
-                            label=Signal::derive(move || t_string!(i18n, accounts.invite_submit).to_owned())
-                            busy_label=Signal::derive(move || t_string!(i18n, accounts.inviting).to_owned())
+                            label=tu_string!(i18n, accounts.invite_submit)
+                            busy_label=tu_string!(i18n, accounts.inviting)
                         />
                     </div>
                 </PostForm>
@@ -73,7 +73,7 @@ fn Link(link: String) -> impl IntoView {
     let i18n = use_i18n();
     view! {
         <div class="fld">
-            <label for="invitation-link">{move || t_string!(i18n, accounts.invite_made)}</label>
+            <label for="invitation-link">{tu_string!(i18n, accounts.invite_made)}</label>
             <div class="secret">
                 <input class="in" id="invitation-link" readonly value=link.clone()/>
                 <CopyButton text=link/>
@@ -89,7 +89,7 @@ fn Waiting(waiting: Vec<Invitation>, withdraw: FormState) -> impl IntoView {
         return ().into_any();
     }
     view! {
-        <h3 class="pad">{move || t_string!(i18n, accounts.invites_open)}</h3>
+        <h3 class="pad">{tu_string!(i18n, accounts.invites_open)}</h3>
         <ul class="list invites">
             {waiting
                 .into_iter()
@@ -102,17 +102,17 @@ fn Waiting(waiting: Vec<Invitation>, withdraw: FormState) -> impl IntoView {
                     view! {
                         <li>
                             <div>
-                                <b>{move || email.clone().unwrap_or_else(|| t_string!(i18n, accounts.anyone).to_owned())}</b>
+                                <b>{move || email.clone().unwrap_or_else(|| tu_string!(i18n, accounts.anyone).to_owned())}</b>
                                 " · "
-                                {move || role_name(i18n.get_locale(), role)}
+                                {role_name(i18n.get_locale_untracked(), role)}
                                 <p class="xs mut">
-                                    {move || t_string!(i18n, accounts.made_by, name = by.clone())} " · "
-                                    {move || t_string!(i18n, accounts.expires)} " " <time datetime=until>{day}</time>
+                                    {tu_string!(i18n, accounts.made_by, name = by)} " · "
+                                    {tu_string!(i18n, accounts.expires)} " " <time datetime=until>{day}</time>
                                 </p>
                             </div>
                             <PostForm form=withdraw>
                                 <input type="hidden" name="id" value=invitation.id/>
-                                <button class="btn sm danger" type="submit">{move || t_string!(i18n, accounts.withdraw)}</button>
+                                <button class="btn sm danger" type="submit">{tu_string!(i18n, accounts.withdraw)}</button>
                             </PostForm>
                         </li>
                     }

@@ -2,7 +2,7 @@
 
 use domain::account::Registration;
 use leptos::prelude::*;
-use leptos_i18n::t_string;
+use leptos_i18n::tu_string;
 use leptos_router::hooks::use_query_map;
 
 use super::server_fns::{Register, read_doorway};
@@ -25,15 +25,15 @@ pub fn AccountFields(
             autocomplete="name"
             maxlength=80
             form
-            label=Signal::derive(move || t_string!(i18n, accounts.name).to_owned())
-            hint=Signal::derive(move || t_string!(i18n, accounts.name_hint).to_owned())
+            label=tu_string!(i18n, accounts.name)
+            hint=tu_string!(i18n, accounts.name_hint)
         />
         <Field
             name="email"
             kind="email"
             autocomplete="username"
             form
-            label=Signal::derive(move || t_string!(i18n, accounts.email).to_owned())
+            label=tu_string!(i18n, accounts.email)
         />
         <Field
             name="password"
@@ -41,8 +41,8 @@ pub fn AccountFields(
             autocomplete="new-password"
             minlength=10
             form
-            label=Signal::derive(move || t_string!(i18n, accounts.password).to_owned())
-            hint=Signal::derive(move || t_string!(i18n, accounts.password_hint).to_owned())
+            label=tu_string!(i18n, accounts.password)
+            hint=tu_string!(i18n, accounts.password_hint)
         />
     }
     .into_any()
@@ -62,11 +62,11 @@ pub fn RegisterPage() -> impl IntoView {
     let invited = !given.is_empty();
     let code = form.typed("code").unwrap_or(given);
     view! {
-        <PageTitle text=Signal::derive(move || t_string!(i18n, accounts.register_title).to_owned())/>
+        <PageTitle text=tu_string!(i18n, accounts.register_title)/>
         <section class="card">
             <div class="body">
                 <div class="beside">
-                    <h1>{move || t_string!(i18n, accounts.register_title)}</h1>
+                    <h1>{tu_string!(i18n, accounts.register_title)}</h1>
                     <Suspense>
                         {move || Suspend::new(async move {
                             let open = matches!(
@@ -76,11 +76,11 @@ pub fn RegisterPage() -> impl IntoView {
                             view! {
                                 <p class="intro">
                                     {move || if invited {
-                                        t_string!(i18n, accounts.register_intro)
+                                        tu_string!(i18n, accounts.register_intro)
                                     } else if open {
-                                        t_string!(i18n, accounts.register_open)
+                                        tu_string!(i18n, accounts.register_open)
                                     } else {
-                                        t_string!(i18n, accounts.no_account)
+                                        tu_string!(i18n, accounts.no_account)
                                     }}
                                 </p>
                             }
@@ -95,18 +95,18 @@ pub fn RegisterPage() -> impl IntoView {
                         required=false
                         autocomplete="off"
                         form
-                        label=Signal::derive(move || t_string!(i18n, accounts.invitation_code).to_owned())
+                        label=tu_string!(i18n, accounts.invitation_code)
                     />
                     <AccountFields form/>
                     <SubmitButton
                         class="pri wide"
                         busy
-                        label=Signal::derive(move || t_string!(i18n, accounts.register_submit).to_owned())
-                        busy_label=Signal::derive(move || t_string!(i18n, accounts.setting_up).to_owned())
+                        label=tu_string!(i18n, accounts.register_submit)
+                        busy_label=tu_string!(i18n, accounts.setting_up)
                     />
                 </form>
             </div>
-            <footer><a class="lnk" href="/sign-in">{move || t_string!(i18n, accounts.have_account)}</a></footer>
+            <footer><a class="lnk" href="/sign-in">{tu_string!(i18n, accounts.have_account)}</a></footer>
         </section>
     }
     .into_any()

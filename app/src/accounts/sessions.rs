@@ -2,7 +2,7 @@
 
 use domain::account::SessionInfo;
 use leptos::prelude::*;
-use leptos_i18n::t_string;
+use leptos_i18n::tu_string;
 
 use super::account_server_fns::{EndOtherSessions, EndSession, list_sessions};
 use crate::{
@@ -32,7 +32,7 @@ pub fn Sessions(
     );
     view! {
         <section class="card">
-            <header><h2>{move || t_string!(i18n, accounts.sessions)}</h2></header>
+            <header><h2>{tu_string!(i18n, accounts.sessions)}</h2></header>
             <ErrorNotice error=end.error/>
             <ErrorNotice error=end_others.error/>
             <Transition>
@@ -68,7 +68,7 @@ fn List(sessions: Vec<SessionInfo>, end: FormState, end_others: FormState) -> im
                         <div class="row">
                             <button class="btn danger" type="submit">
                                 <Draw icon=Icon::LogOut/>
-                                {move || t_string!(i18n, accounts.end_others)}
+                                {tu_string!(i18n, accounts.end_others)}
                             </button>
                         </div>
                     </PostForm>
@@ -86,7 +86,7 @@ fn Line(session: SessionInfo, end: FormState) -> impl IntoView {
     let what = move || match &browser {
         Some((program, Some(system))) => format!("{program} · {system}"),
         Some((program, None)) => (*program).to_owned(),
-        None => t_string!(i18n, accounts.some_browser).to_owned(),
+        None => tu_string!(i18n, accounts.some_browser).to_owned(),
     };
     let icon = match agent.contains("Mobile") {
         true => Icon::Smartphone,
@@ -100,12 +100,12 @@ fn Line(session: SessionInfo, end: FormState) -> impl IntoView {
                     <b title=agent>{what}</b>
                     {session
                         .current
-                        .then(|| view! { <span class="tag">{move || t_string!(i18n, accounts.this_browser)}</span> })}
+                        .then(|| view! { <span class="tag">{tu_string!(i18n, accounts.this_browser)}</span> })}
                     <p class="xs mut">
                         {session.address.map(|address| format!("{address} · "))}
-                        {move || t_string!(i18n, accounts.last_used)} " "
+                        {tu_string!(i18n, accounts.last_used)} " "
                         <Time at=Signal::stored(Some(session.last_seen_at))/> " · "
-                        {move || t_string!(i18n, accounts.signed_in_at)} " "
+                        {tu_string!(i18n, accounts.signed_in_at)} " "
                         <Time at=Signal::stored(Some(session.created_at))/>
                     </p>
                 </div>
@@ -116,7 +116,7 @@ fn Line(session: SessionInfo, end: FormState) -> impl IntoView {
                         <PostForm form=end>
                             <input type="hidden" name="id" value=session.id/>
                             <button class="btn sm danger" type="submit">
-                                {move || t_string!(i18n, accounts.end_session)}
+                                {tu_string!(i18n, accounts.end_session)}
                             </button>
                         </PostForm>
                     }

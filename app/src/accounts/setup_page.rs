@@ -1,7 +1,7 @@
 //! The first run: the code that the server printed makes the first administrator.
 
 use leptos::prelude::*;
-use leptos_i18n::t_string;
+use leptos_i18n::tu_string;
 use leptos_router::components::Redirect;
 
 use super::{
@@ -22,7 +22,7 @@ pub fn SetupPage() -> impl IntoView {
     let busy = RwSignal::new(false);
     let doorway = Resource::new_blocking(|| (), |()| read_doorway());
     view! {
-        <PageTitle text=Signal::derive(move || t_string!(i18n, accounts.setup_title).to_owned())/>
+        <PageTitle text=tu_string!(i18n, accounts.setup_title)/>
         <Suspense>
             {move || Suspend::new(async move {
                 matches!(doorway.await, Ok(doorway) if !doorway.needs_setup)
@@ -32,8 +32,8 @@ pub fn SetupPage() -> impl IntoView {
         <section class="card">
             <div class="body">
                 <div class="beside">
-                    <h1>{move || t_string!(i18n, accounts.setup_title)}</h1>
-                    <p class="intro">{move || t_string!(i18n, accounts.setup_intro)}</p>
+                    <h1>{tu_string!(i18n, accounts.setup_title)}</h1>
+                    <p class="intro">{tu_string!(i18n, accounts.setup_intro)}</p>
                 </div>
                 <ErrorNotice error=form.other_error(&["code", "name", "email", "password"])/>
                 <form class="form" method="post" action="/do/set_up" on:submit=move |_| busy.set(true)>
@@ -42,15 +42,15 @@ pub fn SetupPage() -> impl IntoView {
                         autocomplete="one-time-code"
                         autofocus=true
                         form
-                        label=Signal::derive(move || t_string!(i18n, accounts.setup_code).to_owned())
-                        hint=Signal::derive(move || t_string!(i18n, accounts.setup_code_hint).to_owned())
+                        label=tu_string!(i18n, accounts.setup_code)
+                        hint=tu_string!(i18n, accounts.setup_code_hint)
                     />
                     <AccountFields form/>
                     <SubmitButton
                         class="pri wide"
                         busy
-                        label=Signal::derive(move || t_string!(i18n, accounts.setup_submit).to_owned())
-                        busy_label=Signal::derive(move || t_string!(i18n, accounts.setting_up).to_owned())
+                        label=tu_string!(i18n, accounts.setup_submit)
+                        busy_label=tu_string!(i18n, accounts.setting_up)
                     />
                 </form>
             </div>

@@ -2,7 +2,7 @@
 
 use domain::account::Registration;
 use leptos::prelude::*;
-use leptos_i18n::t_string;
+use leptos_i18n::tu_string;
 use leptos_router::{components::Redirect, hooks::use_query_map};
 
 use super::server_fns::{SignIn, read_doorway};
@@ -24,13 +24,13 @@ pub fn SignInPage() -> impl IntoView {
     let doorway = Resource::new_blocking(|| (), |()| read_doorway());
     let signed_in = use_session().with_value(|session| session.me.is_some());
     view! {
-        <PageTitle text=Signal::derive(move || t_string!(i18n, accounts.sign_in_title).to_owned())/>
+        <PageTitle text=tu_string!(i18n, accounts.sign_in_title)/>
         {signed_in.then(|| view! { <Redirect path="/"/> })}
         <section class="card">
             <div class="body">
                 <div class="beside">
-                    <h1>{move || t_string!(i18n, accounts.sign_in_title)}</h1>
-                    <p class="intro">{move || t_string!(i18n, accounts.sign_in_why)}</p>
+                    <h1>{tu_string!(i18n, accounts.sign_in_title)}</h1>
+                    <p class="intro">{tu_string!(i18n, accounts.sign_in_why)}</p>
                 </div>
                 <ErrorNotice error=form.other_error(&["email", "password"])/>
                 <form class="form" method="post" action="/do/sign_in" on:submit=move |_| busy.set(true)>
@@ -41,20 +41,20 @@ pub fn SignInPage() -> impl IntoView {
                         autocomplete="username"
                         autofocus=true
                         form
-                        label=Signal::derive(move || t_string!(i18n, accounts.email).to_owned())
+                        label=tu_string!(i18n, accounts.email)
                     />
                     <Field
                         name="password"
                         kind="password"
                         autocomplete="current-password"
                         form
-                        label=Signal::derive(move || t_string!(i18n, accounts.password).to_owned())
+                        label=tu_string!(i18n, accounts.password)
                     />
                     <SubmitButton
                         class="pri wide"
                         busy
-                        label=Signal::derive(move || t_string!(i18n, accounts.sign_in).to_owned())
-                        busy_label=Signal::derive(move || t_string!(i18n, accounts.signing_in).to_owned())
+                        label=tu_string!(i18n, accounts.sign_in)
+                        busy_label=tu_string!(i18n, accounts.signing_in)
                     />
                 </form>
             </div>
@@ -65,10 +65,10 @@ pub fn SignInPage() -> impl IntoView {
                             view! { <Redirect path="/setup"/> }.into_any()
                         }
                         Ok(doorway) if doorway.registration == Registration::Open => view! {
-                            <footer><a class="lnk" href="/register">{move || t_string!(i18n, accounts.register_link)}</a></footer>
+                            <footer><a class="lnk" href="/register">{tu_string!(i18n, accounts.register_link)}</a></footer>
                         }
                         .into_any(),
-                        _ => view! { <footer>{move || t_string!(i18n, accounts.no_account)}</footer> }.into_any(),
+                        _ => view! { <footer>{tu_string!(i18n, accounts.no_account)}</footer> }.into_any(),
                     }
                 })}
             </Suspense>

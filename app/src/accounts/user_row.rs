@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use domain::{account::UserSummary, role::SiteRole};
 use leptos::prelude::*;
-use leptos_i18n::t_string;
+use leptos_i18n::tu_string;
 
 use super::roles::{grantable, role_name, role_options};
 use crate::{
@@ -68,7 +68,7 @@ pub fn UserRow(
                     <span>
                         <b>
                             {user.name.clone()}
-                            {own.then(|| view! { " " <span class="tag">{move || t_string!(i18n, accounts.you)}</span> })}
+                            {own.then(|| view! { " " <span class="tag">{tu_string!(i18n, accounts.you)}</span> })}
                         </b>
                         <small>{user.email.to_string()}</small>
                     </span>
@@ -78,7 +78,7 @@ pub fn UserRow(
                 {if may {
                     view! { <RoleForm id role name=user.name.clone() set_role/> }.into_any()
                 } else {
-                    view! { <span>{move || role_name(i18n.get_locale(), role)}</span> }.into_any()
+                    view! { <span>{role_name(i18n.get_locale_untracked(), role)}</span> }.into_any()
                 }}
             </td>
             <td role="cell" class="r num wideonly">{grouped(user.devices)}</td>
@@ -89,9 +89,9 @@ pub fn UserRow(
                         mark=if active { Mark::Online } else { Mark::Offline }
                         word=Signal::derive(move || {
                             if active {
-                                t_string!(i18n, accounts.active)
+                                tu_string!(i18n, accounts.active)
                             } else {
-                                t_string!(i18n, accounts.inactive)
+                                tu_string!(i18n, accounts.inactive)
                             }
                             .to_owned()
                         })
@@ -120,7 +120,7 @@ fn RoleForm(
             on_send=move |()| {
                 let name = changed.clone();
                 promise.keep(
-                    t_string!(i18n, accounts.role_changed, name = name).to_string(),
+                    tu_string!(i18n, accounts.role_changed, name = name).to_string(),
                     move || set_role.post(&[("user", &id.to_string()), ("role", role.as_str())]),
                 );
             }
@@ -129,10 +129,10 @@ fn RoleForm(
             <select
                 class="in sm"
                 name="role"
-                aria-label=move || t_string!(i18n, accounts.role_of, name = label.clone())
+                aria-label=tu_string!(i18n, accounts.role_of, name = label)
             >
                 {move || {
-                    role_options(i18n.get_locale(), own)
+                    role_options(i18n.get_locale_untracked(), own)
                         .into_iter()
                         .map(|(value, words)| {
                             let selected = value == role.as_str();
@@ -141,7 +141,7 @@ fn RoleForm(
                         .collect_view()
                 }}
             </select>
-            <button class="btn sm" type="submit">{move || t_string!(i18n, accounts.change_role)}</button>
+            <button class="btn sm" type="submit">{tu_string!(i18n, accounts.change_role)}</button>
         </PostForm>
     }
 }
@@ -161,9 +161,9 @@ fn ActiveForm(
             on_send=move |()| {
                 let name = name.clone();
                 let said = if active {
-                    t_string!(i18n, accounts.deactivated, name = name).to_string()
+                    tu_string!(i18n, accounts.deactivated, name = name).to_string()
                 } else {
-                    t_string!(i18n, accounts.activated, name = name).to_string()
+                    tu_string!(i18n, accounts.activated, name = name).to_string()
                 };
                 promise.keep(said, move || {
                     let active = active.to_string();
@@ -175,9 +175,9 @@ fn ActiveForm(
             <input type="hidden" name="active" value=(!active).to_string()/>
             <button class="btn sm" class:danger=active type="submit">
                 {move || if active {
-                    t_string!(i18n, accounts.deactivate)
+                    tu_string!(i18n, accounts.deactivate)
                 } else {
-                    t_string!(i18n, accounts.activate)
+                    tu_string!(i18n, accounts.activate)
                 }}
             </button>
         </PostForm>

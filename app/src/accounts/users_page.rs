@@ -2,7 +2,7 @@
 
 use domain::{Page, account::UserSummary};
 use leptos::prelude::*;
-use leptos_i18n::t_string;
+use leptos_i18n::tu_string;
 use leptos_router::{hooks::use_query_map, location::Url};
 
 use super::{
@@ -63,19 +63,19 @@ fn Users() -> impl IntoView {
         |(search, page, _, _)| list_users(search, page),
     );
     view! {
-        <PageTitle text=Signal::derive(move || t_string!(i18n, frame.users).to_owned())/>
+        <PageTitle text=tu_string!(i18n, frame.users)/>
         <div class="head">
-            <h1>{move || t_string!(i18n, frame.users)}</h1>
+            <h1>{tu_string!(i18n, frame.users)}</h1>
             <div class="acts">
                 <a class="btn pri" href="#invite">
                     <Draw icon=Icon::Plus/>
-                    {move || t_string!(i18n, accounts.invite_title)}
+                    {tu_string!(i18n, accounts.invite_title)}
                 </a>
             </div>
         </div>
         <ErrorNotice error=set_role.error/>
         <ErrorNotice error=set_active.error/>
-        <SearchForm action="/users" find=Signal::derive(move || t_string!(i18n, accounts.users_find).to_owned()) value=search/>
+        <SearchForm action="/users" find=tu_string!(i18n, accounts.users_find) value=search/>
         <Transition>
             {move || Suspend::new(async move {
                 match people.await {
@@ -101,8 +101,8 @@ fn People(
             <section class="card">
                 <Empty
                     icon=Icon::Users
-                    title=Signal::derive(move || t_string!(i18n, accounts.nobody).to_owned())
-                    text=Signal::derive(move || t_string!(i18n, accounts.nobody_hint).to_owned())
+                    title=tu_string!(i18n, accounts.nobody)
+                    text=tu_string!(i18n, accounts.nobody_hint)
                 />
             </section>
         }
@@ -114,15 +114,15 @@ fn People(
             <div class="tablebox">
                 <table class="grid entries" role="table">
                     <caption class="hide">
-                        {move || t_string!(i18n, frame.users)} " " {grouped(people.total)}
+                        {tu_string!(i18n, frame.users)} " " {grouped(people.total)}
                     </caption>
                     <thead role="rowgroup">
                         <tr role="row">
-                            <th scope="col" role="columnheader">{move || t_string!(i18n, accounts.person)}</th>
-                            <th scope="col" role="columnheader">{move || t_string!(i18n, accounts.role)}</th>
-                            <th scope="col" role="columnheader" class="r">{move || t_string!(i18n, accounts.devices)}</th>
-                            <th scope="col" role="columnheader">{move || t_string!(i18n, accounts.last_seen)}</th>
-                            <th scope="col" role="columnheader">{move || t_string!(i18n, accounts.state)}</th>
+                            <th scope="col" role="columnheader">{tu_string!(i18n, accounts.person)}</th>
+                            <th scope="col" role="columnheader">{tu_string!(i18n, accounts.role)}</th>
+                            <th scope="col" role="columnheader" class="r">{tu_string!(i18n, accounts.devices)}</th>
+                            <th scope="col" role="columnheader">{tu_string!(i18n, accounts.last_seen)}</th>
+                            <th scope="col" role="columnheader">{tu_string!(i18n, accounts.state)}</th>
                         </tr>
                     </thead>
                     <tbody role="rowgroup">

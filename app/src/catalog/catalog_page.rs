@@ -1,7 +1,7 @@
 //! The catalog: its parts as tabs; what is in them is loaded after the page.
 
 use leptos::prelude::*;
-use leptos_i18n::t_string;
+use leptos_i18n::tu_string;
 use leptos_router::hooks::use_query_map;
 
 use super::{
@@ -38,18 +38,18 @@ fn Catalog() -> impl IntoView {
             current: part == current,
         };
         vec![
-            tab(Part::Types, t_string!(i18n, catalog.types)),
-            tab(Part::Hardware, t_string!(i18n, catalog.hardware)),
-            tab(Part::Rules, t_string!(i18n, catalog.rules)),
+            tab(Part::Types, tu_string!(i18n, catalog.types)),
+            tab(Part::Hardware, tu_string!(i18n, catalog.hardware)),
+            tab(Part::Rules, tu_string!(i18n, catalog.rules)),
         ]
     });
     view! {
-        <PageTitle text=Signal::derive(move || t_string!(i18n, frame.catalog).to_owned())/>
+        <PageTitle text=tu_string!(i18n, frame.catalog)/>
         <div class="head">
-            <h1>{move || t_string!(i18n, frame.catalog)}</h1>
-            <span class="meta">{move || t_string!(i18n, catalog.intro)}</span>
+            <h1>{tu_string!(i18n, frame.catalog)}</h1>
+            <span class="meta">{tu_string!(i18n, catalog.intro)}</span>
         </div>
-        <Tabs label=Signal::derive(move || t_string!(i18n, frame.catalog).to_owned()) tabs/>
+        <Tabs label=tu_string!(i18n, frame.catalog) tabs/>
         {later(move || content(Box::new(query)))}
     }
 }

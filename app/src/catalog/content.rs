@@ -3,7 +3,7 @@
 
 use domain::AppError;
 use leptos::prelude::*;
-use leptos_i18n::t_string;
+use leptos_i18n::tu_string;
 
 use super::{
     fields::Refused,
@@ -117,10 +117,10 @@ fn BroughtBack(delete: FormState, restore: FormState) -> impl IntoView {
                     view! {
                         <PostForm form=restore class="banner good">
                             <Shape mark=Mark::Done/>
-                            <span>{t_string!(i18n, catalog.deleted, name = gone.name).to_string()}</span>
+                            <span>{tu_string!(i18n, catalog.deleted, name = gone.name).to_string()}</span>
                             <input type="hidden" name="what" value=gone.what/>
                             <input type="hidden" name="id" value=gone.id/>
-                            <button class="btn sm push" type="submit">{t_string!(i18n, frame.undo)}</button>
+                            <button class="btn sm push" type="submit">{tu_string!(i18n, frame.undo)}</button>
                         </PostForm>
                     }
                 })
@@ -136,18 +136,18 @@ fn Found(query: CatalogQuery, found: Shown, forms: Forms) -> impl IntoView {
     let form = open_form(&query, &found, forms);
     let search = (part != Part::Hardware).then(|| search(&query, &found));
     let add = match part {
-        Part::Types => vec![(query.editing("new"), t_string!(i18n, catalog.add_type))],
+        Part::Types => vec![(query.editing("new"), tu_string!(i18n, catalog.add_type))],
         Part::Hardware => vec![
             (
                 query.editing("version:new"),
-                t_string!(i18n, catalog.add_version),
+                tu_string!(i18n, catalog.add_version),
             ),
             (
                 query.editing("variant:new"),
-                t_string!(i18n, catalog.add_variant),
+                tu_string!(i18n, catalog.add_variant),
             ),
         ],
-        Part::Rules => vec![(query.editing("new"), t_string!(i18n, catalog.add_rule))],
+        Part::Rules => vec![(query.editing("new"), tu_string!(i18n, catalog.add_rule))],
     };
     let Shown {
         types,
@@ -178,7 +178,7 @@ fn search(query: &CatalogQuery, found: &Shown) -> impl IntoView + use<> {
     let i18n = use_i18n();
     let models = (query.part == Part::Rules).then(|| {
         let chosen = query.version.clone();
-        let every = (String::new(), t_string!(i18n, catalog.every_version).to_owned());
+        let every = (String::new(), tu_string!(i18n, catalog.every_version).to_owned());
         let models = found.versions.iter().map(|v| (v.version.clone(), v.name.clone()));
         let options = std::iter::once(every)
             .chain(models)
@@ -188,12 +188,12 @@ fn search(query: &CatalogQuery, found: &Shown) -> impl IntoView + use<> {
             })
             .collect_view();
         view! {
-            <select class="in" name="version" aria-label=t_string!(i18n, catalog.version)>{options}</select>
+            <select class="in" name="version" aria-label=tu_string!(i18n, catalog.version)>{options}</select>
         }
     });
     let part = query.part.as_str();
     view! {
-        <SearchForm action="/catalog" find=t_string!(i18n, catalog.find) value=query.search.clone()>
+        <SearchForm action="/catalog" find=tu_string!(i18n, catalog.find) value=query.search.clone()>
             <input type="hidden" name="tab" value=part/>
             {models}
         </SearchForm>

@@ -27,7 +27,7 @@ pub(crate) fn Refused(
         <div role="alert">
             {move || {
                 form.error.get().filter(|error| !matches!(error, AppError::Invalid { .. })).map(|error| {
-                    let locale = i18n.get_locale();
+                    let locale = i18n.get_locale_untracked();
                     view! {
                         <div class="banner bad">
                             <Shape mark=Mark::Failed/>
@@ -52,7 +52,7 @@ fn Wrong(form: FormState, name: &'static str, hint: Option<String>) -> impl Into
             Some(error @ AppError::Invalid { .. }) if is_about(&error, name) => view! {
                 <p class="wrong" role="alert">
                     <Shape mark=Mark::Failed/>
-                    {words::refusal(i18n.get_locale(), &error)}
+                    {words::refusal(i18n.get_locale_untracked(), &error)}
                 </p>
             }
             .into_any(),

@@ -16,7 +16,7 @@ use domain::{
     device::DeviceKind,
 };
 use leptos::prelude::*;
-use leptos_i18n::t_string;
+use leptos_i18n::tu_string;
 
 use super::{
     fields::{Choice, Line, Refused},
@@ -50,11 +50,11 @@ fn Frame(title: String, form: FormState, back: String, children: Children) -> im
                 <div class="fields">{children()}</div>
                 <div class="row">
                     <SubmitButton
-                        label=Signal::derive(move || t_string!(i18n, frame.save).to_owned())
-                        busy_label=Signal::derive(move || t_string!(i18n, frame.working).to_owned())
+                        label=tu_string!(i18n, frame.save)
+                        busy_label=tu_string!(i18n, frame.working)
                         busy=form.pending
                     />
-                    <a class="btn" href=back>{t_string!(i18n, frame.cancel)}</a>
+                    <a class="btn" href=back>{tu_string!(i18n, frame.cancel)}</a>
                 </div>
             </PostForm>
         </section>
@@ -70,15 +70,15 @@ pub(super) fn TypeForm(
     back: String,
 ) -> impl IntoView {
     let i18n = use_i18n();
-    let locale = i18n.get_locale();
+    let locale = i18n.get_locale_untracked();
     let title = match &known {
-        Some(kind) => t_string!(
+        Some(kind) => tu_string!(
             i18n,
             catalog.change_type,
             name = kind.component_type.to_string()
         )
         .to_string(),
-        None => t_string!(i18n, catalog.add_type).to_owned(),
+        None => tu_string!(i18n, catalog.add_type).to_owned(),
     };
     let own = |of: fn(&CatalogComponent) -> String| known.as_ref().map(of);
     let line = |field: &str, of: fn(&CatalogComponent) -> String| first(form, field, own(of));
@@ -95,39 +95,39 @@ pub(super) fn TypeForm(
     let reporting = vec![
         (
             String::new(),
-            t_string!(i18n, catalog.reporting_usual).to_owned(),
+            tu_string!(i18n, catalog.reporting_usual).to_owned(),
         ),
         (
             Reporting::Interval.as_str().to_owned(),
-            t_string!(i18n, catalog.reporting_interval).to_owned(),
+            tu_string!(i18n, catalog.reporting_interval).to_owned(),
         ),
         (
             Reporting::Change.as_str().to_owned(),
-            t_string!(i18n, catalog.reporting_change).to_owned(),
+            tu_string!(i18n, catalog.reporting_change).to_owned(),
         ),
     ];
     let fields = view! {
             <input type="hidden" name="known" value=name.clone()/>
-            <Line id="component_type" name="component_type" label=t_string!(i18n, catalog.type_name) form required=true
-                readonly=!name.is_empty() hint=t_string!(i18n, catalog.type_name_hint)
+            <Line id="component_type" name="component_type" label=tu_string!(i18n, catalog.type_name) form required=true
+                readonly=!name.is_empty() hint=tu_string!(i18n, catalog.type_name_hint)
                 value=line("component_type", |t| t.component_type.to_string())/>
-            <Choice id="category" name="category" label=t_string!(i18n, catalog.category) form options=categories
+            <Choice id="category" name="category" label=tu_string!(i18n, catalog.category) form options=categories
                 value=own(|t| t.category.as_str().to_owned()).unwrap_or_default()/>
-            <Line id="display_name_ko" name="display_name_ko" label=t_string!(i18n, catalog.name_ko) form required=true
+            <Line id="display_name_ko" name="display_name_ko" label=tu_string!(i18n, catalog.name_ko) form required=true
                 value=line("display_name_ko", |t| t.display_name_ko.clone())/>
-            <Line id="display_name_en" name="display_name_en" label=t_string!(i18n, catalog.name_en) form required=true
+            <Line id="display_name_en" name="display_name_en" label=tu_string!(i18n, catalog.name_en) form required=true
                 value=line("display_name_en", |t| t.display_name_en.clone())/>
-            <Line id="telemetry_category" name="telemetry_category" label=t_string!(i18n, catalog.telemetry_category) form
+            <Line id="telemetry_category" name="telemetry_category" label=tu_string!(i18n, catalog.telemetry_category) form
                 value=line("telemetry_category", |t| t.telemetry_category.clone().unwrap_or_default())/>
-            <Line id="icon" name="icon" label=t_string!(i18n, catalog.icon) form
+            <Line id="icon" name="icon" label=tu_string!(i18n, catalog.icon) form
                 value=line("icon", |t| t.metadata.icon.clone())/>
-            <Line id="i2c_addresses" name="i2c_addresses" label=t_string!(i18n, catalog.i2c) form
-                hint=t_string!(i18n, catalog.i2c_hint) value=line("i2c_addresses", addresses)/>
-            <Choice id="reporting" name="reporting" label=t_string!(i18n, catalog.reporting) form options=reporting
+            <Line id="i2c_addresses" name="i2c_addresses" label=tu_string!(i18n, catalog.i2c) form
+                hint=tu_string!(i18n, catalog.i2c_hint) value=line("i2c_addresses", addresses)/>
+            <Choice id="reporting" name="reporting" label=tu_string!(i18n, catalog.reporting) form options=reporting
                 value=own(|t| t.metadata.reporting.map_or_else(String::new, |r| r.as_str().to_owned())).unwrap_or_default()/>
-            <Line id="values" name="values" label=t_string!(i18n, catalog.values) form lines=true
-                hint=t_string!(i18n, catalog.values_hint) value=line("values", values)/>
-            <Line id="description" name="description" label=t_string!(i18n, catalog.description) form lines=true
+            <Line id="values" name="values" label=tu_string!(i18n, catalog.values) form lines=true
+                hint=tu_string!(i18n, catalog.values_hint) value=line("values", values)/>
+            <Line id="description" name="description" label=tu_string!(i18n, catalog.description) form lines=true
                 value=line("description", |t| t.description.clone().unwrap_or_default())/>
     }
     .into_any();
@@ -163,12 +163,12 @@ pub(super) fn VersionForm(
     back: String,
 ) -> impl IntoView {
     let i18n = use_i18n();
-    let locale = i18n.get_locale();
+    let locale = i18n.get_locale_untracked();
     let title = match &known {
         Some(model) => {
-            t_string!(i18n, catalog.change_version, name = model.version.clone()).to_string()
+            tu_string!(i18n, catalog.change_version, name = model.version.clone()).to_string()
         }
-        None => t_string!(i18n, catalog.add_version).to_owned(),
+        None => tu_string!(i18n, catalog.add_version).to_owned(),
     };
     let own = |of: fn(&HardwareVersion) -> String| known.as_ref().map(of);
     let line = |field: &str, of: fn(&HardwareVersion) -> String| first(form, field, own(of));
@@ -176,11 +176,11 @@ pub(super) fn VersionForm(
     let kinds = vec![
         (
             DeviceKind::Board.as_str().to_owned(),
-            t_string!(i18n, devices.board).to_owned(),
+            tu_string!(i18n, devices.board).to_owned(),
         ),
         (
             DeviceKind::Computer.as_str().to_owned(),
-            t_string!(i18n, devices.computer).to_owned(),
+            tu_string!(i18n, devices.computer).to_owned(),
         ),
     ];
     let headers = PinHeader::ALL
@@ -194,14 +194,14 @@ pub(super) fn VersionForm(
         .collect();
     let fields = view! {
             <input type="hidden" name="known" value=name.clone()/>
-            <Line id="version" name="version" label=t_string!(i18n, catalog.version_name) form required=true
-                readonly=!name.is_empty() hint=t_string!(i18n, catalog.version_hint) value=line("version", |m| m.version.clone())/>
-            <Line id="name" name="name" label=t_string!(i18n, catalog.name) form required=true value=line("name", |m| m.name.clone())/>
-            <Choice id="kind" name="kind" label=t_string!(i18n, catalog.kind) form options=kinds
+            <Line id="version" name="version" label=tu_string!(i18n, catalog.version_name) form required=true
+                readonly=!name.is_empty() hint=tu_string!(i18n, catalog.version_hint) value=line("version", |m| m.version.clone())/>
+            <Line id="name" name="name" label=tu_string!(i18n, catalog.name) form required=true value=line("name", |m| m.name.clone())/>
+            <Choice id="kind" name="kind" label=tu_string!(i18n, catalog.kind) form options=kinds
                 value=own(|m| m.kind.as_str().to_owned()).unwrap_or_default()/>
-            <Choice id="header" name="header" label=t_string!(i18n, catalog.header) form options=headers
+            <Choice id="header" name="header" label=tu_string!(i18n, catalog.header) form options=headers
                 value=own(|m| m.header.as_str().to_owned()).unwrap_or_default()/>
-            <Line id="description" name="description" label=t_string!(i18n, catalog.description) form lines=true
+            <Line id="description" name="description" label=tu_string!(i18n, catalog.description) form lines=true
                 value=line("description", |m| m.description.clone().unwrap_or_default())/>
     }
     .into_any();
@@ -218,9 +218,9 @@ pub(super) fn VariantForm(
     let i18n = use_i18n();
     let title = match &known {
         Some(variant) => {
-            t_string!(i18n, catalog.change_variant, name = variant.name.clone()).to_string()
+            tu_string!(i18n, catalog.change_variant, name = variant.name.clone()).to_string()
         }
-        None => t_string!(i18n, catalog.add_variant).to_owned(),
+        None => tu_string!(i18n, catalog.add_variant).to_owned(),
     };
     let name = known.as_ref().map(|variant| variant.name.clone());
     let description = known
@@ -229,8 +229,8 @@ pub(super) fn VariantForm(
     let id = known.as_ref().map(|variant| variant.id.to_string());
     let fields = view! {
             {id.map(|id| view! { <input type="hidden" name="known" value=id/> })}
-            <Line id="name" name="name" label=t_string!(i18n, catalog.variant) form required=true value=first(form, "name", name)/>
-            <Line id="description" name="description" label=t_string!(i18n, catalog.description) form lines=true
+            <Line id="name" name="name" label=tu_string!(i18n, catalog.variant) form required=true value=first(form, "name", name)/>
+            <Line id="description" name="description" label=tu_string!(i18n, catalog.description) form lines=true
                 value=first(form, "description", description)/>
     }
     .into_any();
@@ -249,10 +249,10 @@ pub(super) fn RuleForm(
     version: String,
 ) -> impl IntoView {
     let i18n = use_i18n();
-    let locale = i18n.get_locale();
+    let locale = i18n.get_locale_untracked();
     let title = match &known {
-        Some(_) => t_string!(i18n, catalog.change_rule),
-        None => t_string!(i18n, catalog.add_rule),
+        Some(_) => tu_string!(i18n, catalog.change_rule),
+        None => tu_string!(i18n, catalog.add_rule),
     };
     let id = known.as_ref().map(|rule| rule.id.to_string());
     let wiring = known.map(|rule| rule.wiring);
@@ -274,7 +274,7 @@ pub(super) fn RuleForm(
         })
         .collect();
     let none = (String::new(), "–".to_owned());
-    let modes = std::iter::once((String::new(), t_string!(i18n, catalog.no_pin).to_owned()))
+    let modes = std::iter::once((String::new(), tu_string!(i18n, catalog.no_pin).to_owned()))
         .chain(
             PinMode::ALL
                 .iter()
@@ -286,20 +286,20 @@ pub(super) fn RuleForm(
         .collect();
     let fields = view! {
             {id.map(|id| view! { <input type="hidden" name="known" value=id/> })}
-            <Choice id="hardware_version" name="hardware_version" label=t_string!(i18n, catalog.version) form options=versions
+            <Choice id="hardware_version" name="hardware_version" label=tu_string!(i18n, catalog.version) form options=versions
                 value=own(|w| w.hardware_version.clone()).unwrap_or(version)/>
-            <Choice id="hardware_variant" name="hardware_variant" label=t_string!(i18n, catalog.variant) form options=variants
+            <Choice id="hardware_variant" name="hardware_variant" label=tu_string!(i18n, catalog.variant) form options=variants
                 value=own(|w| w.hardware_variant.clone()).unwrap_or_else(|| "Standard".to_owned())/>
-            <Choice id="component_type" name="component_type" label=t_string!(i18n, catalog.type_head) form options=kinds
+            <Choice id="component_type" name="component_type" label=tu_string!(i18n, catalog.type_head) form options=kinds
                 value=own(|w| w.component_type.to_string()).unwrap_or_default()/>
-            <Line id="pin_number" name="pin_number" label=t_string!(i18n, catalog.pin_number) form
-                hint=t_string!(i18n, catalog.pin_hint)
+            <Line id="pin_number" name="pin_number" label=tu_string!(i18n, catalog.pin_number) form
+                hint=tu_string!(i18n, catalog.pin_hint)
                 value=first(form, "pin_number", own(|w| w.pin_number.map_or_else(String::new, |pin| pin.to_string())))/>
-            <Choice id="pin_mode" name="pin_mode" label=t_string!(i18n, catalog.mode) form options=modes
+            <Choice id="pin_mode" name="pin_mode" label=tu_string!(i18n, catalog.mode) form options=modes
                 value=own(|w| w.pin_mode.map_or_else(String::new, |mode| mode.as_str().to_owned())).unwrap_or_default()/>
-            <Choice id="default_state" name="default_state" label=t_string!(i18n, catalog.default_state) form options=states
+            <Choice id="default_state" name="default_state" label=tu_string!(i18n, catalog.default_state) form options=states
                 value=own(|w| w.default_state.map_or_else(String::new, |state| state.as_str().to_owned())).unwrap_or_default()/>
-            <Line id="description" name="description" label=t_string!(i18n, catalog.description) form lines=true
+            <Line id="description" name="description" label=tu_string!(i18n, catalog.description) form lines=true
                 value=first(form, "description", own(|w| w.description.clone().unwrap_or_default()))/>
     }
     .into_any();

@@ -10,7 +10,7 @@ use domain::{
     catalog::{CatalogComponent, HardwareVariant, HardwareVersion, PinRule},
 };
 use leptos::prelude::*;
-use leptos_i18n::t_string;
+use leptos_i18n::tu_string;
 
 use super::{content::Forms, query::CatalogQuery, words};
 use crate::{
@@ -38,8 +38,8 @@ fn nothing() -> AnyView {
         <section class="card">
             <Empty
                 icon=Icon::Search
-                title=Signal::derive(move || t_string!(i18n, catalog.nothing).to_owned())
-                text=Signal::derive(move || t_string!(i18n, catalog.nothing_hint).to_owned())
+                title=tu_string!(i18n, catalog.nothing)
+                text=tu_string!(i18n, catalog.nothing_hint)
             />
         </section>
     }
@@ -61,7 +61,7 @@ fn table(caption: &'static str, heads: &[&'static str], rows: Vec<AnyView>) -> A
                     <tr role="row">
                         {heads}
                         <th scope="col" role="columnheader">
-                            <span class="hide">{t_string!(i18n, catalog.acts)}</span>
+                            <span class="hide">{tu_string!(i18n, catalog.acts)}</span>
                         </th>
                     </tr>
                 </thead>
@@ -84,8 +84,8 @@ fn Acts(
 ) -> impl IntoView {
     let i18n = use_i18n();
     let (change, remove) = (
-        t_string!(i18n, catalog.edit),
-        t_string!(i18n, catalog.delete),
+        tu_string!(i18n, catalog.edit),
+        tu_string!(i18n, catalog.delete),
     );
     view! {
         <td role="cell" class="r">
@@ -122,12 +122,12 @@ pub(super) fn Types(
     if found.items.is_empty() {
         return nothing();
     }
-    let locale = i18n.get_locale();
+    let locale = i18n.get_locale_untracked();
     let heads = [
-        t_string!(i18n, catalog.type_head),
-        t_string!(i18n, catalog.category),
-        t_string!(i18n, catalog.values),
-        t_string!(i18n, catalog.telemetry_category),
+        tu_string!(i18n, catalog.type_head),
+        tu_string!(i18n, catalog.category),
+        tu_string!(i18n, catalog.values),
+        tu_string!(i18n, catalog.telemetry_category),
     ];
     let href = pages(&query);
     let rows = found
@@ -162,7 +162,7 @@ pub(super) fn Types(
         .collect();
     view! {
         <section class="card catalog">
-            {table(t_string!(i18n, catalog.types), &heads, rows)}
+            {table(tu_string!(i18n, catalog.types), &heads, rows)}
             <Pagination total=found.total page=found.page page_size=found.page_size href/>
         </section>
     }
@@ -178,19 +178,19 @@ pub(super) fn Hardware(
     forms: Forms,
 ) -> impl IntoView {
     let i18n = use_i18n();
-    let locale = i18n.get_locale();
+    let locale = i18n.get_locale_untracked();
     let heads = [
-        t_string!(i18n, catalog.version),
-        t_string!(i18n, catalog.kind),
-        t_string!(i18n, catalog.header),
+        tu_string!(i18n, catalog.version),
+        tu_string!(i18n, catalog.kind),
+        tu_string!(i18n, catalog.header),
     ];
     let models = versions
         .into_iter()
         .map(|model| {
             let id = model.version;
             let kind = match model.kind {
-                domain::device::DeviceKind::Board => t_string!(i18n, devices.board),
-                domain::device::DeviceKind::Computer => t_string!(i18n, devices.computer),
+                domain::device::DeviceKind::Board => tu_string!(i18n, devices.board),
+                domain::device::DeviceKind::Computer => tu_string!(i18n, devices.computer),
             };
             view! {
                 <tr role="row">
@@ -232,17 +232,17 @@ pub(super) fn Hardware(
         })
         .collect();
     let heads_of_variants = [
-        t_string!(i18n, catalog.variant),
-        t_string!(i18n, catalog.description),
+        tu_string!(i18n, catalog.variant),
+        tu_string!(i18n, catalog.description),
     ];
     view! {
         <section class="card catalog">
-            <header><h2>{t_string!(i18n, catalog.versions)}</h2></header>
-            {table(t_string!(i18n, catalog.versions), &heads, models)}
+            <header><h2>{tu_string!(i18n, catalog.versions)}</h2></header>
+            {table(tu_string!(i18n, catalog.versions), &heads, models)}
         </section>
         <section class="card catalog">
-            <header><h2>{t_string!(i18n, catalog.variants)}</h2></header>
-            {table(t_string!(i18n, catalog.variants), &heads_of_variants, equipped)}
+            <header><h2>{tu_string!(i18n, catalog.variants)}</h2></header>
+            {table(tu_string!(i18n, catalog.variants), &heads_of_variants, equipped)}
         </section>
     }
     .into_any()
@@ -255,12 +255,12 @@ pub(super) fn Rules(query: CatalogQuery, found: Page<PinRule>, forms: Forms) -> 
     if found.items.is_empty() {
         return nothing();
     }
-    let locale = i18n.get_locale();
+    let locale = i18n.get_locale_untracked();
     let heads = [
-        t_string!(i18n, catalog.rule_head),
-        t_string!(i18n, catalog.pin),
-        t_string!(i18n, catalog.hardware),
-        t_string!(i18n, catalog.default_state),
+        tu_string!(i18n, catalog.rule_head),
+        tu_string!(i18n, catalog.pin),
+        tu_string!(i18n, catalog.hardware),
+        tu_string!(i18n, catalog.default_state),
     ];
     let href = pages(&query);
     let rows = found
@@ -271,7 +271,7 @@ pub(super) fn Rules(query: CatalogQuery, found: Page<PinRule>, forms: Forms) -> 
             let mode = wiring.pin_mode.map(|mode| words::mode(locale, mode));
             let pin = match wiring.pin_number {
                 Some(pin) => format!("GPIO {pin} · {}", mode.unwrap_or_default()),
-                None => t_string!(i18n, catalog.no_pin).to_owned(),
+                None => tu_string!(i18n, catalog.no_pin).to_owned(),
             };
             let hardware = format!("{} · {}", wiring.hardware_version, wiring.hardware_variant);
             let name = format!("{} {pin} {hardware}", wiring.component_type);
@@ -295,7 +295,7 @@ pub(super) fn Rules(query: CatalogQuery, found: Page<PinRule>, forms: Forms) -> 
         .collect();
     view! {
         <section class="card catalog">
-            {table(t_string!(i18n, catalog.rules), &heads, rows)}
+            {table(tu_string!(i18n, catalog.rules), &heads, rows)}
             <Pagination total=found.total page=found.page page_size=found.page_size href/>
         </section>
     }

@@ -5,7 +5,7 @@ use domain::{
     command::{Command, CommandState},
 };
 use leptos::prelude::*;
-use leptos_i18n::{t_string, td_string};
+use leptos_i18n::{td_string, tu_string};
 
 use super::words;
 use crate::{
@@ -29,10 +29,10 @@ pub fn CommandHistory(
     let i18n = use_i18n();
     view! {
         <section class="card commands">
-            <header><h2>{move || t_string!(i18n, commands.title)}</h2></header>
+            <header><h2>{tu_string!(i18n, commands.title)}</h2></header>
             <ErrorNotice error=cancel.error/>
             {if commands.is_empty() {
-                view! { <p class="mut pad">{move || t_string!(i18n, commands.none)}</p> }.into_any()
+                view! { <p class="mut pad">{tu_string!(i18n, commands.none)}</p> }.into_any()
             } else {
                 view! {
                     <ol class="list">
@@ -114,7 +114,7 @@ fn Line(id: DeviceId, command: Command, may_cancel: bool, cancel: FormState) -> 
                             <input type="hidden" name="id" value=id.to_string()/>
                             <input type="hidden" name="command" value=command_id.to_string()/>
                             <button class="btn sm" type="submit">
-                                {move || t_string!(i18n, commands.cancel)}
+                                {tu_string!(i18n, commands.cancel)}
                             </button>
                         </PostForm>
                     }

@@ -6,7 +6,7 @@ use domain::{
     component::ComponentCategory,
 };
 use leptos::prelude::*;
-use leptos_i18n::t_string;
+use leptos_i18n::tu_string;
 
 use crate::{
     catalog::{
@@ -26,7 +26,7 @@ pub(super) fn attach_form(
     kinds: &[(String, String, String)],
 ) -> AnyView {
     let i18n = use_i18n();
-    let locale = i18n.get_locale();
+    let locale = i18n.get_locale_untracked();
     let own_id = known.map_or_else(String::new, |component| component.id.to_string());
     // One of several forms on the page was refused: what was typed belongs to that one.
     let mine = form.typed("component_id").as_deref() == Some(own_id.as_str());
@@ -35,7 +35,7 @@ pub(super) fn attach_form(
         typed.or(known).unwrap_or_default()
     };
     let at = |field: &str| format!("component-{own_id}-{field}");
-    let auto = (String::new(), t_string!(i18n, catalog.auto).to_owned());
+    let auto = (String::new(), tu_string!(i18n, catalog.auto).to_owned());
     let modes = std::iter::once(auto.clone())
         .chain(
             PinMode::ALL
@@ -64,7 +64,7 @@ pub(super) fn attach_form(
                 })
                 .collect();
             view! {
-                <Choice id=at("type") name="component_type" label=t_string!(i18n, catalog.type_head)
+                <Choice id=at("type") name="component_type" label=tu_string!(i18n, catalog.type_head)
                     form options value=first("component_type", None)/>
             }
             .into_any()
@@ -73,23 +73,23 @@ pub(super) fn attach_form(
     let wired = known.is_none_or(|c| c.category != ComponentCategory::InternalModule);
     let wiring = wired.then(|| {
         view! {
-            <Line id=at("pin") name="pin_number" label=t_string!(i18n, catalog.pin_number) form
-                hint=t_string!(i18n, catalog.attach_hint)
+            <Line id=at("pin") name="pin_number" label=tu_string!(i18n, catalog.pin_number) form
+                hint=tu_string!(i18n, catalog.attach_hint)
                 value=first("pin_number", known.and_then(|c| c.pin_number).map(|pin| pin.to_string()))/>
-            <Choice id=at("mode") name="pin_mode" label=t_string!(i18n, catalog.mode) form options=modes
+            <Choice id=at("mode") name="pin_mode" label=tu_string!(i18n, catalog.mode) form options=modes
                 value=first("pin_mode", known.and_then(|c| c.pin_mode).map(|of| of.as_str().to_owned()))/>
-            <Choice id=at("state") name="default_state" label=t_string!(i18n, catalog.default_state) form options=states
+            <Choice id=at("state") name="default_state" label=tu_string!(i18n, catalog.default_state) form options=states
                 value=first("default_state", known.and_then(|c| c.default_state).map(|of| of.as_str().to_owned()))/>
-            <Line id=at("address") name="address" label=t_string!(i18n, catalog.address) form
-                hint=t_string!(i18n, catalog.address_hint)
+            <Line id=at("address") name="address" label=tu_string!(i18n, catalog.address) form
+                hint=tu_string!(i18n, catalog.address_hint)
                 value=first("address", known.and_then(|c| c.address.clone()))/>
         }
     });
     let name = first("name", known.and_then(|c| c.name.clone()));
-    let called = view! { <Line id=at("name") name="name" label=t_string!(i18n, catalog.name) form value=name/> };
+    let called = view! { <Line id=at("name") name="name" label=tu_string!(i18n, catalog.name) form value=name/> };
     let label = match known {
-        Some(_) => t_string!(i18n, frame.save),
-        None => t_string!(i18n, catalog.attach_do),
+        Some(_) => tu_string!(i18n, frame.save),
+        None => tu_string!(i18n, catalog.attach_do),
     };
     view! {
         <PostForm form class="form">
@@ -103,8 +103,8 @@ pub(super) fn attach_form(
             </div>
             <div class="row">
                 <SubmitButton
-                    label=Signal::stored(label.to_owned())
-                    busy_label=Signal::derive(move || t_string!(i18n, frame.working).to_owned())
+                    label=label
+                    busy_label=tu_string!(i18n, frame.working)
                     busy=form.pending
                 />
             </div>

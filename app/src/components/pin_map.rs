@@ -2,7 +2,7 @@
 
 use domain::catalog::{AttachedComponent, ComponentHealth, PinMode};
 use leptos::prelude::*;
-use leptos_i18n::t_string;
+use leptos_i18n::tu_string;
 
 use crate::{catalog::words, i18n::use_i18n};
 
@@ -52,7 +52,7 @@ fn on(attached: &[AttachedComponent], gpio: i32) -> Vec<(&AttachedComponent, &'s
 /// The header with these components.
 pub(super) fn pin_map(attached: &[AttachedComponent]) -> AnyView {
     let i18n = use_i18n();
-    let locale = i18n.get_locale();
+    let locale = i18n.get_locale_untracked();
     let pins = (1..).zip(J8).map(|(number, pin)| {
         let left = number % 2 == 1;
         let (class, name) = match pin {
@@ -97,15 +97,15 @@ pub(super) fn pin_map(attached: &[AttachedComponent]) -> AnyView {
         }
     });
     view! {
-        <div class="header40" role="group" aria-label=t_string!(i18n, catalog.pins_label)>
+        <div class="header40" role="group" aria-label=tu_string!(i18n, catalog.pins_label)>
             {pins.collect_view()}
         </div>
         <p class="pinkey">
-            <span><i class="on"></i>{t_string!(i18n, catalog.pin_attached)}</span>
-            <span><i></i>{t_string!(i18n, catalog.pin_free)}</span>
-            <span><i class="pw"></i>{t_string!(i18n, catalog.pin_power)}</span>
-            <span><i class="gn"></i>{t_string!(i18n, catalog.pin_ground)}</span>
-            <span><i class="bad"></i>{t_string!(i18n, catalog.pin_refused)}</span>
+            <span><i class="on"></i>{tu_string!(i18n, catalog.pin_attached)}</span>
+            <span><i></i>{tu_string!(i18n, catalog.pin_free)}</span>
+            <span><i class="pw"></i>{tu_string!(i18n, catalog.pin_power)}</span>
+            <span><i class="gn"></i>{tu_string!(i18n, catalog.pin_ground)}</span>
+            <span><i class="bad"></i>{tu_string!(i18n, catalog.pin_refused)}</span>
         </p>
     }
     .into_any()

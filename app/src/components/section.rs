@@ -7,7 +7,7 @@ use domain::{
     catalog::{AttachedComponent, ComponentHealth, PinHeader},
 };
 use leptos::prelude::*;
-use leptos_i18n::t_string;
+use leptos_i18n::tu_string;
 
 use super::{
     attach_form::attach_form,
@@ -115,12 +115,12 @@ fn section(
         .map(|component| row(id, component, fitted, told, forms, may))
         .collect_view();
     let none = fitted.attached.is_empty().then(|| {
-        view! { <p class="mut pad">{t_string!(i18n, catalog.attached_none)}</p> }
+        view! { <p class="mut pad">{tu_string!(i18n, catalog.attached_none)}</p> }
     });
     let picture = (fitted.header == PinHeader::J8).then(|| {
         view! {
             <section class="card">
-                <header><h2>{t_string!(i18n, catalog.pins)}</h2><span class="n">"J8"</span></header>
+                <header><h2>{tu_string!(i18n, catalog.pins)}</h2><span class="n">"J8"</span></header>
                 {pin_map(&fitted.attached)}
             </section>
         }
@@ -130,7 +130,7 @@ fn section(
             && forms.put.typed("component_id").as_deref() == Some("");
         view! {
             <details class="attach" open=refused>
-                <summary>{t_string!(i18n, catalog.attach)}</summary>
+                <summary>{tu_string!(i18n, catalog.attach)}</summary>
                 {attach_form(id, forms.put, None, &fitted.kinds)}
             </details>
         }
@@ -138,7 +138,7 @@ fn section(
     view! {
         <section class="card parts" id="components">
             <header>
-                <h2>{t_string!(i18n, catalog.attached)}</h2>
+                <h2>{tu_string!(i18n, catalog.attached)}</h2>
                 <span class="n">{fitted.attached.len()}</span>
             </header>
             <Refused form=forms.detach/>
@@ -169,10 +169,10 @@ fn undo(id: DeviceId, fitted: &Fitted, forms: Forms) -> AnyView {
                     view! {
                         <PostForm form=forms.reattach class="banner good">
                             <Shape mark=Mark::Done/>
-                            <span>{t_string!(i18n, catalog.detached, name = gone.key).to_string()}</span>
+                            <span>{tu_string!(i18n, catalog.detached, name = gone.key).to_string()}</span>
                             <input type="hidden" name="id" value=id.to_string()/>
                             <input type="hidden" name="component_id" value=gone.component_id.to_string()/>
-                            <button class="btn sm push" type="submit">{t_string!(i18n, frame.undo)}</button>
+                            <button class="btn sm push" type="submit">{tu_string!(i18n, frame.undo)}</button>
                         </PostForm>
                     }
                 })
@@ -200,12 +200,12 @@ fn row(
     may: bool,
 ) -> AnyView {
     let i18n = use_i18n();
-    let locale = i18n.get_locale();
+    let locale = i18n.get_locale_untracked();
     let key = component.key.to_string();
     let title = component.name.clone().unwrap_or_else(|| key.clone());
     let mut place = vec![match (component.pin_number, component.pin_mode) {
         (Some(pin), Some(mode)) => format!("GPIO {pin} · {}", words::mode(locale, mode)),
-        _ => t_string!(i18n, catalog.no_pin_needed).to_owned(),
+        _ => tu_string!(i18n, catalog.no_pin_needed).to_owned(),
     }];
     place.extend(component.address.clone());
     place.extend(
@@ -225,14 +225,14 @@ fn row(
         let (of, named) = (component.id.to_string(), key.clone());
         view! {
             <details>
-                <summary>{t_string!(i18n, catalog.change)}" "<span class="hide">{title.clone()}</span></summary>
+                <summary>{tu_string!(i18n, catalog.change)}" "<span class="hide">{title.clone()}</span></summary>
                 {attach_form(id, forms.put, Some(component), &fitted.kinds)}
-                <p class="where">{t_string!(i18n, catalog.detach_what)}</p>
+                <p class="where">{tu_string!(i18n, catalog.detach_what)}</p>
                 <PostForm form=forms.detach>
                     <input type="hidden" name="id" value=id.to_string()/>
                     <input type="hidden" name="component_id" value=of/>
                     <input type="hidden" name="key" value=named/>
-                    <button class="btn sm danger" type="submit">{t_string!(i18n, catalog.detach)}</button>
+                    <button class="btn sm danger" type="submit">{tu_string!(i18n, catalog.detach)}</button>
                 </PostForm>
             </details>
         }

@@ -1,7 +1,7 @@
 //! Claiming a device: from the QR code of its label, or by typing what stands on it.
 
 use leptos::prelude::*;
-use leptos_i18n::t_string;
+use leptos_i18n::tu_string;
 
 use super::{
     scan::{ScanOf, scanner},
@@ -22,12 +22,12 @@ pub fn ClaimPage() -> impl IntoView {
     #[cfg(feature = "hydrate")]
     Effect::new(fill_from_address);
     view! {
-        <PageTitle text=Signal::derive(move || t_string!(i18n, devices.claim).to_owned())/>
-        <h1>{move || t_string!(i18n, devices.claim)}</h1>
+        <PageTitle text=tu_string!(i18n, devices.claim)/>
+        <h1>{tu_string!(i18n, devices.claim)}</h1>
         <div class="settings">
         <section class="card">
             <div class="pad">
-            <p class="sub">{move || t_string!(i18n, devices.claim_hint)}</p>
+            <p class="sub">{tu_string!(i18n, devices.claim_hint)}</p>
             <div class="row scripted">
                 <button
                     type="button"
@@ -36,7 +36,7 @@ pub fn ClaimPage() -> impl IntoView {
                     on:click=move |_| open.set(true)
                 >
                     <Draw icon=Icon::QrCode/>
-                    {move || t_string!(i18n, scan.open)}
+                    {tu_string!(i18n, scan.open)}
                 </button>
             </div>
             {when(move || open.get(), move || scanner(Box::new(ScanOf { open })))}
@@ -44,20 +44,20 @@ pub fn ClaimPage() -> impl IntoView {
                 <ErrorNotice error=form.other_error(&["code", "cpu_serial"])/>
                 <Field
                     name="cpu_serial"
-                    label=Signal::derive(move || t_string!(i18n, devices.serial).to_owned())
+                    label=tu_string!(i18n, devices.serial)
                     form
                     maxlength=128
                 />
                 <Field
                     name="code"
-                    label=Signal::derive(move || t_string!(i18n, devices.code).to_owned())
+                    label=tu_string!(i18n, devices.code)
                     form
                     autocomplete="off"
                     maxlength=64
                 />
                 <div class="row"><SubmitButton
-                    label=Signal::derive(move || t_string!(i18n, devices.claim_button).to_owned())
-                    busy_label=Signal::derive(move || t_string!(i18n, frame.working).to_owned())
+                    label=tu_string!(i18n, devices.claim_button)
+                    busy_label=tu_string!(i18n, frame.working)
                     busy=form.pending
                 /></div>
             </PostForm>

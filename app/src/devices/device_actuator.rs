@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use domain::{ComponentKey, Scalar, TimestampMs, device::Presence, forced::Forced, twin::Desired};
 use leptos::prelude::*;
-use leptos_i18n::{t_string, td_string};
+use leptos_i18n::{td_string, tu_string};
 use serde_json::Value;
 
 use super::{device_forced::forced_foot, device_state::TilesOf};
@@ -80,8 +80,8 @@ pub(super) fn actuator_tile(
                 <input type="hidden" name="status" value=status/>
                 <button class="btn sm" type="submit" disabled=move || of.set.pending.get()>
                     {move || match on {
-                        true => t_string!(i18n, commands.off),
-                        false => t_string!(i18n, commands.on),
+                        true => tu_string!(i18n, commands.off),
+                        false => tu_string!(i18n, commands.on),
                     }}
                 </button>
             </PostForm>

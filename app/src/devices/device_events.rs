@@ -2,7 +2,7 @@
 
 use domain::event::{DeviceEvent, Severity};
 use leptos::prelude::*;
-use leptos_i18n::t_string;
+use leptos_i18n::tu_string;
 
 use super::words;
 use crate::{
@@ -19,9 +19,9 @@ pub fn Events(
     let i18n = use_i18n();
     view! {
         <section class="card">
-            <header><h2>{move || t_string!(i18n, devices.events)}</h2></header>
+            <header><h2>{tu_string!(i18n, devices.events)}</h2></header>
             {if events.is_empty() {
-                view! { <p class="mut pad">{move || t_string!(i18n, devices.no_events)}</p> }.into_any()
+                view! { <p class="mut pad">{tu_string!(i18n, devices.no_events)}</p> }.into_any()
             } else {
                 view! {
                     <ol class="list events">
@@ -64,7 +64,7 @@ pub fn EventLine(
                 <b>{words}</b>
                 {(count > 1)
                     .then(|| {
-                        view! { <span class="tag">{t_string!(i18n, devices.times, n = count).to_string()}</span> }
+                        view! { <span class="tag">{tu_string!(i18n, devices.times, n = count).to_string()}</span> }
                     })}
                 <span class="push xs">
                     <Time at=Signal::stored(Some(event.at))/>

@@ -6,7 +6,7 @@ use domain::{
     event::RefusalCount,
 };
 use leptos::prelude::*;
-use leptos_i18n::t_string;
+use leptos_i18n::tu_string;
 
 use super::{
     server_fns::{KeepReports, RevokeDevice, UnlinkDevice},
@@ -46,28 +46,28 @@ pub fn About(
     let refusals = detail.refusals;
     view! {
         <section class="card about">
-            <header><h2>{move || t_string!(i18n, devices.about)}</h2></header>
+            <header><h2>{tu_string!(i18n, devices.about)}</h2></header>
             <div class="pad">
             <dl class="facts">
-                <dt>{move || t_string!(i18n, devices.serial)}</dt>
+                <dt>{tu_string!(i18n, devices.serial)}</dt>
                 <dd class="mono">{summary.cpu_serial}</dd>
-                <dt>{move || t_string!(i18n, devices.owner)}</dt>
+                <dt>{tu_string!(i18n, devices.owner)}</dt>
                 <dd>{summary.owner.map(|owner| owner.to_string())}</dd>
-                <dt>{move || t_string!(i18n, devices.hardware)}</dt>
+                <dt>{tu_string!(i18n, devices.hardware)}</dt>
                 <dd>{hardware}</dd>
-                <dt>{move || t_string!(i18n, devices.os)}</dt>
+                <dt>{tu_string!(i18n, devices.os)}</dt>
                 <dd>{detail.os}</dd>
-                <dt>{move || t_string!(i18n, devices.version)}</dt>
+                <dt>{tu_string!(i18n, devices.version)}</dt>
                 <dd>{summary.agent_version}</dd>
-                <dt>{move || t_string!(i18n, devices.last_report)}</dt>
+                <dt>{tu_string!(i18n, devices.last_report)}</dt>
                 <dd>{moment(summary.last_report_at)}</dd>
-                <dt>{move || t_string!(i18n, devices.interval)}</dt>
+                <dt>{tu_string!(i18n, devices.interval)}</dt>
                 <dd class="num">{interval}</dd>
-                <dt>{move || t_string!(i18n, devices.skew)}</dt>
+                <dt>{tu_string!(i18n, devices.skew)}</dt>
                 <dd class="num">{skew}</dd>
-                <dt>{move || t_string!(i18n, devices.claimed)}</dt>
+                <dt>{tu_string!(i18n, devices.claimed)}</dt>
                 <dd>{moment(detail.claimed_at)}</dd>
-                <dt>{move || t_string!(i18n, devices.duplicates)}</dt>
+                <dt>{tu_string!(i18n, devices.duplicates)}</dt>
                 <dd class="num">{grouped(detail.duplicates)}</dd>
             </dl>
             {refusals.map(|counts| view! { <Refused counts/> })}
@@ -76,8 +76,8 @@ pub fn About(
                 <input type="hidden" name="id" value=id.to_string()/>
                 <Field
                     name="nickname"
-                    label=Signal::derive(move || t_string!(i18n, devices.nickname).to_owned())
-                    hint=Signal::derive(move || t_string!(i18n, devices.nickname_hint).to_owned())
+                    label=tu_string!(i18n, devices.nickname)
+                    hint=tu_string!(i18n, devices.nickname_hint)
                     form
                     value=nickname
                     required=false
@@ -85,7 +85,7 @@ pub fn About(
                 />
                 <div class="row">
                     <button class="btn" type="submit">
-                        {move || t_string!(i18n, frame.save)}
+                        {tu_string!(i18n, frame.save)}
                     </button>
                 </div>
             </PostForm>
@@ -100,9 +100,9 @@ fn Refused(counts: Vec<RefusalCount>) -> impl IntoView {
     let i18n = use_i18n();
     let locale = i18n.get_locale_untracked();
     view! {
-        <h3>{move || t_string!(i18n, devices.refused)}</h3>
+        <h3>{tu_string!(i18n, devices.refused)}</h3>
         {if counts.is_empty() {
-            view! { <p class="mut">{move || t_string!(i18n, devices.not_refused)}</p> }.into_any()
+            view! { <p class="mut">{tu_string!(i18n, devices.not_refused)}</p> }.into_any()
         } else {
             view! {
                 <ul class="list refused">
@@ -154,24 +154,20 @@ pub fn Manage(
     }
     view! {
         <section class="card manage">
-            <header><h2>{move || t_string!(i18n, devices.settings)}</h2></header>
+            <header><h2>{tu_string!(i18n, devices.settings)}</h2></header>
             {admin
                 .then(|| {
                     view! {
                         <details>
-                            <summary>{move || t_string!(i18n, devices.keep)}</summary>
-                            <p>{move || t_string!(i18n, devices.keep_what)}</p>
+                            <summary>{tu_string!(i18n, devices.keep)}</summary>
+                            <p>{tu_string!(i18n, devices.keep_what)}</p>
                             <ErrorNotice error=keep.other_error(&["keep_reports_days"])/>
                             <PostForm form=keep class="form">
                                 <input type="hidden" name="id" value=id.to_string()/>
                                 <Field
                                     name="keep_reports_days"
-                                    label=Signal::derive(move || {
-                                        t_string!(i18n, devices.keep_days).to_owned()
-                                    })
-                                    hint=Signal::derive(move || {
-                                        t_string!(i18n, devices.keep_hint).to_owned()
-                                    })
+                                    label=tu_string!(i18n, devices.keep_days)
+                                    hint=tu_string!(i18n, devices.keep_hint)
                                     form=keep
                                     value=days
                                     required=false
@@ -179,7 +175,7 @@ pub fn Manage(
                                 />
                                 <div class="row">
                                     <button class="btn" type="submit">
-                                        {move || t_string!(i18n, frame.save)}
+                                        {tu_string!(i18n, frame.save)}
                                     </button>
                                 </div>
                             </PostForm>
@@ -191,8 +187,8 @@ pub fn Manage(
                     sure(
                         id,
                         unlink,
-                        move || t_string!(i18n, devices.unlink),
-                        move || t_string!(i18n, devices.unlink_what),
+                        tu_string!(i18n, devices.unlink),
+                        tu_string!(i18n, devices.unlink_what),
                     )
                 })}
             {may_revoke
@@ -200,8 +196,8 @@ pub fn Manage(
                     sure(
                         id,
                         revoke,
-                        move || t_string!(i18n, devices.revoke),
-                        move || t_string!(i18n, devices.revoke_what),
+                        tu_string!(i18n, devices.revoke),
+                        tu_string!(i18n, devices.revoke_what),
                     )
                 })}
         </section>
@@ -213,8 +209,8 @@ pub fn Manage(
 fn sure(
     id: DeviceId,
     form: FormState,
-    act: impl Fn() -> &'static str + Copy + Send + Sync + 'static,
-    what: impl Fn() -> &'static str + Copy + Send + Sync + 'static,
+    act: &'static str,
+    what: &'static str,
 ) -> AnyView {
     let i18n = use_i18n();
     view! {
@@ -226,11 +222,11 @@ fn sure(
                 <input type="hidden" name="id" value=id.to_string()/>
                 <label class="check">
                     <input type="checkbox" name="sure" value="yes" required/>
-                    {move || t_string!(i18n, devices.sure)}
+                    {tu_string!(i18n, devices.sure)}
                 </label>
                 <SubmitButton
-                    label=Signal::derive(move || act().to_owned())
-                    busy_label=Signal::derive(move || t_string!(i18n, frame.working).to_owned())
+                    label=act
+                    busy_label=tu_string!(i18n, frame.working)
                     busy=form.pending
                 />
             </PostForm>

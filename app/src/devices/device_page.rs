@@ -2,7 +2,7 @@
 
 use domain::{AppError, DeviceId, device::DeviceDetail, live::Subject};
 use leptos::{prelude::*, reactive::computed::ScopedFuture};
-use leptos_i18n::t_string;
+use leptos_i18n::tu_string;
 use leptos_router::hooks::use_params_map;
 
 use super::{
@@ -134,7 +134,7 @@ fn Page(
                 {move || view! { <Head detail=detail.get()/> }}
                 <div class="columns">
                     <div>
-                        <h2>{move || t_string!(i18n, devices.state)}</h2>
+                        <h2>{tu_string!(i18n, devices.state)}</h2>
                         <ErrorNotice error=set.error/>
                         {later(move || tiles(Box::new(state)))}
                         {later(move || record(Box::new(of)))}
@@ -161,7 +161,7 @@ fn Head(detail: DeviceDetail) -> impl IntoView {
     let since = summary.presence.since;
     let name = summary.name.clone();
     view! {
-        <PageTitle text=Signal::stored(name.clone())/>
+        <PageTitle text=name.clone()/>
         <div class="head">
             <h1>{name}</h1>
             <div class="row">

@@ -2,7 +2,7 @@
 
 use domain::{DeviceId, finding::Sharer, role::DeviceRole};
 use leptos::prelude::*;
-use leptos_i18n::{t_string, td_string};
+use leptos_i18n::{td_string, tu_string};
 
 use super::device_beside::Forms;
 use crate::{
@@ -32,7 +32,7 @@ pub(super) fn card(
     view! {
         <section class="card people">
             <header>
-                <h2>{move || t_string!(i18n, finding.people)}</h2>
+                <h2>{tu_string!(i18n, finding.people)}</h2>
             </header>
             {people.map(|people| sharing(id, people, forms))}
             {may_leave.then(|| leaving(id, forms))}
@@ -72,15 +72,11 @@ fn sharing(id: DeviceId, people: Vec<Sharer>, forms: Forms) -> AnyView {
             }
         })
         .collect_view();
-    let roles = Signal::derive(move || {
-        [DeviceRole::Viewer, DeviceRole::Owner]
-            .map(|role| {
-                (
-                    role.as_str().to_owned(),
-                    role_name(i18n.get_locale(), role).to_owned(),
-                )
-            })
-            .to_vec()
+    let roles = [DeviceRole::Viewer, DeviceRole::Owner].map(|role| {
+        (
+            role.as_str().to_owned(),
+            role_name(i18n.get_locale_untracked(), role).to_owned(),
+        )
     });
     view! {
         <ErrorNotice error=forms.unshare.error/>
@@ -89,27 +85,27 @@ fn sharing(id: DeviceId, people: Vec<Sharer>, forms: Forms) -> AnyView {
             .then(|| {
                 view! {
                     <details class="share" open=forms.share.error.get_untracked().is_some()>
-                        <summary>{move || t_string!(i18n, finding.share)}</summary>
-                        <p class="sub">{move || t_string!(i18n, finding.share_what)}</p>
+                        <summary>{tu_string!(i18n, finding.share)}</summary>
+                        <p class="sub">{tu_string!(i18n, finding.share_what)}</p>
                         <ErrorNotice error=forms.share.other_error(&["email"])/>
                         <PostForm form=forms.share class="form">
                             <input type="hidden" name="id" value=id.to_string()/>
                             <Field
                                 name="email"
                                 kind="email"
-                                label=Signal::derive(move || t_string!(i18n, finding.share_email).to_owned())
+                                label=tu_string!(i18n, finding.share_email)
                                 form=forms.share
                             />
                             <Select
                                 name="role"
-                                label=Signal::derive(move || t_string!(i18n, finding.share_role).to_owned())
-                                options=roles
+                                label=tu_string!(i18n, finding.share_role)
+                                options=roles.to_vec()
                                 value="viewer"
                             />
                             <div class="row">
                                 <SubmitButton
-                                    label=Signal::derive(move || t_string!(i18n, finding.share_button).to_owned())
-                                    busy_label=Signal::derive(move || t_string!(i18n, frame.working).to_owned())
+                                    label=tu_string!(i18n, finding.share_button)
+                                    busy_label=tu_string!(i18n, frame.working)
                                     busy=forms.share.pending
                                 />
                             </div>
@@ -125,18 +121,18 @@ fn leaving(id: DeviceId, forms: Forms) -> AnyView {
     let i18n = use_i18n();
     view! {
         <details class="share">
-            <summary>{move || t_string!(i18n, finding.leave)}</summary>
-            <p class="sub">{move || t_string!(i18n, finding.leave_what)}</p>
+            <summary>{tu_string!(i18n, finding.leave)}</summary>
+            <p class="sub">{tu_string!(i18n, finding.leave_what)}</p>
             <ErrorNotice error=forms.leave.error/>
             <PostForm form=forms.leave class="form">
                 <input type="hidden" name="id" value=id.to_string()/>
                 <label class="check">
                     <input type="checkbox" name="sure" value="yes" required/>
-                    {move || t_string!(i18n, devices.sure)}
+                    {tu_string!(i18n, devices.sure)}
                 </label>
                 <div class="row">
                     <button class="btn danger" type="submit">
-                        {move || t_string!(i18n, finding.leave)}
+                        {tu_string!(i18n, finding.leave)}
                     </button>
                 </div>
             </PostForm>

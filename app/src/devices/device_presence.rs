@@ -8,7 +8,7 @@ use domain::{
     finding::{PresenceHistory, PresenceSlot, Trouble},
 };
 use leptos::prelude::*;
-use leptos_i18n::{t_string, td_string};
+use leptos_i18n::{td_string, tu_string};
 
 use super::{trouble, words};
 use crate::{
@@ -67,8 +67,8 @@ pub(super) fn card(
     view! {
         <section class="card presence-days">
             <header>
-                <h2>{move || t_string!(i18n, finding.presence)}</h2>
-                <nav class="seg sm push" aria-label=move || t_string!(i18n, finding.presence)>
+                <h2>{tu_string!(i18n, finding.presence)}</h2>
+                <nav class="seg sm push" aria-label=tu_string!(i18n, finding.presence)>
                     {to(7, td_string!(locale, telemetry.week))}
                     {to(90, td_string!(locale, telemetry.quarter))}
                 </nav>
@@ -89,12 +89,12 @@ pub(super) fn card(
                 </svg>
                 <p class="ends xs mut">
                     <Time at=Signal::stored(Some(history.from))/>
-                    <span>{move || t_string!(i18n, finding.now)}</span>
+                    <span>{tu_string!(i18n, finding.now)}</span>
                 </p>
             </div>
             {none
                 .then(|| {
-                    view! { <p class="mut pad">{move || t_string!(i18n, finding.no_absence)}</p> }
+                    view! { <p class="mut pad">{tu_string!(i18n, finding.no_absence)}</p> }
                 })}
             <ul class="list absences">{first}</ul>
             {(more > 0)
@@ -102,7 +102,7 @@ pub(super) fn card(
                     view! {
                         <details>
                             <summary>
-                                {move || t_string!(i18n, finding.more_absences, n = more).to_string()}
+                                {tu_string!(i18n, finding.more_absences, n = more).to_string()}
                             </summary>
                             <ul class="list absences">{rest}</ul>
                         </details>

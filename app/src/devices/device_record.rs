@@ -3,7 +3,7 @@
 
 use domain::{AppError, DeviceId, device::DeviceDetail};
 use leptos::prelude::*;
-use leptos_i18n::t_string;
+use leptos_i18n::tu_string;
 
 use super::{
     device_events::Events,
@@ -99,7 +99,7 @@ async fn drawn(of: Box<RecordOf>) -> AnyView {
             {move || detail.read().may_command.then(|| view! {
                 <a class="btn sm" href=format!("/devices/{id}/debug")>
                     <Draw icon=Icon::Terminal/>
-                    {t_string!(i18n, traffic.open)}
+                    {tu_string!(i18n, traffic.open)}
                 </a>
             })}
             {move || may_manage.get().then(|| view! {

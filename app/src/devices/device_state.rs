@@ -6,7 +6,7 @@ use domain::{
     device::{DeviceDetail, Presence},
 };
 use leptos::prelude::*;
-use leptos_i18n::t_string;
+use leptos_i18n::tu_string;
 
 use super::{
     device_actuator::{Actuator, actuator_tile},
@@ -65,7 +65,7 @@ fn all(of: &TilesOf, release: FormState, detail: &DeviceDetail) -> AnyView {
     let (id, locale) = (of.id, i18n.get_locale_untracked());
     let release = detail.may_command.then_some(release);
     if detail.state.is_empty() && detail.components.is_empty() {
-        return view! { <p class="mut">{move || t_string!(i18n, devices.no_state)}</p> }.into_any();
+        return view! { <p class="mut">{tu_string!(i18n, devices.no_state)}</p> }.into_any();
     }
     let tiles = detail
         .components
@@ -83,7 +83,7 @@ fn all(of: &TilesOf, release: FormState, detail: &DeviceDetail) -> AnyView {
             let stale = detail.summary.presence.presence != Presence::Online || now.is_none();
             let label = {
                 let (component, value) = (component.clone(), value.clone());
-                Signal::derive(move || label(i18n.get_locale(), &component, &value))
+                Signal::stored(label(i18n.get_locale_untracked(), &component, &value))
             };
             let of_catalog = icon(&value.icon);
             if acts {

@@ -2,7 +2,7 @@
 
 use domain::{DeviceId, tag::Tag};
 use leptos::prelude::*;
-use leptos_i18n::t_string;
+use leptos_i18n::tu_string;
 
 use crate::{
     form::{FormState, PostForm},
@@ -37,7 +37,7 @@ pub(super) fn card(
     view! {
         <section class="card tags-of">
             <header>
-                <h2>{move || t_string!(i18n, finding.tags)}</h2>
+                <h2>{tu_string!(i18n, finding.tags)}</h2>
             </header>
             <div class="pad">
                 <p class="row">
@@ -45,7 +45,7 @@ pub(super) fn card(
                     {none
                         .then(|| {
                             view! {
-                                <span class="mut">{move || t_string!(i18n, finding.untagged)}</span>
+                                <span class="mut">{tu_string!(i18n, finding.untagged)}</span>
                             }
                         })}
                 </p>
@@ -53,18 +53,14 @@ pub(super) fn card(
                     .then(|| {
                         view! {
                             <details open=form.error.get_untracked().is_some()>
-                                <summary>{move || t_string!(i18n, finding.edit_tags)}</summary>
+                                <summary>{tu_string!(i18n, finding.edit_tags)}</summary>
                                 <ErrorNotice error=form.other_error(&["tags"])/>
                                 <PostForm form class="form">
                                     <input type="hidden" name="id" value=id.to_string()/>
                                     <Field
                                         name="tags"
-                                        label=Signal::derive(move || {
-                                            t_string!(i18n, finding.tags).to_owned()
-                                        })
-                                        hint=Signal::derive(move || {
-                                            t_string!(i18n, finding.tags_hint).to_owned()
-                                        })
+                                        label=tu_string!(i18n, finding.tags)
+                                        hint=tu_string!(i18n, finding.tags_hint)
                                         form
                                         value=written
                                         required=false
@@ -74,14 +70,14 @@ pub(super) fn card(
                                         .then(|| {
                                             view! {
                                                 <p class="xs mut">
-                                                    {move || t_string!(i18n, finding.other_tags)} " "
+                                                    {tu_string!(i18n, finding.other_tags)} " "
                                                     {others.join(", ")}
                                                 </p>
                                             }
                                         })}
                                     <div class="row">
                                         <button class="btn" type="submit">
-                                            {move || t_string!(i18n, frame.save)}
+                                            {tu_string!(i18n, frame.save)}
                                         </button>
                                     </div>
                                 </PostForm>

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use leptos::prelude::*;
-use leptos_i18n::t_string;
+use leptos_i18n::tu_string;
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -94,7 +94,7 @@ pub(super) fn QrCode(
                 viewBox=format!("-{QUIET} -{QUIET} {whole} {whole}")
                 shape-rendering="crispEdges"
                 role="img"
-                aria-label=move || t_string!(i18n, devices.qr)
+                aria-label=tu_string!(i18n, devices.qr)
             >
                 <rect x=format!("-{QUIET}") y=format!("-{QUIET}") width=whole height=whole fill="#fff"></rect>
                 <path d=dark fill="#000"></path>
@@ -116,29 +116,29 @@ pub fn ShownLabel(
         <section class="card label" role="status">
             <QrCode packed=label.qr/>
             <div class="body">
-                <h2>{move || t_string!(i18n, devices.code_once)}</h2>
-                <p class="mut no-print">{move || t_string!(i18n, devices.code_once_hint)}</p>
+                <h2>{tu_string!(i18n, devices.code_once)}</h2>
+                <p class="mut no-print">{tu_string!(i18n, devices.code_once_hint)}</p>
                 <div class="row">
                     <b class="mono secret">{label.code}</b>
-                    <span class="no-print"><CopyButton text=Signal::stored(code)/></span>
+                    <span class="no-print"><CopyButton text=code/></span>
                 </div>
                 <p class="mono mut">{label.cpu_serial}</p>
-                <h3 class="no-print">{move || t_string!(i18n, devices.claim_link)}</h3>
+                <h3 class="no-print">{tu_string!(i18n, devices.claim_link)}</h3>
                 <div class="row no-print">
                     <a class="mono lnk ell" href=link.clone()>
                         {link.clone()}
                     </a>
-                    <CopyButton text=Signal::stored(link)/>
+                    <CopyButton text=link/>
                 </div>
-                <h3 class="no-print">{move || t_string!(i18n, devices.enroll_command)}</h3>
+                <h3 class="no-print">{tu_string!(i18n, devices.enroll_command)}</h3>
                 <div class="row no-print">
                     <code class="ell">{command.clone()}</code>
-                    <CopyButton text=Signal::stored(command)/>
+                    <CopyButton text=command/>
                 </div>
                 <div class="row no-print scripted">
                     <button type="button" class="btn" on:click=|_| print()>
                         <Draw icon=Icon::Printer/>
-                        {move || t_string!(i18n, devices.print)}
+                        {tu_string!(i18n, devices.print)}
                     </button>
                 </div>
             </div>

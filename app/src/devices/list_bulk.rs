@@ -2,7 +2,7 @@
 
 use domain::finding::BulkTagged;
 use leptos::prelude::*;
-use leptos_i18n::t_string;
+use leptos_i18n::tu_string;
 
 use super::finding_server_fns::{TagMatching, UndoTagging};
 use crate::{
@@ -45,29 +45,29 @@ pub(super) fn tag_all(filter: String, total: u64, bulk: Bulk) -> AnyView {
     view! {
         <details class="bulk-tags" open=tag.error.get_untracked().is_some()>
             <summary>
-                {move || t_string!(i18n, finding.tag_all, n = few.clone())}
+                {tu_string!(i18n, finding.tag_all, n = few)}
             </summary>
-            <p class="sub">{move || t_string!(i18n, finding.tag_all_what, n = what.clone())}</p>
+            <p class="sub">{tu_string!(i18n, finding.tag_all_what, n = what)}</p>
             <ErrorNotice error=tag.other_error(&["add", "remove"])/>
             <PostForm form=tag class="row" on_send=Callback::new(move |()| undone.set(false))>
                 <input type="hidden" name="filter" value=filter/>
                 <Field
                     name="add"
-                    label=Signal::derive(move || t_string!(i18n, finding.put_on).to_owned())
-                    hint=Signal::derive(move || t_string!(i18n, finding.tags_hint).to_owned())
+                    label=tu_string!(i18n, finding.put_on)
+                    hint=tu_string!(i18n, finding.tags_hint)
                     form=tag
                     required=false
                 />
                 <Field
                     name="remove"
-                    label=Signal::derive(move || t_string!(i18n, finding.take_off).to_owned())
-                    hint=Signal::derive(move || t_string!(i18n, finding.tags_hint).to_owned())
+                    label=tu_string!(i18n, finding.take_off)
+                    hint=tu_string!(i18n, finding.tags_hint)
                     form=tag
                     required=false
                 />
                 <SubmitButton
-                    label=Signal::derive(move || t_string!(i18n, finding.change_tags).to_owned())
-                    busy_label=Signal::derive(move || t_string!(i18n, frame.working).to_owned())
+                    label=tu_string!(i18n, finding.change_tags)
+                    busy_label=tu_string!(i18n, frame.working)
                     busy=tag.pending
                 />
             </PostForm>
@@ -101,7 +101,7 @@ pub(super) fn tagged(bulk: Bulk) -> AnyView {
                     let n = grouped(n);
                     view! {
                         <p class="banner good">
-                            {move || t_string!(i18n, finding.undone, n = n.clone())}
+                            {tu_string!(i18n, finding.undone, n = n)}
                         </p>
                     }
                     .into_any()
@@ -110,13 +110,13 @@ pub(super) fn tagged(bulk: Bulk) -> AnyView {
                     let (n, left) = (grouped(done.changed), done.left);
                     view! {
                         <div class="banner good">
-                            <span>{move || t_string!(i18n, finding.tagged, n = n.clone())}</span>
+                            <span>{tu_string!(i18n, finding.tagged, n = n)}</span>
                             {(left > 0)
                                 .then(|| {
                                     let left = grouped(left);
                                     view! {
                                         <span class="mut">
-                                            {move || t_string!(i18n, finding.left, n = left.clone())}
+                                            {tu_string!(i18n, finding.left, n = left)}
                                         </span>
                                     }
                                 })}
@@ -128,7 +128,7 @@ pub(super) fn tagged(bulk: Bulk) -> AnyView {
                                             <input type="hidden" name="act" value=act.to_string()/>
                                             <button class="btn sm" type="submit">
                                                 <Draw icon=Icon::Undo2/>
-                                                {move || t_string!(i18n, frame.undo)}
+                                                {tu_string!(i18n, frame.undo)}
                                             </button>
                                         </PostForm>
                                     }

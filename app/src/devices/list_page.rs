@@ -7,7 +7,7 @@ use domain::{
     live::Subject,
 };
 use leptos::prelude::*;
-use leptos_i18n::{t_string, td_string};
+use leptos_i18n::{td_string, tu_string};
 use leptos_router::hooks::use_query_map;
 
 use super::{
@@ -59,29 +59,29 @@ pub fn DeviceListPage() -> impl IntoView {
     });
     let admin = use_me().role.is_admin();
     view! {
-        <PageTitle text=Signal::derive(move || t_string!(i18n, frame.devices).to_owned())/>
+        <PageTitle text=tu_string!(i18n, frame.devices)/>
         <div class="head">
-            <h1>{move || t_string!(i18n, frame.devices)}</h1>
+            <h1>{tu_string!(i18n, frame.devices)}</h1>
             <div class="acts">
                 <a class="btn" href=move || view.read().charts()>
                     <Draw icon=Icon::Activity/>
-                    {move || t_string!(i18n, finding.charts)}
+                    {tu_string!(i18n, finding.charts)}
                 </a>
                 <a class="btn" download rel="external" href=move || view.read().export()>
                     <Draw icon=Icon::Download/>
-                    {move || t_string!(i18n, finding.export)}
+                    {tu_string!(i18n, finding.export)}
                 </a>
                 {admin
                     .then(|| {
                         view! {
                             <a class="btn" href="/devices/new">
-                                {move || t_string!(i18n, devices.preregister)}
+                                {tu_string!(i18n, devices.preregister)}
                             </a>
                         }
                     })}
                 <a class="btn pri" href="/claim">
                     <Draw icon=Icon::Plus/>
-                    {move || t_string!(i18n, devices.claim)}
+                    {tu_string!(i18n, devices.claim)}
                 </a>
             </div>
         </div>
@@ -129,7 +129,7 @@ fn list(
     let rows = move || {
         let picked = picked.0.read_untracked();
         list_rows::rows(
-            i18n.get_locale(),
+            i18n.get_locale_untracked(),
             now.get_untracked(),
             &columns,
             &items,
@@ -137,7 +137,7 @@ fn list(
         )
     };
     #[cfg(feature = "hydrate")]
-    Effect::new(move || list_rows::tell_times(i18n.get_locale(), now.get()));
+    Effect::new(move || list_rows::tell_times(i18n.get_locale_untracked(), now.get()));
     let href = {
         let shown = shown.clone();
         Callback::new(move |page| {
@@ -180,7 +180,7 @@ fn list(
                         <table class="grid entries">
                             <thead>
                                 <tr>
-                                    <th scope="col">{move || t_string!(i18n, devices.name)}</th>
+                                    <th scope="col">{tu_string!(i18n, devices.name)}</th>
                                     {heads}
                                 </tr>
                             </thead>
@@ -215,14 +215,14 @@ fn searching(shown: &View, wrong: Option<FilterError>) -> AnyView {
                     maxlength="1000"
                     autocapitalize="none"
                     spellcheck="false"
-                    aria-label=move || t_string!(i18n, devices.find)
+                    aria-label=tu_string!(i18n, devices.find)
                     aria-invalid=wrong.map(|_| "true")
                     aria-describedby=wrong.map(|_| "wrong-search")
-                    placeholder=move || t_string!(i18n, finding.find)
+                    placeholder=tu_string!(i18n, finding.find)
                 />
             </span>
             {list_tools::help(shown)}
-            <select class="in" name="sort" aria-label=move || t_string!(i18n, devices.sort)>
+            <select class="in" name="sort" aria-label=tu_string!(i18n, devices.sort)>
                 {DeviceSort::ALL
                     .iter()
                     .map(|choice| {
@@ -242,7 +242,7 @@ fn searching(shown: &View, wrong: Option<FilterError>) -> AnyView {
                     .collect_view()}
             </select>
             <button class="btn" type="submit">
-                {move || t_string!(i18n, frame.search_button)}
+                {tu_string!(i18n, frame.search_button)}
             </button>
         </form>
     }
@@ -298,7 +298,7 @@ fn Chips(shown: View, counts: PresenceCounts) -> impl IntoView {
         ),
     ];
     view! {
-        <nav class="tabs" aria-label=move || t_string!(i18n, devices.status)>
+        <nav class="tabs" aria-label=tu_string!(i18n, devices.status)>
             {chips
                 .into_iter()
                 .map(|(target, words, count)| {
@@ -320,31 +320,27 @@ fn Chips(shown: View, counts: PresenceCounts) -> impl IntoView {
 #[component]
 fn Nothing(filtered: bool, admin: bool) -> impl IntoView {
     let i18n = use_i18n();
-    let title = Signal::derive(move || {
-        match filtered {
-            true => t_string!(i18n, devices.none_found),
-            false => t_string!(i18n, devices.none),
-        }
-        .to_owned()
-    });
-    let text = Signal::derive(move || {
-        match filtered {
-            true => t_string!(i18n, devices.none_found_hint),
-            false => t_string!(i18n, devices.none_hint),
-        }
-        .to_owned()
-    });
+    let (title, text) = match filtered {
+        true => (
+            tu_string!(i18n, devices.none_found),
+            tu_string!(i18n, devices.none_found_hint),
+        ),
+        false => (
+            tu_string!(i18n, devices.none),
+            tu_string!(i18n, devices.none_hint),
+        ),
+    };
     view! {
         <section class="card">
             <Empty icon=Icon::Cpu title text/>
             <p class="row pad">
                 {if filtered {
-                    view! { <a class="btn" href="/devices">{move || t_string!(i18n, devices.clear)}</a> }.into_any()
+                    view! { <a class="btn" href="/devices">{tu_string!(i18n, devices.clear)}</a> }.into_any()
                 } else if admin {
-                    view! { <a class="btn pri" href="/devices/new">{move || t_string!(i18n, devices.preregister)}</a> }
+                    view! { <a class="btn pri" href="/devices/new">{tu_string!(i18n, devices.preregister)}</a> }
                         .into_any()
                 } else {
-                    view! { <a class="btn pri" href="/claim">{move || t_string!(i18n, devices.claim)}</a> }.into_any()
+                    view! { <a class="btn pri" href="/claim">{tu_string!(i18n, devices.claim)}</a> }.into_any()
                 }}
             </p>
         </section>

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 
 use domain::DeviceId;
 use leptos::prelude::*;
-use leptos_i18n::t_string;
+use leptos_i18n::tu_string;
 use leptos_router::location::Url;
 
 use crate::{
@@ -56,13 +56,13 @@ pub(super) fn bar(filter: &str, total: u64, picked: Picked) -> AnyView {
         <form id="pick" class="bulk" class:some=move || count().is_some() method="get" action="/jobs/new">
             <button class="btn sm" type="submit">
                 <Draw icon=Icon::Terminal/>
-                {move || t_string!(i18n, jobs.picked)}
+                {tu_string!(i18n, jobs.picked)}
                 {move || count().map(|count| view! { <span class="num">{count}</span> })}
             </button>
             <a class="btn ghost sm" href=all>
-                {move || t_string!(i18n, jobs.act_all, n = n.clone())}
+                {tu_string!(i18n, jobs.act_all, n = n)}
             </a>
-            <span class="mut xs wideonly">{move || t_string!(i18n, jobs.pick_hint)}</span>
+            <span class="mut xs wideonly">{tu_string!(i18n, jobs.pick_hint)}</span>
         </form>
     }
     .into_any()

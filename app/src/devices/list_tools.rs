@@ -2,7 +2,7 @@
 
 use domain::{finding::Column, tag::TagCounts};
 use leptos::prelude::*;
-use leptos_i18n::{t_string, td_string};
+use leptos_i18n::{td_string, tu_string};
 
 use super::query::View;
 use crate::{
@@ -48,7 +48,7 @@ pub(super) fn tag_menu(shown: &View, counts: TagCounts) -> AnyView {
             </a>
         }
     };
-    let none = view! { <span>{move || t_string!(i18n, finding.untagged)}</span> }.into_any();
+    let none = view! { <span>{tu_string!(i18n, finding.untagged)}</span> }.into_any();
     let untagged = item("tag:none".to_owned(), none, counts.untagged);
     let tags = counts.tags.into_iter().map(|(tag, count)| {
         let label = view! { <span class="tag">{tag.to_string()}</span> }.into_any();
@@ -59,7 +59,7 @@ pub(super) fn tag_menu(shown: &View, counts: TagCounts) -> AnyView {
         <details class="menu">
             <summary class="btn">
                 <Draw icon=Icon::ListFilter/>
-                {move || t_string!(i18n, finding.tags)}
+                {tu_string!(i18n, finding.tags)}
             </summary>
             <div class="pop tall">{untagged} {tags}</div>
         </details>
@@ -88,15 +88,15 @@ pub(super) fn column_menu(shown: &View) -> AnyView {
         .collect_view();
     view! {
         <details class="menu">
-            <summary class="btn" title=move || t_string!(i18n, finding.columns)>
+            <summary class="btn" title=tu_string!(i18n, finding.columns)>
                 <Draw icon=Icon::Settings/>
-                {move || t_string!(i18n, finding.columns)}
+                {tu_string!(i18n, finding.columns)}
             </summary>
             <form class="pop tall" method="get" action="/devices">
                 {kept(shown, &["col"])}
                 {boxes}
                 <label class="fld item">
-                    <span class="xs mut">{move || t_string!(i18n, finding.state_column)}</span>
+                    <span class="xs mut">{tu_string!(i18n, finding.state_column)}</span>
                     <input
                         class="in"
                         name="col"
@@ -108,7 +108,7 @@ pub(super) fn column_menu(shown: &View) -> AnyView {
                     />
                 </label>
                 <button class="btn pri" type="submit">
-                    {move || t_string!(i18n, finding.apply)}
+                    {tu_string!(i18n, finding.apply)}
                 </button>
             </form>
         </details>
@@ -128,12 +128,12 @@ pub(super) fn density(shown: &View) -> AnyView {
     };
     let current = |compact| (shown.compact == compact).then_some("true");
     view! {
-        <nav class="seg sm" aria-label=move || t_string!(i18n, finding.density)>
+        <nav class="seg sm" aria-label=tu_string!(i18n, finding.density)>
             <a href=to(false) aria-current=current(false) data-noscroll>
-                {move || t_string!(i18n, finding.roomy)}
+                {tu_string!(i18n, finding.roomy)}
             </a>
             <a href=to(true) aria-current=current(true) data-noscroll>
-                {move || t_string!(i18n, finding.compact)}
+                {tu_string!(i18n, finding.compact)}
             </a>
         </nav>
     }
@@ -188,11 +188,11 @@ pub(super) fn help(shown: &View) -> AnyView {
         .collect_view();
     view! {
         <details class="menu">
-            <summary class="btn sq" aria-label=move || t_string!(i18n, finding.help) title=move || t_string!(i18n, finding.help)>
+            <summary class="btn sq" aria-label=tu_string!(i18n, finding.help) title=tu_string!(i18n, finding.help)>
                 <Draw icon=Icon::Info/>
             </summary>
             <div class="pop tall from-start">
-                <p class="lab">{move || t_string!(i18n, finding.help_text)}</p>
+                <p class="lab">{tu_string!(i18n, finding.help_text)}</p>
                 {examples}
             </div>
         </details>

@@ -2,7 +2,7 @@
 
 use domain::finding::SavedView;
 use leptos::prelude::*;
-use leptos_i18n::t_string;
+use leptos_i18n::tu_string;
 
 use super::{
     finding_server_fns::{DeleteView, SaveView},
@@ -55,7 +55,7 @@ pub(super) fn views(shown: &View, views: Vec<SavedView>, keeping: Keeping) -> An
                     {view
                         .shared
                         .then(|| {
-                            let shared = move || t_string!(i18n, finding.view_shared);
+                            let shared = tu_string!(i18n, finding.view_shared);
                             view! {
                                 <span class="mut" title=shared>
                                     <Draw icon=Icon::Users/>
@@ -80,7 +80,7 @@ pub(super) fn views(shown: &View, views: Vec<SavedView>, keeping: Keeping) -> An
                 <input type="hidden" name="view" value=view.id/>
                 <button class="btn danger" type="submit">
                     <Draw icon=Icon::Trash2/>
-                    {move || t_string!(i18n, finding.delete_view)}
+                    {tu_string!(i18n, finding.delete_view)}
                 </button>
             </PostForm>
         }
@@ -89,21 +89,21 @@ pub(super) fn views(shown: &View, views: Vec<SavedView>, keeping: Keeping) -> An
         <div class="views">
             {any.then(|| {
                 view! {
-                    <nav class="row" aria-label=move || t_string!(i18n, finding.views)>{tabs}</nav>
+                    <nav class="row" aria-label=tu_string!(i18n, finding.views)>{tabs}</nav>
                 }
             })}
             <details class="menu" open=save.error.get_untracked().is_some()>
                 <summary class="btn sm ghost">
                     <Draw icon=Icon::Plus/>
-                    {move || t_string!(i18n, finding.save_view)}
+                    {tu_string!(i18n, finding.save_view)}
                 </summary>
                 <div class="pop tall from-start">
                     <PostForm form=save class="form">
-                        <p class="lab">{move || t_string!(i18n, finding.save_view_what)}</p>
+                        <p class="lab">{tu_string!(i18n, finding.save_view_what)}</p>
                         <input type="hidden" name="address" value=address.clone()/>
                         <Field
                             name="view_name"
-                            label=Signal::derive(move || t_string!(i18n, finding.view_name).to_owned())
+                            label=tu_string!(i18n, finding.view_name)
                             form=save
                             value=name
                             maxlength=80
@@ -113,12 +113,12 @@ pub(super) fn views(shown: &View, views: Vec<SavedView>, keeping: Keeping) -> An
                                 view! {
                                     <label class="check">
                                         <input type="checkbox" name="shared" value="true" checked=shared/>
-                                        <span>{move || t_string!(i18n, finding.share_view)}</span>
+                                        <span>{tu_string!(i18n, finding.share_view)}</span>
                                     </label>
                                 }
                             })}
                         <button class="btn pri" type="submit">
-                            {move || t_string!(i18n, frame.save)}
+                            {tu_string!(i18n, frame.save)}
                         </button>
                     </PostForm>
                     {forget}
@@ -152,9 +152,7 @@ pub(super) fn said(keeping: Keeping) -> AnyView {
                         view! {
                             <div class="banner">
                                 <span>
-                                    {move || {
-                                        t_string!(i18n, finding.view_deleted, name = name.clone()).to_string()
-                                    }}
+                                    {tu_string!(i18n, finding.view_deleted, name = name).to_string()}
                                 </span>
                                 <PostForm form=save class="push" on_send=Callback::new(move |()| again.set(true))>
                                     <input type="hidden" name="view_name" value=view.name/>
@@ -164,7 +162,7 @@ pub(super) fn said(keeping: Keeping) -> AnyView {
                                         .then(|| view! { <input type="hidden" name="shared" value="true"/> })}
                                     <button class="btn sm" type="submit">
                                         <Draw icon=Icon::Undo2/>
-                                        {move || t_string!(i18n, frame.undo)}
+                                        {tu_string!(i18n, frame.undo)}
                                     </button>
                                 </PostForm>
                             </div>

@@ -2,7 +2,7 @@
 
 use domain::device::DeviceKind;
 use leptos::prelude::*;
-use leptos_i18n::t_string;
+use leptos_i18n::tu_string;
 
 use super::{
     imports::server_fns::LabelDevices,
@@ -42,13 +42,12 @@ fn Preregister() -> impl IntoView {
         move || (form.times_done(), renew.times_done()),
         |_| list_waiting(),
     );
-    let words = move |text: &'static str| Signal::stored(text.to_owned());
     view! {
-        <PageTitle text=Signal::derive(move || t_string!(i18n, devices.preregister).to_owned())/>
+        <PageTitle text=tu_string!(i18n, devices.preregister)/>
         <div class="head">
-            <h1>{move || t_string!(i18n, devices.preregister)}</h1>
+            <h1>{tu_string!(i18n, devices.preregister)}</h1>
             <div class="acts">
-                <a class="btn" href="/devices/import">{move || t_string!(i18n, imports.title)}</a>
+                <a class="btn" href="/devices/import">{tu_string!(i18n, imports.title)}</a>
             </div>
         </div>
         {move || label().map(|label| view! { <ShownLabel label/> })}
@@ -60,49 +59,49 @@ fn Preregister() -> impl IntoView {
                 )/>
                 <Field
                     name="cpu_serial"
-                    label=words(t_string!(i18n, devices.serial))
+                    label=tu_string!(i18n, devices.serial)
                     form
                     maxlength=128
                 />
                 <Field
                     name="name"
-                    label=words(t_string!(i18n, devices.name))
+                    label=tu_string!(i18n, devices.name)
                     form
                     required=false
                     maxlength=80
                 />
                 <div class="fld">
-                    <label for="kind">{move || t_string!(i18n, devices.kind)}</label>
+                    <label for="kind">{tu_string!(i18n, devices.kind)}</label>
                     <select class="in" id="kind" name="kind">
-                        <option value=DeviceKind::Board.as_str()>{t_string!(i18n, devices.board)}</option>
+                        <option value=DeviceKind::Board.as_str()>{tu_string!(i18n, devices.board)}</option>
                         <option value=DeviceKind::Computer.as_str()>
-                            {t_string!(i18n, devices.computer)}
+                            {tu_string!(i18n, devices.computer)}
                         </option>
                     </select>
                 </div>
                 <Field
                     name="components"
-                    label=words(t_string!(i18n, devices.parts))
-                    hint=Signal::stored(t_string!(i18n, devices.parts_hint).to_owned())
+                    label=tu_string!(i18n, devices.parts)
+                    hint=tu_string!(i18n, devices.parts_hint)
                     form
                     required=false
                 />
                 <div class="row"><SubmitButton
-                    label=words(t_string!(i18n, devices.register))
-                    busy_label=Signal::derive(move || t_string!(i18n, frame.working).to_owned())
+                    label=tu_string!(i18n, devices.register)
+                    busy_label=tu_string!(i18n, frame.working)
                     busy=form.pending
                 /></div>
             </PostForm>
         </section>
         <section class="card">
-            <header><h2>{move || t_string!(i18n, devices.waiting)}</h2></header>
+            <header><h2>{tu_string!(i18n, devices.waiting)}</h2></header>
             <ErrorNotice error=renew.error/>
             <ErrorNotice error=labels.error/>
             <Transition>
                 {move || Suspend::new(async move {
                     match waiting.await {
                         Ok(devices) if devices.is_empty() => {
-                            view! { <p class="mut pad">{move || t_string!(i18n, devices.no_waiting)}</p> }.into_any()
+                            view! { <p class="mut pad">{tu_string!(i18n, devices.no_waiting)}</p> }.into_any()
                         }
                         Ok(devices) => {
                             view! {
@@ -131,7 +130,7 @@ fn Preregister() -> impl IntoView {
                                                             value=device.id.to_string()
                                                         />
                                                         <button class="btn sm" type="submit">
-                                                            {move || t_string!(i18n, devices.new_code)}
+                                                            {tu_string!(i18n, devices.new_code)}
                                                         </button>
                                                     </PostForm>
                                                 </li>
@@ -160,12 +159,12 @@ fn LabelChosen(form: FormState) -> impl IntoView {
     let i18n = use_i18n();
     view! {
         <details class="pad">
-            <summary>{move || t_string!(i18n, imports.label_chosen)}</summary>
-            <p class="mut">{move || t_string!(i18n, imports.label_chosen_what)}</p>
+            <summary>{tu_string!(i18n, imports.label_chosen)}</summary>
+            <p class="mut">{tu_string!(i18n, imports.label_chosen_what)}</p>
             <PostForm form id="labels">
                 <SubmitButton
-                    label=Signal::derive(move || t_string!(i18n, imports.label_button).to_owned())
-                    busy_label=Signal::derive(move || t_string!(i18n, frame.working).to_owned())
+                    label=tu_string!(i18n, imports.label_button)
+                    busy_label=tu_string!(i18n, frame.working)
                     busy=form.pending
                 />
             </PostForm>

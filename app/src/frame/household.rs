@@ -1,7 +1,7 @@
 //! The frame of a signed-in person, and the guard in front of it.
 
 use leptos::prelude::*;
-use leptos_i18n::t_string;
+use leptos_i18n::tu_string;
 use leptos_router::{
     components::{Outlet, Redirect},
     hooks::use_location,
@@ -52,7 +52,7 @@ fn Frame() -> impl IntoView {
     let help = RwSignal::new(false);
     Effect::new(move || keys::listen(help, search));
     view! {
-        <a class="skip" href="#main">{move || t_string!(i18n, frame.skip)}</a>
+        <a class="skip" href="#main">{tu_string!(i18n, frame.skip)}</a>
         <div class="app">
             <Rail/>
             <TopBar palette=search/>

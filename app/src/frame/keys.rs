@@ -1,7 +1,7 @@
 //! The keys of the whole interface, and the page that tells them.
 
 use leptos::prelude::*;
-use leptos_i18n::t_string;
+use leptos_i18n::tu_string;
 
 use crate::{
     i18n::use_i18n,
@@ -51,20 +51,20 @@ fn is_typing() -> bool {
 pub(super) fn keys_dialog(open: RwSignal<bool>) -> AnyView {
     let i18n = use_i18n();
     view! {
-        <Dialog open title=Signal::derive(move || t_string!(i18n, frame.keys).to_owned())>
+        <Dialog open title=tu_string!(i18n, frame.keys)>
             <dl class="keys">
-                <dt>{move || t_string!(i18n, frame.keys_search)}</dt>
+                <dt>{tu_string!(i18n, frame.keys_search)}</dt>
                 <dd><kbd>"Ctrl K"</kbd><kbd>"⌘ K"</kbd><kbd>"/"</kbd></dd>
-                <dt>{move || t_string!(i18n, frame.undo)}</dt>
+                <dt>{tu_string!(i18n, frame.undo)}</dt>
                 <dd><kbd>"Ctrl Z"</kbd></dd>
-                <dt>{move || t_string!(i18n, frame.keys_help)}</dt>
+                <dt>{tu_string!(i18n, frame.keys_help)}</dt>
                 <dd><kbd>"?"</kbd></dd>
-                <dt>{move || t_string!(i18n, frame.keys_close)}</dt>
+                <dt>{tu_string!(i18n, frame.keys_close)}</dt>
                 <dd><kbd>"Esc"</kbd></dd>
             </dl>
             <div class="acts">
                 <button type="button" class="btn" on:click=move |_| open.set(false)>
-                    {move || t_string!(i18n, frame.close)}
+                    {tu_string!(i18n, frame.close)}
                 </button>
             </div>
         </Dialog>

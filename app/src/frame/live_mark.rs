@@ -46,7 +46,7 @@ pub fn LiveMark() -> impl IntoView {
     let status = use_live_slot().0;
     let now = use_now().0;
     let words = Memo::new(move |_| {
-        let locale = i18n.get_locale();
+        let locale = i18n.get_locale_untracked();
         match status.get() {
             LiveStatus::Off => None,
             LiveStatus::Connecting => Some(td_string!(locale, frame.connecting).to_string()),

@@ -1,7 +1,7 @@
 //! Search and commands: one box, opened by Ctrl or ⌘ K or `/`, driven by the keyboard alone if one likes.
 
 use leptos::{html, prelude::*};
-use leptos_i18n::t_string;
+use leptos_i18n::tu_string;
 use leptos_router::hooks::use_navigate;
 
 use super::rail::Place;
@@ -44,12 +44,12 @@ pub(super) fn palette(open: RwSignal<bool>) -> AnyView {
             .chain([
                 Entry {
                     icon: Icon::Link,
-                    words: t_string!(i18n, frame.claim).to_owned(),
+                    words: tu_string!(i18n, frame.claim).to_owned(),
                     href: "/claim".to_owned(),
                 },
                 Entry {
                     icon: Icon::User,
-                    words: t_string!(i18n, frame.my_account).to_owned(),
+                    words: tu_string!(i18n, frame.my_account).to_owned(),
                     href: "/account".to_owned(),
                 },
             ])
@@ -58,7 +58,7 @@ pub(super) fn palette(open: RwSignal<bool>) -> AnyView {
         if !wanted.is_empty() {
             entries.push(Entry {
                 icon: Icon::Search,
-                words: t_string!(
+                words: tu_string!(
                     i18n,
                     frame.search_devices,
                     text = text.get().trim().to_owned()
@@ -111,7 +111,7 @@ pub(super) fn palette(open: RwSignal<bool>) -> AnyView {
         <dialog
             class="palette"
             node_ref=dialog
-            aria-label=move || t_string!(i18n, frame.search)
+            aria-label=tu_string!(i18n, frame.search)
             on:close=move |_| open.set(false)
         >
             <div class="q">
@@ -123,8 +123,8 @@ pub(super) fn palette(open: RwSignal<bool>) -> AnyView {
                     aria-expanded="true"
                     aria-controls="palette-entries"
                     aria-activedescendant=move || format!("palette-{}", chosen.get())
-                    aria-label=move || t_string!(i18n, frame.search)
-                    placeholder=move || t_string!(i18n, frame.search_hint)
+                    aria-label=tu_string!(i18n, frame.search)
+                    placeholder=tu_string!(i18n, frame.search_hint)
                     autocomplete="off"
                     spellcheck="false"
                     prop:value=move || text.get()
@@ -135,7 +135,7 @@ pub(super) fn palette(open: RwSignal<bool>) -> AnyView {
                     on:keydown=on_key
                 />
             </div>
-            <ul id="palette-entries" role="listbox" aria-label=move || t_string!(i18n, frame.search)>
+            <ul id="palette-entries" role="listbox" aria-label=tu_string!(i18n, frame.search)>
                 {move || {
                     entries
                         .get()
@@ -163,7 +163,7 @@ pub(super) fn palette(open: RwSignal<bool>) -> AnyView {
                 entries
                     .read()
                     .is_empty()
-                    .then(|| view! { <p class="none">{move || t_string!(i18n, frame.search_empty)}</p> })
+                    .then(|| view! { <p class="none">{tu_string!(i18n, frame.search_empty)}</p> })
             }}
         </dialog>
     }

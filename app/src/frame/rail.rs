@@ -1,7 +1,7 @@
 //! The way around: a rail, icons where it is narrow, a bar below on a phone. Only what this person may open.
 
 use leptos::prelude::*;
-use leptos_i18n::t_string;
+use leptos_i18n::tu_string;
 use leptos_router::hooks::use_location;
 
 use super::mark::Brand;
@@ -72,12 +72,12 @@ impl Place {
     /// Its name.
     pub fn name(self, i18n: leptos_i18n::I18nContext<Locale, I18nKeys>) -> &'static str {
         match self {
-            Self::Overview => t_string!(i18n, frame.overview),
-            Self::Devices => t_string!(i18n, frame.devices),
-            Self::Identity => t_string!(i18n, frame.identity),
-            Self::Jobs => t_string!(i18n, frame.jobs),
-            Self::Catalog => t_string!(i18n, frame.catalog),
-            Self::Users => t_string!(i18n, frame.users),
+            Self::Overview => tu_string!(i18n, frame.overview),
+            Self::Devices => tu_string!(i18n, frame.devices),
+            Self::Identity => tu_string!(i18n, frame.identity),
+            Self::Jobs => tu_string!(i18n, frame.jobs),
+            Self::Catalog => tu_string!(i18n, frame.catalog),
+            Self::Users => tu_string!(i18n, frame.users),
         }
     }
 
@@ -100,11 +100,11 @@ fn links() -> impl IntoView {
                 <li>
                     <a
                         href=place.href()
-                        title=move || place.name(i18n)
+                        title=place.name(i18n)
                         aria-current=move || place.holds(&path.read()).then_some("page")
                     >
                         <Draw icon=place.icon()/>
-                        <span class="t">{move || place.name(i18n)}</span>
+                        <span class="t">{place.name(i18n)}</span>
                     </a>
                 </li>
             }
@@ -119,10 +119,10 @@ pub fn Rail() -> impl IntoView {
     view! {
         <aside class="rail" aria-label="Madang">
             <Brand/>
-            <nav aria-label=move || t_string!(i18n, frame.menu)>
+            <nav aria-label=tu_string!(i18n, frame.menu)>
                 <ul>{links()}</ul>
             </nav>
-            <p class="foot">"Madang " {env!("CARGO_PKG_VERSION")} " · " {move || t_string!(i18n, frame.self_hosted)}</p>
+            <p class="foot">"Madang " {env!("CARGO_PKG_VERSION")} " · " {tu_string!(i18n, frame.self_hosted)}</p>
         </aside>
     }
     .into_any()
@@ -134,19 +134,19 @@ pub fn BottomBar() -> impl IntoView {
     let i18n = use_i18n();
     let path = use_location().pathname;
     view! {
-        <nav class="bottombar" aria-label=move || t_string!(i18n, frame.menu)>
+        <nav class="bottombar" aria-label=tu_string!(i18n, frame.menu)>
             {Place::open_to(use_me().role.is_admin())
                 .iter()
                 .map(|&place| view! {
                     <a href=place.href() aria-current=move || place.holds(&path.read()).then_some("page")>
                         <Draw icon=place.icon()/>
-                        {move || place.name(i18n)}
+                        {place.name(i18n)}
                     </a>
                 })
                 .collect_view()}
             <a href="/account" aria-current=move || (*path.read() == "/account").then_some("page")>
                 <Draw icon=Icon::User/>
-                {move || t_string!(i18n, frame.my_account)}
+                {tu_string!(i18n, frame.my_account)}
             </a>
         </nav>
     }

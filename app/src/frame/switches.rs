@@ -1,4 +1,7 @@
-//! Language and theme, as forms that post; a script shows the choice at once.
+//! Language and theme, as forms that post; a script shows another theme at once.
+//!
+//! A page keeps the language in which it was opened: its texts are plain strings, neither watched nor
+//! drawn anew, see `docs/adr/0013`.
 
 #![expect(
     missing_docs,
@@ -9,7 +12,7 @@
 use domain::account::Language;
 use domain::account::Theme;
 use leptos::prelude::*;
-use leptos_i18n::{Locale as _, t_string};
+use leptos_i18n::{Locale as _, tu_string};
 
 use crate::{
     Failure,
@@ -47,41 +50,29 @@ fn own_name(locale: Locale) -> &'static str {
     }
 }
 
-/// Chooses the language.
+/// Chooses the language: the server answers with the page in it.
 #[component]
 pub fn LanguageSwitch() -> impl IntoView {
     let i18n = use_i18n();
-    let menu = NodeRef::<leptos::html::Details>::new();
+    let current = i18n.get_locale_untracked();
     view! {
-        <details class="menu" node_ref=menu>
+        <details class="menu">
             <summary
                 class="btn ghost"
-                aria-label=move || {
-                    format!("{}: {}", t_string!(i18n, frame.language), own_name(i18n.get_locale()))
-                }
+                aria-label=format!("{}: {}", tu_string!(i18n, frame.language), own_name(current))
             >
                 <Draw icon=Icon::Languages/>
-                <span class="xs no-phone">{move || own_name(i18n.get_locale())}</span>
+                <span class="xs no-phone">{own_name(current)}</span>
             </summary>
             <div class="pop">
                 {[Locale::ko, Locale::en]
                     .map(|locale| {
                         view! {
-                            <form
-                                method="post"
-                                action="/do/set_language"
-                                on:submit=move |event| {
-                                    send(&event);
-                                    i18n.set_locale(locale);
-                                    close(menu);
-                                }
-                            >
+                            <form method="post" action="/do/set_language">
                                 <input type="hidden" name="language" value=locale.as_str()/>
                                 <button class="item" type="submit" lang=locale.as_str()>
                                     {own_name(locale)}
-                                    {move || {
-                                        (i18n.get_locale() == locale).then(|| view! { <Tick/> })
-                                    }}
+                                    {(locale == current).then(|| view! { <Tick/> })}
                                 </button>
                             </form>
                         }
@@ -99,9 +90,9 @@ pub fn ThemeSwitch() -> impl IntoView {
     let chosen = RwSignal::new(use_session().with_value(|session| session.preferences.theme));
     let menu = NodeRef::<leptos::html::Details>::new();
     let name = move |theme: Theme| match theme {
-        Theme::System => t_string!(i18n, frame.theme_system),
-        Theme::Light => t_string!(i18n, frame.theme_light),
-        Theme::Dark => t_string!(i18n, frame.theme_dark),
+        Theme::System => tu_string!(i18n, frame.theme_system),
+        Theme::Light => tu_string!(i18n, frame.theme_light),
+        Theme::Dark => tu_string!(i18n, frame.theme_dark),
     };
     let icon = |theme: Theme| match theme {
         Theme::System => Icon::SunMoon,
@@ -113,7 +104,7 @@ pub fn ThemeSwitch() -> impl IntoView {
             <summary
                 class="btn ghost sq"
                 aria-label=move || {
-                    format!("{}: {}", t_string!(i18n, frame.theme), name(chosen.get()))
+                    format!("{}: {}", tu_string!(i18n, frame.theme), name(chosen.get()))
                 }
             >
                 <Draw icon=Icon::SunMoon/>
@@ -136,7 +127,7 @@ pub fn ThemeSwitch() -> impl IntoView {
                                 <input type="hidden" name="theme" value=theme.as_str()/>
                                 <button class="item" type="submit">
                                     <Draw icon=icon(theme)/>
-                                    {move || name(theme)}
+                                    {name(theme)}
                                     {move || (chosen.get() == theme).then(|| view! { <Tick/> })}
                                 </button>
                             </form>
@@ -153,7 +144,7 @@ fn Tick() -> impl IntoView {
     let i18n = use_i18n();
     view! {
         <svg class="ic on" viewBox="0 0 24 24" aria-hidden="true"><path d="M20 6 9 17l-5-5"></path></svg>
-        <span class="hide">{move || t_string!(i18n, frame.chosen)}</span>
+        <span class="hide">{tu_string!(i18n, frame.chosen)}</span>
     }
 }
 

@@ -1,7 +1,7 @@
 //! Where I am, search and commands, the live mark, language, theme, me.
 
 use leptos::{html, prelude::*};
-use leptos_i18n::t_string;
+use leptos_i18n::tu_string;
 use leptos_router::hooks::use_location;
 
 use super::{
@@ -37,7 +37,7 @@ pub fn TopBar(
                 }
             >
                 <Draw icon=Icon::Search/>
-                <span>{move || t_string!(i18n, frame.search)}</span>
+                <span>{tu_string!(i18n, frame.search)}</span>
                 <kbd class="push">"Ctrl K"</kbd>
             </a>
             <LiveMark/>
@@ -46,7 +46,7 @@ pub fn TopBar(
                 href="/devices"
                 role="button"
                 aria-haspopup="dialog"
-                aria-label=move || t_string!(i18n, frame.search)
+                aria-label=tu_string!(i18n, frame.search)
                 on:click=move |event| {
                     event.prevent_default();
                     palette.set(true);
@@ -74,9 +74,9 @@ fn Crumbs() -> impl IntoView {
         let place = places.iter().copied().find(|place| place.holds(&path));
         let label = match place {
             Some(place) => place.name(i18n),
-            None if path == "/account" => t_string!(i18n, frame.my_account),
-            None if path == "/notices" => t_string!(i18n, frame.notices),
-            None if path == "/claim" => t_string!(i18n, frame.claim),
+            None if path == "/account" => tu_string!(i18n, frame.my_account),
+            None if path == "/notices" => tu_string!(i18n, frame.notices),
+            None if path == "/claim" => tu_string!(i18n, frame.claim),
             None => "",
         };
         match place {
@@ -88,7 +88,7 @@ fn Crumbs() -> impl IntoView {
         }
     };
     view! {
-        <nav class="crumbs" aria-label=move || t_string!(i18n, frame.where_am_i)>
+        <nav class="crumbs" aria-label=tu_string!(i18n, frame.where_am_i)>
             <ol>
                 <li>
                     <a class="ell" href="/">{site}</a>
@@ -110,7 +110,7 @@ fn Bell() -> impl IntoView {
     view! {
         <a class="btn ghost sq bell" href="/notices">
             <Draw icon=Icon::Bell/>
-            <span class="hide">{move || t_string!(i18n, frame.notices)}</span>
+            <span class="hide">{tu_string!(i18n, frame.notices)}</span>
             {move || some().map(|n| view! { <span class="n">{n.min(99)}</span> })}
         </a>
     }
@@ -128,7 +128,7 @@ fn MeMenu() -> impl IntoView {
         <details class="menu" node_ref=menu>
             <summary
                 class="avatar"
-                aria-label=move || t_string!(i18n, frame.account_menu, name = name.clone())
+                aria-label=tu_string!(i18n, frame.account_menu, name = name)
             >
                 {initial}
             </summary>
@@ -139,12 +139,12 @@ fn MeMenu() -> impl IntoView {
                 </div>
                 <a class="item" href="/account" on:click=move |_| super::switches::close(menu)>
                     <Draw icon=Icon::User/>
-                    {move || t_string!(i18n, frame.my_account)}
+                    {tu_string!(i18n, frame.my_account)}
                 </a>
                 <form method="post" action="/do/sign_out">
                     <button class="item" type="submit">
                         <Draw icon=Icon::LogOut/>
-                        {move || t_string!(i18n, frame.sign_out)}
+                        {tu_string!(i18n, frame.sign_out)}
                     </button>
                 </form>
             </div>

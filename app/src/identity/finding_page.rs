@@ -7,7 +7,7 @@ use domain::{
     live::Subject,
 };
 use leptos::prelude::*;
-use leptos_i18n::t_string;
+use leptos_i18n::tu_string;
 use leptos_router::hooks::use_params_map;
 
 use super::{
@@ -63,7 +63,7 @@ pub fn FindingPage() -> impl IntoView {
         |(id, ..)| read_finding(id),
     );
     view! {
-        <PageTitle text=Signal::derive(move || t_string!(i18n, frame.identity).to_owned())/>
+        <PageTitle text=tu_string!(i18n, frame.identity)/>
         <Transition>
             {move || Suspend::new(async move {
                 match finding.await {
@@ -86,44 +86,44 @@ fn shown(finding: Finding, forms: Forms) -> AnyView {
     let other = finding.other.clone();
     view! {
         <div class="head">
-            <h1>{move || words::kind(i18n.get_locale(), kind)}</h1>
+            <h1>{words::kind(i18n.get_locale_untracked(), kind)}</h1>
             <StatusMark
                 mark=if open { Mark::Warning } else { Mark::Done }
-                word=Signal::derive(move || if open {
-                    t_string!(i18n, identity.open)
+                word=if open {
+                    tu_string!(i18n, identity.open)
                 } else {
-                    t_string!(i18n, identity.resolved)
-                }.to_owned())
+                    tu_string!(i18n, identity.resolved)
+                }
             />
             <a class="meta" href=device>{finding.device_name.clone()}</a>
         </div>
-        <p>{move || words::meaning(i18n.get_locale(), kind)}</p>
+        <p>{words::meaning(i18n.get_locale_untracked(), kind)}</p>
         <ErrorNotice error=forms.resolve.error/>
         <ErrorNotice error=forms.undo.error/>
         <ErrorNotice error=forms.code.error/>
         <section class="card">
             <header>
-                <h2>{move || t_string!(i18n, identity.compared)}</h2>
+                <h2>{tu_string!(i18n, identity.compared)}</h2>
                 <span class="more">
-                    {move || t_string!(i18n, identity.seen, n = count).to_string()}
+                    {tu_string!(i18n, identity.seen, n = count).to_string()}
                     " · "
                     <Time at=Signal::stored(Some(finding.last_at))/>
                 </span>
             </header>
             <Compared known=finding.known.clone() said=finding.said.clone()/>
             <div class="pad">
-                <p class="sub">{move || words::evidence(i18n.get_locale(), evidence)}</p>
+                <p class="sub">{words::evidence(i18n.get_locale_untracked(), evidence)}</p>
                 {other.map(|(id, name)| view! {
                     <p class="sub">
-                        {move || t_string!(i18n, identity.other_device)} " "
+                        {tu_string!(i18n, identity.other_device)} " "
                         <a class="lnk" href=format!("/devices/{id}")>{name}</a>
                     </p>
                 })}
                 <p class="sub">
-                    {move || t_string!(i18n, identity.held_now, n = held).to_string()}
+                    {tu_string!(i18n, identity.held_now, n = held).to_string()}
                     " · "
-                    {move || t_string!(i18n, identity.policy_was)} " "
-                    {move || words::reaction(i18n.get_locale(), reaction)}
+                    {tu_string!(i18n, identity.policy_was)} " "
+                    {words::reaction(i18n.get_locale_untracked(), reaction)}
                 </p>
             </div>
         </section>
@@ -150,9 +150,9 @@ fn Compared(known: Traits, said: Traits) -> impl IntoView {
         ("MAC", joined(&known.macs), joined(&said.macs)),
     ];
     let name = move |key: &'static str| match key {
-        "cpu_serial" => t_string!(i18n, identity.cpu_serial),
-        "storage_id" => t_string!(i18n, identity.storage_id),
-        "MAC" => t_string!(i18n, identity.macs),
+        "cpu_serial" => tu_string!(i18n, identity.cpu_serial),
+        "storage_id" => tu_string!(i18n, identity.storage_id),
+        "MAC" => tu_string!(i18n, identity.macs),
         other => other,
     };
     let or_none = |text: String| {
@@ -168,8 +168,8 @@ fn Compared(known: Traits, said: Traits) -> impl IntoView {
                 <thead>
                     <tr>
                         <td></td>
-                        <th scope="col">{move || t_string!(i18n, identity.known)}</th>
-                        <th scope="col">{move || t_string!(i18n, identity.said)}</th>
+                        <th scope="col">{tu_string!(i18n, identity.known)}</th>
+                        <th scope="col">{tu_string!(i18n, identity.said)}</th>
                     </tr>
                 </thead>
                 <tbody>
@@ -179,12 +179,12 @@ fn Compared(known: Traits, said: Traits) -> impl IntoView {
                             let differs = !known.is_empty() && !said.is_empty() && known != said;
                             view! {
                                 <tr class:differs=differs>
-                                    <th scope="row">{move || name(key)}</th>
+                                    <th scope="row">{name(key)}</th>
                                     <td class="mono">{or_none(known)}</td>
                                     <td class="mono">
                                         {or_none(said)}
                                         {differs.then(|| view! {
-                                            " " <span class="tag">{move || t_string!(i18n, identity.differs)}</span>
+                                            " " <span class="tag">{tu_string!(i18n, identity.differs)}</span>
                                         })}
                                     </td>
                                 </tr>
@@ -204,7 +204,7 @@ fn acts(finding: &Finding, forms: Forms) -> AnyView {
     let held = finding.held;
     view! {
         <section class="card">
-            <header><h2>{move || t_string!(i18n, identity.decide)}</h2></header>
+            <header><h2>{tu_string!(i18n, identity.decide)}</h2></header>
             <ul class="list acts">
                 {finding
                     .acts()
@@ -219,13 +219,13 @@ fn acts(finding: &Finding, forms: Forms) -> AnyView {
                         };
                         view! {
                             <li>
-                                <p>{move || words::effect(i18n.get_locale(), act, &serial, held)}</p>
+                                <p>{words::effect(i18n.get_locale_untracked(), act, &serial, held)}</p>
                                 <PostForm form=forms.resolve>
                                     <input type="hidden" name="id" value=id/>
                                     <input type="hidden" name="act" value=act.as_str()/>
                                     <SubmitButton
-                                        label=Signal::derive(move || words::act(i18n.get_locale(), act).to_owned())
-                                        busy_label=Signal::derive(move || t_string!(i18n, frame.working).to_owned())
+                                        label=words::act(i18n.get_locale_untracked(), act)
+                                        busy_label=tu_string!(i18n, frame.working)
                                         busy=forms.resolve.pending
                                         class=class
                                     />
@@ -250,9 +250,9 @@ fn decided(finding: &Finding, act: Act, forms: Forms) -> AnyView {
     view! {
         <section class="card">
             <header>
-                <h2>{move || words::act(i18n.get_locale(), act)}</h2>
+                <h2>{words::act(i18n.get_locale_untracked(), act)}</h2>
                 <span class="more">
-                    {move || by.clone().unwrap_or_else(|| t_string!(i18n, identity.by_policy).to_owned())}
+                    {move || by.clone().unwrap_or_else(|| tu_string!(i18n, identity.by_policy).to_owned())}
                     " · "
                     <Time at=Signal::stored(finding.resolved_at)/>
                 </span>
@@ -260,12 +260,12 @@ fn decided(finding: &Finding, act: Act, forms: Forms) -> AnyView {
             <ul class="list acts">
                 {again.then(|| view! {
                     <li>
-                        <p>{move || t_string!(i18n, identity.code_about)}</p>
+                        <p>{tu_string!(i18n, identity.code_about)}</p>
                         <PostForm form=forms.code>
                             <input type="hidden" name="id" value=id/>
                             <SubmitButton
-                                label=Signal::derive(move || t_string!(i18n, identity.new_code).to_owned())
-                                busy_label=Signal::derive(move || t_string!(i18n, frame.working).to_owned())
+                                label=tu_string!(i18n, identity.new_code)
+                                busy_label=tu_string!(i18n, frame.working)
                                 busy=forms.code.pending
                             />
                         </PostForm>
@@ -273,21 +273,21 @@ fn decided(finding: &Finding, act: Act, forms: Forms) -> AnyView {
                 })}
                 <li>
                     <p>
-                        {move || if may_undo {
+                        {if may_undo {
                             match act {
-                                Act::Disable => t_string!(i18n, identity.undo_disable),
-                                _ => t_string!(i18n, identity.undo_about),
+                                Act::Disable => tu_string!(i18n, identity.undo_disable),
+                                _ => tu_string!(i18n, identity.undo_about),
                             }
                         } else {
-                            t_string!(i18n, identity.undo_late)
+                            tu_string!(i18n, identity.undo_late)
                         }}
                     </p>
                     {may_undo.then(|| view! {
                         <PostForm form=forms.undo>
                             <input type="hidden" name="id" value=id/>
                             <SubmitButton
-                                label=Signal::derive(move || t_string!(i18n, frame.undo).to_owned())
-                                busy_label=Signal::derive(move || t_string!(i18n, frame.working).to_owned())
+                                label=tu_string!(i18n, frame.undo)
+                                busy_label=tu_string!(i18n, frame.working)
                                 busy=forms.undo.pending
                                 class=""
                             />

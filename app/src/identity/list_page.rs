@@ -6,7 +6,7 @@ use domain::{
     live::Subject,
 };
 use leptos::prelude::*;
-use leptos_i18n::t_string;
+use leptos_i18n::tu_string;
 use leptos_router::{hooks::use_query_map, location::Url};
 
 use super::{policies::PolicyTable, server_fns::list_findings, words};
@@ -56,22 +56,22 @@ fn Findings() -> impl IntoView {
                 href=move || address(value, &search.read(), 1)
                 aria-current=move || (*state.read() == value).then_some("page")
             >
-                {move || words(i18n.get_locale())}
+                {words(i18n.get_locale_untracked())}
             </a>
         }
     };
     view! {
-        <PageTitle text=Signal::derive(move || t_string!(i18n, frame.identity).to_owned())/>
+        <PageTitle text=tu_string!(i18n, frame.identity)/>
         <div class="head">
-            <h1>{move || t_string!(i18n, frame.identity)}</h1>
-            <p class="meta">{move || t_string!(i18n, identity.about)}</p>
+            <h1>{tu_string!(i18n, frame.identity)}</h1>
+            <p class="meta">{tu_string!(i18n, identity.about)}</p>
         </div>
-        <nav class="tabs" aria-label=move || t_string!(i18n, identity.state)>
+        <nav class="tabs" aria-label=tu_string!(i18n, identity.state)>
             {choice("", |l| leptos_i18n::td_string!(l, identity.all))}
             {choice("open", |l| leptos_i18n::td_string!(l, identity.open))}
             {choice("resolved", |l| leptos_i18n::td_string!(l, identity.resolved))}
         </nav>
-        <SearchForm action="/identity" find=Signal::derive(move || t_string!(i18n, identity.find).to_owned()) value=search>
+        <SearchForm action="/identity" find=tu_string!(i18n, identity.find) value=search>
             <input type="hidden" name="state" value=move || state.get()/>
         </SearchForm>
         <Transition>
@@ -98,8 +98,8 @@ fn Table(found: Page<Finding>, open: u64, state: String, search: String) -> impl
             <section class="card">
                 <Empty
                     icon=Icon::Shield
-                    title=Signal::derive(move || t_string!(i18n, identity.nothing).to_owned())
-                    text=Signal::derive(move || t_string!(i18n, identity.nothing_hint).to_owned())
+                    title=tu_string!(i18n, identity.nothing)
+                    text=tu_string!(i18n, identity.nothing_hint)
                 />
             </section>
         }
@@ -109,22 +109,22 @@ fn Table(found: Page<Finding>, open: u64, state: String, search: String) -> impl
     view! {
         <section class="card findings">
             <header>
-                <h2>{move || t_string!(i18n, identity.found)}</h2>
-                <span class="n">{move || t_string!(i18n, identity.waiting, n = open).to_string()}</span>
+                <h2>{tu_string!(i18n, identity.found)}</h2>
+                <span class="n">{tu_string!(i18n, identity.waiting, n = open).to_string()}</span>
             </header>
             <div class="tablebox">
                 <table class="grid entries" role="table">
                     <caption class="hide">
-                        {move || t_string!(i18n, identity.found)} " " {grouped(found.total)}
+                        {tu_string!(i18n, identity.found)} " " {grouped(found.total)}
                     </caption>
                     <thead role="rowgroup">
                         <tr role="row">
-                            <th scope="col" role="columnheader">{move || t_string!(i18n, identity.what)}</th>
-                            <th scope="col" role="columnheader">{move || t_string!(i18n, identity.device)}</th>
-                            <th scope="col" role="columnheader">{move || t_string!(i18n, identity.said)}</th>
-                            <th scope="col" role="columnheader" class="r">{move || t_string!(i18n, identity.held)}</th>
-                            <th scope="col" role="columnheader">{move || t_string!(i18n, identity.last)}</th>
-                            <th scope="col" role="columnheader">{move || t_string!(i18n, identity.state)}</th>
+                            <th scope="col" role="columnheader">{tu_string!(i18n, identity.what)}</th>
+                            <th scope="col" role="columnheader">{tu_string!(i18n, identity.device)}</th>
+                            <th scope="col" role="columnheader">{tu_string!(i18n, identity.said)}</th>
+                            <th scope="col" role="columnheader" class="r">{tu_string!(i18n, identity.held)}</th>
+                            <th scope="col" role="columnheader">{tu_string!(i18n, identity.last)}</th>
+                            <th scope="col" role="columnheader">{tu_string!(i18n, identity.state)}</th>
                         </tr>
                     </thead>
                     <tbody role="rowgroup">
@@ -150,7 +150,7 @@ fn Row(finding: Finding) -> impl IntoView {
         <tr role="row">
             <td role="cell">
                 <a class="strong" href=format!("/identity/{}", finding.id)>
-                    {move || words::kind(i18n.get_locale(), kind)}
+                    {words::kind(i18n.get_locale_untracked(), kind)}
                 </a>
             </td>
             <td role="cell">
@@ -162,14 +162,10 @@ fn Row(finding: Finding) -> impl IntoView {
             <td role="cell">
                 <StatusMark
                     mark=if open { Mark::Warning } else { Mark::Done }
-                    word=Signal::derive(move || {
-                        let locale = i18n.get_locale();
-                        match act {
-                            Some(act) => words::act(locale, act),
-                            None => leptos_i18n::td_string!(locale, identity.open),
-                        }
-                        .to_owned()
-                    })
+                    word=match act {
+                        Some(act) => words::act(i18n.get_locale_untracked(), act),
+                        None => tu_string!(i18n, identity.open),
+                    }
                 />
             </td>
         </tr>

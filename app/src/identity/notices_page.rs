@@ -2,7 +2,7 @@
 
 use domain::{Page, identity::Notice, live::Subject};
 use leptos::prelude::*;
-use leptos_i18n::t_string;
+use leptos_i18n::tu_string;
 use leptos_router::hooks::use_query_map;
 
 use super::{
@@ -33,13 +33,13 @@ pub fn NoticesPage() -> impl IntoView {
         |(page, ..)| list_notices(page),
     );
     view! {
-        <PageTitle text=Signal::derive(move || t_string!(i18n, frame.notices).to_owned())/>
+        <PageTitle text=tu_string!(i18n, frame.notices)/>
         <div class="head">
-            <h1>{move || t_string!(i18n, frame.notices)}</h1>
+            <h1>{tu_string!(i18n, frame.notices)}</h1>
             <div class="acts">
                 <PostForm form=mark>
                     <input type="hidden" name="read" value="true"/>
-                    <button class="btn" type="submit">{move || t_string!(i18n, identity.read_all)}</button>
+                    <button class="btn" type="submit">{tu_string!(i18n, identity.read_all)}</button>
                 </PostForm>
             </div>
         </div>
@@ -63,8 +63,8 @@ fn list(notices: Page<Notice>, mark: FormState) -> AnyView {
             <section class="card">
                 <Empty
                     icon=Icon::Bell
-                    title=Signal::derive(move || t_string!(i18n, identity.no_notices).to_owned())
-                    text=Signal::derive(move || t_string!(i18n, identity.no_notices_hint).to_owned())
+                    title=tu_string!(i18n, identity.no_notices)
+                    text=tu_string!(i18n, identity.no_notices_hint)
                 />
             </section>
         }
@@ -100,21 +100,21 @@ fn line(notice: Notice, mark: FormState) -> AnyView {
             <Shape mark=Signal::stored(if read { Mark::Done } else { Mark::Warning })/>
             <div>
                 <a class="strong" href=href>
-                    {move || kind.map(|kind| words::kind(i18n.get_locale(), kind))}
+                    {kind.map(|kind| words::kind(i18n.get_locale_untracked(), kind))}
                     {name.map(|name| format!(" · {name}"))}
                 </a>
                 <span class="push xs"><Time at=Signal::stored(Some(notice.at))/></span>
                 <span class="about-it">
-                    {move || kind.map(|kind| words::meaning(i18n.get_locale(), kind))}
+                    {kind.map(|kind| words::meaning(i18n.get_locale_untracked(), kind))}
                 </span>
                 <PostForm form=mark>
                     <input type="hidden" name="notice" value=notice.id/>
                     <input type="hidden" name="read" value=(!read).to_string()/>
                     <button class="btn sm ghost" type="submit">
-                        {move || if read {
-                            t_string!(i18n, identity.mark_unread)
+                        {if read {
+                            tu_string!(i18n, identity.mark_unread)
                         } else {
-                            t_string!(i18n, identity.mark_read)
+                            tu_string!(i18n, identity.mark_read)
                         }}
                     </button>
                 </PostForm>

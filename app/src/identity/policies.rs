@@ -2,7 +2,7 @@
 
 use domain::identity::{FindingKind, Policies, Reaction};
 use leptos::prelude::*;
-use leptos_i18n::t_string;
+use leptos_i18n::tu_string;
 
 use super::{
     server_fns::{SetPolicy, read_policies},
@@ -22,9 +22,9 @@ pub fn PolicyTable() -> impl IntoView {
     let policies = Resource::new_blocking(move || set.times_done(), |_| read_policies());
     view! {
         <section class="card policies" id="policies">
-            <header><h2>{move || t_string!(i18n, identity.policies)}</h2></header>
+            <header><h2>{tu_string!(i18n, identity.policies)}</h2></header>
             <div class="pad">
-                <p class="sub">{move || t_string!(i18n, identity.policies_about)}</p>
+                <p class="sub">{tu_string!(i18n, identity.policies_about)}</p>
                 <ErrorNotice error=set.error/>
                 <Transition>
                     {move || Suspend::new(async move {
@@ -41,7 +41,7 @@ pub fn PolicyTable() -> impl IntoView {
                     })}
                 </Transition>
                 <p class="sub" role="status">
-                    {move || set.done().then(|| t_string!(i18n, frame.saved))}
+                    {move || set.done().then(|| tu_string!(i18n, frame.saved))}
                 </p>
             </div>
         </section>
@@ -56,27 +56,27 @@ fn row(kind: FindingKind, policies: &Policies, set: FormState) -> AnyView {
         <PostForm form=set class="policy">
             <input type="hidden" name="kind" value=kind.as_str()/>
             <span>
-                <b>{move || words::kind(i18n.get_locale(), kind)}</b>
-                <small>{move || words::meaning(i18n.get_locale(), kind)}</small>
+                <b>{words::kind(i18n.get_locale_untracked(), kind)}</b>
+                <small>{words::meaning(i18n.get_locale_untracked(), kind)}</small>
             </span>
             <select
                 class="in sm"
                 name="reaction"
-                aria-label=move || words::kind(i18n.get_locale(), kind)
+                aria-label=words::kind(i18n.get_locale_untracked(), kind)
             >
                 {kind
                     .reactions()
                     .iter()
                     .map(|&reaction: &Reaction| view! {
                         <option value=reaction.as_str() selected=reaction == chosen>
-                            {move || words::reaction(i18n.get_locale(), reaction)}
+                            {words::reaction(i18n.get_locale_untracked(), reaction)}
                         </option>
                     })
                     .collect_view()}
             </select>
             <SubmitButton
-                label=Signal::derive(move || t_string!(i18n, frame.save).to_owned())
-                busy_label=Signal::derive(move || t_string!(i18n, frame.working).to_owned())
+                label=tu_string!(i18n, frame.save)
+                busy_label=tu_string!(i18n, frame.working)
                 busy=set.pending
                 class="sm"
             />

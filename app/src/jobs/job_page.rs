@@ -132,7 +132,7 @@ fn drawn(
     )
     .to_string();
     view! {
-        <PageTitle text=Signal::stored(job.title.clone())/>
+        <PageTitle text=job.title.clone()/>
         <div class="head">
             <h1>{job.title.clone()}</h1>
             <div class="row" role="status">

@@ -6,7 +6,7 @@ use domain::{
     live::Subject,
 };
 use leptos::prelude::*;
-use leptos_i18n::{t_string, td_string};
+use leptos_i18n::{td_string, tu_string};
 use leptos_router::{hooks::use_query_map, location::Url};
 
 use super::{server_fns::list_jobs, words};
@@ -55,13 +55,13 @@ pub fn JobListPage() -> impl IntoView {
         |((search, state, page), _)| list_jobs(search, state, page),
     );
     view! {
-        <PageTitle text=Signal::derive(move || t_string!(i18n, jobs.title).to_owned())/>
+        <PageTitle text=tu_string!(i18n, jobs.title)/>
         <div class="head">
-            <h1>{move || t_string!(i18n, jobs.title)}</h1>
+            <h1>{tu_string!(i18n, jobs.title)}</h1>
             <div class="acts">
                 <a class="btn" href="/devices">
                     <Draw icon=Icon::Cpu/>
-                    {move || t_string!(i18n, jobs.to_devices)}
+                    {tu_string!(i18n, jobs.to_devices)}
                 </a>
             </div>
         </div>
@@ -109,8 +109,8 @@ fn list((search, state, _): (String, Option<JobState>, u32), page: Page<Job>) ->
                 <section class="card">
                     <Empty
                         icon=Icon::Terminal
-                        title=Signal::derive(move || t_string!(i18n, jobs.none).to_owned())
-                        text=Signal::derive(move || t_string!(i18n, jobs.none_hint).to_owned())
+                        title=tu_string!(i18n, jobs.none)
+                        text=tu_string!(i18n, jobs.none_hint)
                     />
                     <p class="row pad">
                         <a class="btn pri" href="/devices">{td_string!(locale, jobs.to_devices)}</a>

@@ -5,7 +5,7 @@ use domain::{
     job::{Actuator, Preview, Target},
 };
 use leptos::prelude::*;
-use leptos_i18n::{t_string, td_string};
+use leptos_i18n::{td_string, tu_string};
 use leptos_router::hooks::use_query_map;
 
 use super::server_fns::{MakeJob, preview_job};
@@ -50,8 +50,8 @@ pub fn NewJobPage() -> impl IntoView {
     let form = FormState::of::<MakeJob>();
     let preview = Resource::new_blocking(move || target.get(), preview_job);
     view! {
-        <PageTitle text=Signal::derive(move || t_string!(i18n, jobs.new).to_owned())/>
-        <div class="head"><h1>{move || t_string!(i18n, jobs.new)}</h1></div>
+        <PageTitle text=tu_string!(i18n, jobs.new)/>
+        <div class="head"><h1>{tu_string!(i18n, jobs.new)}</h1></div>
         <Transition>
             {move || Suspend::new(async move {
                 match preview.await {
@@ -59,7 +59,7 @@ pub fn NewJobPage() -> impl IntoView {
                     Err(failure) => view! {
                         <ErrorNotice error=Signal::stored(Some(failure.0))/>
                         <p class="row">
-                            <a class="btn" href="/devices">{move || t_string!(i18n, jobs.to_devices)}</a>
+                            <a class="btn" href="/devices">{tu_string!(i18n, jobs.to_devices)}</a>
                         </p>
                     }
                     .into_any(),
@@ -89,8 +89,8 @@ fn drawn(locale: Locale, target: &Target, preview: Preview, form: FormState) -> 
                     {what(locale, &actuators, form)}
                     {how(form)}
                     <SubmitButton
-                        label=Signal::stored(td_string!(locale, jobs.start).to_owned())
-                        busy_label=Signal::stored(td_string!(locale, jobs.starting).to_owned())
+                        label=td_string!(locale, jobs.start)
+                        busy_label=td_string!(locale, jobs.starting)
                         busy=form.pending
                     />
                 </PostForm>
@@ -193,22 +193,21 @@ fn what(locale: Locale, actuators: &[Actuator], form: FormState) -> AnyView {
         ("ON".to_owned(), td_string!(locale, jobs.on).to_owned()),
         ("OFF".to_owned(), td_string!(locale, jobs.off).to_owned()),
     ];
-    let words = |text: &'static str| Signal::stored(text.to_owned());
     let switch = (!none).then(|| {
         view! {
             <Select
                 name="component"
-                label=words(td_string!(locale, jobs.actuator))
-                options=Signal::stored(options)
+                label=td_string!(locale, jobs.actuator)
+                options=options
                 value=first
             />
             <Select
                 name="status"
-                label=words(td_string!(locale, jobs.to))
-                options=Signal::stored(states)
+                label=td_string!(locale, jobs.to)
+                options=states
                 value="ON".to_owned()
             />
-            <Checkbox name="transient" label=words(td_string!(locale, jobs.transient))/>
+            <Checkbox name="transient" label=td_string!(locale, jobs.transient)/>
         }
     });
     let open = none || form.typed("name").is_some_and(|name| !name.is_empty());
@@ -217,18 +216,18 @@ fn what(locale: Locale, actuators: &[Actuator], form: FormState) -> AnyView {
         {switch}
         <details open=open>
             <summary>{td_string!(locale, jobs.other)}</summary>
-            <Field name="name" label=words(td_string!(locale, jobs.name)) form required=false maxlength=64/>
+            <Field name="name" label=td_string!(locale, jobs.name) form required=false maxlength=64/>
             <Field
                 name="other_component"
-                label=words(td_string!(locale, jobs.component))
-                hint=words(td_string!(locale, jobs.component_hint))
+                label=td_string!(locale, jobs.component)
+                hint=td_string!(locale, jobs.component_hint)
                 form
                 required=false
             />
             <Field
                 name="arguments"
-                label=words(td_string!(locale, jobs.arguments))
-                hint=words(td_string!(locale, jobs.arguments_hint))
+                label=td_string!(locale, jobs.arguments)
+                hint=td_string!(locale, jobs.arguments_hint)
                 form
                 required=false
                 maxlength=10_000
@@ -241,7 +240,6 @@ fn what(locale: Locale, actuators: &[Actuator], form: FormState) -> AnyView {
 fn how(form: FormState) -> AnyView {
     let i18n = use_i18n();
     let locale = i18n.get_locale_untracked();
-    let words = |text: &'static str| Signal::stored(text.to_owned());
     let waits = [
         ("600", td_string!(locale, jobs.minutes_10)),
         ("3600", td_string!(locale, jobs.hour)),
@@ -256,19 +254,19 @@ fn how(form: FormState) -> AnyView {
         <h2>{td_string!(locale, jobs.how)}</h2>
         <Select
             name="valid_for_s"
-            label=words(td_string!(locale, jobs.wait))
-            options=Signal::stored(waits)
+            label=td_string!(locale, jobs.wait)
+            options=waits
             value="3600".to_owned()
         />
         <div class="three">
-            <Field name="concurrency" kind="number" label=words(td_string!(locale, jobs.concurrency)) form value="50"/>
-            <Field name="stagger_s" kind="number" label=words(td_string!(locale, jobs.stagger_label)) form value="0"/>
-            <Field name="retries" kind="number" label=words(td_string!(locale, jobs.retries)) form value="0"/>
+            <Field name="concurrency" kind="number" label=td_string!(locale, jobs.concurrency) form value="50"/>
+            <Field name="stagger_s" kind="number" label=td_string!(locale, jobs.stagger_label) form value="0"/>
+            <Field name="retries" kind="number" label=td_string!(locale, jobs.retries) form value="0"/>
         </div>
         <Field
             name="title"
-            label=words(td_string!(locale, jobs.job_name))
-            hint=words(td_string!(locale, jobs.job_name_hint))
+            label=td_string!(locale, jobs.job_name)
+            hint=td_string!(locale, jobs.job_name_hint)
             form
             required=false
             maxlength=120

@@ -2,7 +2,7 @@
 
 use domain::{device::PresenceCounts, live::Subject};
 use leptos::prelude::*;
-use leptos_i18n::t_string;
+use leptos_i18n::tu_string;
 
 use crate::{
     devices::{
@@ -22,8 +22,8 @@ pub fn OverviewPage() -> impl IntoView {
     let changed = watch(|| Some(Subject::Overview));
     let overview = Resource::new_blocking(move || changed.get(), |_| read_overview());
     view! {
-        <PageTitle text=Signal::derive(move || t_string!(i18n, frame.overview).to_owned())/>
-        <h1>{move || t_string!(i18n, frame.overview)}</h1>
+        <PageTitle text=tu_string!(i18n, frame.overview)/>
+        <h1>{tu_string!(i18n, frame.overview)}</h1>
         <Transition>
             {move || Suspend::new(async move {
                 match overview.await {
@@ -45,9 +45,9 @@ fn Page(overview: Overview) -> impl IntoView {
         <Counts counts=overview.counts/>
         <div class="columns">
             <section class="card">
-                <header><h2>{move || t_string!(i18n, overview.attention)}</h2></header>
+                <header><h2>{tu_string!(i18n, overview.attention)}</h2></header>
                 {if overview.worst.is_empty() {
-                    view! { <p class="mut pad">{move || t_string!(i18n, overview.all_well)}</p> }.into_any()
+                    view! { <p class="mut pad">{tu_string!(i18n, overview.all_well)}</p> }.into_any()
                 } else {
                     view! {
                         <ul class="list">
@@ -83,9 +83,9 @@ fn Page(overview: Overview) -> impl IntoView {
                 }}
             </section>
             <section class="card">
-                <header><h2>{move || t_string!(i18n, overview.latest)}</h2></header>
+                <header><h2>{tu_string!(i18n, overview.latest)}</h2></header>
                 {if overview.events.is_empty() {
-                    view! { <p class="mut pad">{move || t_string!(i18n, overview.nothing)}</p> }.into_any()
+                    view! { <p class="mut pad">{tu_string!(i18n, overview.nothing)}</p> }.into_any()
                 } else {
                     view! {
                         <ol class="list events">
@@ -113,30 +113,30 @@ fn Counts(counts: PresenceCounts) -> impl IntoView {
         (
             "/devices?presence=ONLINE",
             Mark::Online,
-            t_string!(i18n, devices.online),
+            tu_string!(i18n, devices.online),
             counts.online,
         ),
         (
             "/devices?presence=TIMEOUT",
             Mark::Timeout,
-            t_string!(i18n, devices.timeout),
+            tu_string!(i18n, devices.timeout),
             counts.timeout,
         ),
         (
             "/devices?presence=OFFLINE",
             Mark::Offline,
-            t_string!(i18n, devices.offline),
+            tu_string!(i18n, devices.offline),
             counts.offline,
         ),
         (
             "/devices?lifecycle=unclaimed",
             Mark::Unclaimed,
-            t_string!(i18n, devices.unclaimed),
+            tu_string!(i18n, devices.unclaimed),
             counts.unclaimed,
         ),
     ];
     view! {
-        <nav class="counts" aria-label=move || t_string!(i18n, devices.status)>
+        <nav class="counts" aria-label=tu_string!(i18n, devices.status)>
             {links
                 .into_iter()
                 .map(|(href, mark, words, count)| {

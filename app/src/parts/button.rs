@@ -7,10 +7,10 @@ use leptos::prelude::*;
 pub fn SubmitButton(
     /// What it does, as a verb.
     #[prop(into)]
-    label: Signal<String>,
+    label: String,
     /// What it says while at work.
     #[prop(into)]
-    busy_label: Signal<String>,
+    busy_label: String,
     /// Whether it is at work.
     #[prop(into)]
     busy: Signal<bool>,
@@ -30,8 +30,8 @@ pub fn SubmitButton(
             }
         >
             <span class="labels">
-                <span aria-hidden=move || busy.get().to_string()>{move || label.get()}</span>
-                <span aria-hidden=move || (!busy.get()).to_string()>{move || busy_label.get()}</span>
+                <span aria-hidden=move || busy.get().to_string()>{label}</span>
+                <span aria-hidden=move || (!busy.get()).to_string()>{busy_label}</span>
             </span>
         </button>
     }

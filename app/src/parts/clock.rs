@@ -83,13 +83,13 @@ pub fn Time(
     let i18n = use_i18n();
     let now = use_now().0;
     let text = Memo::new(move |_| match at.get() {
-        None => td_string!(i18n.get_locale(), frame.never).to_string(),
-        Some(at) => ago(i18n.get_locale(), now.get() - at.0),
+        None => td_string!(i18n.get_locale_untracked(), frame.never).to_string(),
+        Some(at) => ago(i18n.get_locale_untracked(), now.get() - at.0),
     });
     let exact = move || at.get().map(rfc3339);
     let title = RwSignal::new(None::<String>);
     #[cfg(feature = "hydrate")]
-    Effect::new(move || title.set(at.get().map(|at| local(at, i18n.get_locale()))));
+    Effect::new(move || title.set(at.get().map(|at| local(at, i18n.get_locale_untracked()))));
     view! {
         <time datetime=exact title=move || title.get().or_else(exact)>{move || text.get()}</time>
     }

@@ -1,7 +1,7 @@
 //! Copies a text; the text stays selectable beside it for those without a script.
 
 use leptos::prelude::*;
-use leptos_i18n::t_string;
+use leptos_i18n::tu_string;
 
 use super::{Draw, Icon, use_toasts};
 use crate::i18n::use_i18n;
@@ -21,11 +21,11 @@ pub fn CopyButton(
             class="btn scripted"
             on:click=move |_| {
                 copy(&text.get());
-                toasts.say(t_string!(i18n, frame.copied).to_string());
+                toasts.say(tu_string!(i18n, frame.copied).to_string());
             }
         >
             <Draw icon=Icon::Copy/>
-            {move || t_string!(i18n, frame.copy)}
+            {tu_string!(i18n, frame.copy)}
         </button>
     }
 }

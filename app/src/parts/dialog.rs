@@ -1,7 +1,7 @@
 //! Modal questions, as the platform's own `<dialog>`: focus is kept inside and given back, Escape closes.
 
 use leptos::{html, prelude::*};
-use leptos_i18n::t_string;
+use leptos_i18n::tu_string;
 
 use crate::i18n::use_i18n;
 
@@ -59,7 +59,7 @@ pub fn ConfirmDialog(
             <div class="sub">{children()}</div>
             <div class="acts">
                 <button type="button" class="btn" on:click=move |_| open.set(false)>
-                    {move || t_string!(i18n, frame.cancel)}
+                    {tu_string!(i18n, frame.cancel)}
                 </button>
                 <button
                     type="button"

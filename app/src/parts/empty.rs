@@ -11,10 +11,10 @@ pub fn Empty(
     icon: Icon,
     /// What is missing.
     #[prop(into)]
-    title: Signal<String>,
+    title: String,
     /// What to do about it.
     #[prop(into)]
-    text: Signal<String>,
+    text: String,
     /// The button.
     #[prop(optional)]
     children: Option<Children>,
@@ -23,8 +23,8 @@ pub fn Empty(
         <div class="empty lattice">
             <div>
                 <Draw icon/>
-                <p class="strong">{move || title.get()}</p>
-                <p class="sub">{move || text.get()}</p>
+                <p class="strong">{title}</p>
+                <p class="sub">{text}</p>
                 {children.map(|children| children())}
             </div>
         </div>

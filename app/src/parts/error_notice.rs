@@ -2,7 +2,7 @@
 
 use domain::AppError;
 use leptos::prelude::*;
-use leptos_i18n::t_string;
+use leptos_i18n::tu_string;
 
 use super::{Mark, error_text, status_mark::Shape};
 use crate::i18n::use_i18n;
@@ -19,7 +19,7 @@ pub fn ErrorNotice(
         <div role="alert">
             {move || {
                 error.get().map(|error| {
-                    let locale = i18n.get_locale();
+                    let locale = i18n.get_locale_untracked();
                     let id = match &error {
                         AppError::Internal { request_id } => Some(request_id.clone()),
                         _ => None,
@@ -31,7 +31,7 @@ pub fn ErrorNotice(
                             <span>{error_text::text(locale, &error)}</span>
                             {id.map(|id| view! {
                                 <span class="xs mut">
-                                    {move || t_string!(i18n, errors.request_id)} " " <code>{id}</code>
+                                    {tu_string!(i18n, errors.request_id)} " " <code>{id}</code>
                                 </span>
                             })}
                         </div>

@@ -12,12 +12,12 @@ pub fn Field(
     name: &'static str,
     /// What it asks for.
     #[prop(into)]
-    label: Signal<String>,
+    label: String,
     /// The form that it belongs to: gives the error and what was typed before.
     form: FormState,
     /// How to fill it.
     #[prop(optional, into)]
-    hint: Option<Signal<String>>,
+    hint: Option<String>,
     /// `text`, `email`, `password`, `search` …
     #[prop(default = "text")]
     kind: &'static str,
@@ -49,7 +49,7 @@ pub fn Field(
     let about = format!("{name}-about");
     view! {
         <div class="fld">
-            <label for=name>{move || label.get()}</label>
+            <label for=name>{label}</label>
             <input
                 class="in"
                 id=name
@@ -66,15 +66,15 @@ pub fn Field(
                 aria-describedby=about.clone()
             />
             <div id=about>
-                {move || match (wrong.get(), hint) {
+                {move || match (wrong.get(), hint.clone()) {
                     (Some(key), _) => view! {
                         <p class="wrong">
                             <Shape mark=Mark::Failed/>
-                            {error_text::field_text(i18n.get_locale(), &key)}
+                            {error_text::field_text(i18n.get_locale_untracked(), &key)}
                         </p>
                     }
                     .into_any(),
-                    (None, Some(hint)) => view! { <p class="hint">{move || hint.get()}</p> }.into_any(),
+                    (None, Some(hint)) => view! { <p class="hint">{hint}</p> }.into_any(),
                     (None, None) => ().into_any(),
                 }}
             </div>
@@ -90,28 +90,25 @@ pub fn Select(
     name: &'static str,
     /// What it asks for.
     #[prop(into)]
-    label: Signal<String>,
+    label: String,
     /// Value and words of each option.
     #[prop(into)]
-    options: Signal<Vec<(String, String)>>,
+    options: Vec<(String, String)>,
     /// The value chosen at first.
     #[prop(into)]
     value: String,
 ) -> impl IntoView {
     view! {
         <div class="fld">
-            <label for=name>{move || label.get()}</label>
+            <label for=name>{label}</label>
             <select class="in" id=name name=name>
-                {move || {
-                    options
-                        .get()
-                        .into_iter()
-                        .map(|(of, words)| {
-                            let selected = of == value;
-                            view! { <option value=of selected=selected>{words}</option> }
-                        })
-                        .collect_view()
-                }}
+                {options
+                    .into_iter()
+                    .map(|(of, words)| {
+                        let selected = of == value;
+                        view! { <option value=of selected=selected>{words}</option> }
+                    })
+                    .collect_view()}
             </select>
         </div>
     }
@@ -124,7 +121,7 @@ pub fn Checkbox(
     name: &'static str,
     /// What it asks.
     #[prop(into)]
-    label: Signal<String>,
+    label: String,
     /// Whether it is ticked at first.
     #[prop(optional)]
     checked: bool,
@@ -132,7 +129,7 @@ pub fn Checkbox(
     view! {
         <label class="check">
             <input type="checkbox" name=name value="true" checked=checked/>
-            <span>{move || label.get()}</span>
+            <span>{label}</span>
         </label>
     }
 }

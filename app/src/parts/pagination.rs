@@ -1,7 +1,7 @@
 //! The pages of a long list, as links: each has an address and works without a script.
 
 use leptos::prelude::*;
-use leptos_i18n::t_string;
+use leptos_i18n::tu_string;
 
 use super::{Draw, Icon, number::grouped};
 use crate::i18n::use_i18n;
@@ -62,9 +62,9 @@ pub fn Pagination(
         }
     };
     view! {
-        <nav class="pager" aria-label=move || t_string!(i18n, frame.pagination)>
+        <nav class="pager" aria-label=tu_string!(i18n, frame.pagination)>
             <span class="num">
-                {move || t_string!(
+                {tu_string!(
                     i18n,
                     frame.page_range,
                     from = from.clone(),
@@ -75,7 +75,7 @@ pub fn Pagination(
             {(pages > 1)
                 .then(|| {
                     view! {
-                        {step(page - 1, Icon::ChevronLeft, t_string!(i18n, frame.page_prev).to_string())}
+                        {step(page - 1, Icon::ChevronLeft, tu_string!(i18n, frame.page_prev).to_string())}
                         {shown(page, pages)
                             .into_iter()
                             .map(|number| match number {
@@ -92,7 +92,7 @@ pub fn Pagination(
                                 None => view! { <span class="gap">"…"</span> }.into_any(),
                             })
                             .collect_view()}
-                        {step(page + 1, Icon::ChevronRight, t_string!(i18n, frame.page_next).to_string())}
+                        {step(page + 1, Icon::ChevronRight, tu_string!(i18n, frame.page_next).to_string())}
                     }
                 })}
         </nav>

@@ -2,7 +2,7 @@
 
 use domain::AppError;
 use leptos::prelude::*;
-use leptos_i18n::t_string;
+use leptos_i18n::tu_string;
 
 use super::error_text;
 use crate::{
@@ -30,19 +30,19 @@ pub fn ProblemPage(
     };
     let (titled, told) = (error.clone(), error.clone());
     view! {
-        <PageTitle text=Signal::derive(move || error_text::title(i18n.get_locale(), &titled).clone())/>
+        <PageTitle text=error_text::title(i18n.get_locale_untracked(), &titled).clone()/>
         <div class="problem">
-            <h1>{move || error_text::title(i18n.get_locale(), &error)}</h1>
-            <p>{move || error_text::text(i18n.get_locale(), &told)}</p>
+            <h1>{error_text::title(i18n.get_locale_untracked(), &error)}</h1>
+            <p>{error_text::text(i18n.get_locale_untracked(), &told)}</p>
             {id.map(|id| view! {
                 <p class="row">
-                    <span class="xs mut">{move || t_string!(i18n, errors.request_id)}</span>
+                    <span class="xs mut">{tu_string!(i18n, errors.request_id)}</span>
                     <code>{id.clone()}</code>
                     <CopyButton text=id/>
                 </p>
             })}
             <p class="row">
-                <a class="btn pri" href="/">{move || t_string!(i18n, errors.back_overview)}</a>
+                <a class="btn pri" href="/">{tu_string!(i18n, errors.back_overview)}</a>
             </p>
         </div>
     }

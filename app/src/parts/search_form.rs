@@ -1,7 +1,7 @@
 //! The search over a list: a form whose address is the list's, so that what is found can be kept and sent.
 
 use leptos::prelude::*;
-use leptos_i18n::t_string;
+use leptos_i18n::tu_string;
 
 use super::{Draw, Icon};
 use crate::i18n::use_i18n;
@@ -14,7 +14,7 @@ pub fn SearchForm(
     action: String,
     /// What may be found, as the field says it.
     #[prop(into)]
-    find: Signal<String>,
+    find: String,
     /// What is looked for now.
     #[prop(into)]
     value: Signal<String>,
@@ -32,11 +32,11 @@ pub fn SearchForm(
                     type="search"
                     name="q"
                     value=move || value.get()
-                    aria-label=move || find.get()
-                    placeholder=move || find.get()
+                    aria-label=find.clone()
+                    placeholder=find
                 />
             </span>
-            <button class="btn" type="submit">{move || t_string!(i18n, frame.search_button)}</button>
+            <button class="btn" type="submit">{tu_string!(i18n, frame.search_button)}</button>
         </form>
     }
 }

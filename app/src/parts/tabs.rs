@@ -20,13 +20,13 @@ pub struct Tab {
 pub fn Tabs(
     /// What they choose between.
     #[prop(into)]
-    label: Signal<String>,
+    label: String,
     /// The tabs, in order.
     #[prop(into)]
     tabs: Signal<Vec<Tab>>,
 ) -> impl IntoView {
     view! {
-        <nav class="tabs" aria-label=move || label.get()>
+        <nav class="tabs" aria-label=label>
             {move || {
                 tabs.get()
                     .into_iter()

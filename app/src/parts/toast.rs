@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use leptos::prelude::*;
-use leptos_i18n::t_string;
+use leptos_i18n::tu_string;
 
 use super::{Draw, Icon, Mark, later::when, status_mark::Shape};
 use crate::i18n::use_i18n;
@@ -111,14 +111,14 @@ fn list(notes: Notes) -> AnyView {
                         let toast = toast.clone();
                         view! {
                             <button type="button" class="btn ghost sm" on:click=move |_| notes.undo(&toast)>
-                                {move || t_string!(i18n, frame.undo)}
+                                {tu_string!(i18n, frame.undo)}
                             </button>
                         }
                     })}
                     <button
                         type="button"
                         class="btn ghost sm sq"
-                        aria-label=move || t_string!(i18n, frame.close)
+                        aria-label=tu_string!(i18n, frame.close)
                         on:click=move |_| notes.close(toast.id)
                     >
                         <Draw icon=Icon::X/>

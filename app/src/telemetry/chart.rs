@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use leptos::prelude::*;
-use leptos_i18n::t_string;
+use leptos_i18n::tu_string;
 
 use super::{
     axis::{self, Measure, Zone},
@@ -26,7 +26,7 @@ pub(super) fn chart(
     wish: Callback<Wish>,
 ) -> AnyView {
     let i18n = use_i18n();
-    let locale = Signal::derive(move || i18n.get_locale());
+    let locale = Signal::derive(move || i18n.get_locale_untracked());
     let zone = RwSignal::new(Zone::Utc);
     #[cfg(feature = "hydrate")]
     Effect::new(move || zone.set(Zone::Own));
@@ -42,10 +42,10 @@ pub(super) fn chart(
     });
     let label = move || {
         let Some((low, high)) = drawing.read().extremes() else {
-            return format!("{}: {}", name.get(), t_string!(i18n, telemetry.none));
+            return format!("{}: {}", name.get(), tu_string!(i18n, telemetry.none));
         };
         let measure = measure.read();
-        t_string!(
+        tu_string!(
             i18n,
             telemetry.chart,
             name = name.get(),
@@ -93,7 +93,7 @@ pub(super) fn chart(
                 }}
             </div>
             <div class="paper" class:lattice=move || empty.get()>
-                {move || empty.get().then(|| view! { <p class="none">{move || t_string!(i18n, telemetry.none)}</p> })}
+                {move || empty.get().then(|| view! { <p class="none">{tu_string!(i18n, telemetry.none)}</p> })}
                 <svg viewBox=format!("0 0 {SIDE} {SIDE}") preserveAspectRatio="none" role="img" aria-label=label>
                     <g class="rule">
                         {move || {

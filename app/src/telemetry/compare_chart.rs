@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use domain::telemetry::{Line, Point, Series, SeriesName};
 use leptos::{ev, html, prelude::*};
-use leptos_i18n::t_string;
+use leptos_i18n::tu_string;
 
 use super::{
     axis::{self, Measure, Zone},
@@ -110,7 +110,7 @@ pub(super) fn chart(
         .map(|(value, text)| (scale.y(value), text))
         .collect();
     let times = Memo::new(move |_| {
-        let marks = axis::times(i18n.get_locale(), zone.get(), from, to);
+        let marks = axis::times(i18n.get_locale_untracked(), zone.get(), from, to);
         let marks = marks.into_iter().map(|(at, text)| (scale.x(at), text));
         marks.collect::<Vec<_>>()
     });
@@ -147,7 +147,12 @@ pub(super) fn chart(
     };
     let moment = move || {
         let at = at.get()?;
-        Some(axis::moment(i18n.get_locale(), zone.get(), at, 1_000))
+        Some(axis::moment(
+            i18n.get_locale_untracked(),
+            zone.get(),
+            at,
+            1_000,
+        ))
     };
     let legend = legend(ready, measure.clone(), asked, all, at);
     let shown_unit = measure.unit;
@@ -161,7 +166,7 @@ pub(super) fn chart(
                 <div class="paper" class:lattice=extremes.is_none()>
                     {extremes
                         .is_none()
-                        .then(|| view! { <p class="none">{move || t_string!(i18n, telemetry.none)}</p> })}
+                        .then(|| view! { <p class="none">{tu_string!(i18n, telemetry.none)}</p> })}
                     <svg viewBox=format!("0 0 {SIDE} {SIDE}") preserveAspectRatio="none" role="img" aria-label=label>
                         <g class="rule">
                             {rules}
@@ -265,9 +270,7 @@ fn legend(
                             class="btn ghost sq sm"
                             data-noscroll
                             href=without
-                            aria-label=move || {
-                                t_string!(i18n, finding.charts_remove, name = remove.clone()).to_string()
-                            }
+                            aria-label=tu_string!(i18n, finding.charts_remove, name = remove).to_string()
                         >
                             <Draw icon=Icon::X/>
                         </a>
@@ -280,10 +283,10 @@ fn legend(
         <table class="legend">
             <thead>
                 <tr>
-                    <th scope="col">{move || t_string!(i18n, finding.charts_line)}</th>
-                    <th scope="col" class="r">{move || t_string!(i18n, finding.charts_reading)}</th>
-                    <th scope="col" class="r wideonly">{move || t_string!(i18n, telemetry.lowest)}</th>
-                    <th scope="col" class="r wideonly">{move || t_string!(i18n, telemetry.highest)}</th>
+                    <th scope="col">{tu_string!(i18n, finding.charts_line)}</th>
+                    <th scope="col" class="r">{tu_string!(i18n, finding.charts_reading)}</th>
+                    <th scope="col" class="r wideonly">{tu_string!(i18n, telemetry.lowest)}</th>
+                    <th scope="col" class="r wideonly">{tu_string!(i18n, telemetry.highest)}</th>
                     <td></td>
                 </tr>
             </thead>

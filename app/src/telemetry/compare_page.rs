@@ -5,7 +5,7 @@ use domain::{
     telemetry::{ComparisonQuery, SeriesName, split_value},
 };
 use leptos::prelude::*;
-use leptos_i18n::t_string;
+use leptos_i18n::tu_string;
 use leptos_router::{hooks::use_query_map, location::Url, params::ParamsMap};
 
 use super::{
@@ -118,9 +118,9 @@ pub fn ChartsPage() -> impl IntoView {
         },
     );
     view! {
-        <PageTitle text=Signal::derive(move || t_string!(i18n, finding.charts).to_owned())/>
+        <PageTitle text=tu_string!(i18n, finding.charts)/>
         <div class="head">
-            <h1>{move || t_string!(i18n, finding.charts)}</h1>
+            <h1>{tu_string!(i18n, finding.charts)}</h1>
         </div>
         <Transition>
             {move || Suspend::new(async move {
@@ -165,7 +165,7 @@ fn page(asked: Asked, compared: Compared, now: i64) -> AnyView {
                     let n = grouped(u64::from(missing));
                     view! {
                         <p class="banner">
-                            {move || t_string!(i18n, finding.charts_missing, n = n.clone()).to_string()}
+                            {tu_string!(i18n, finding.charts_missing, n = n).to_string()}
                         </p>
                     }
                 })}
@@ -174,7 +174,7 @@ fn page(asked: Asked, compared: Compared, now: i64) -> AnyView {
                     let n = grouped(u64::from(left_out));
                     view! {
                         <p class="banner">
-                            {move || t_string!(i18n, finding.charts_left_out, n = n.clone()).to_string()}
+                            {tu_string!(i18n, finding.charts_left_out, n = n).to_string()}
                         </p>
                     }
                 })}
@@ -185,8 +185,8 @@ fn page(asked: Asked, compared: Compared, now: i64) -> AnyView {
                     <section class="card">
                         <Empty
                             icon=Icon::Activity
-                            title=Signal::derive(move || t_string!(i18n, finding.charts_none).to_owned())
-                            text=Signal::derive(move || t_string!(i18n, finding.charts_none_hint).to_owned())
+                            title=tu_string!(i18n, finding.charts_none)
+                            text=tu_string!(i18n, finding.charts_none_hint)
                         />
                     </section>
                 }
@@ -208,7 +208,7 @@ fn chooser(asked: &Asked, values: Vec<String>) -> AnyView {
         <form class="filters" method="get" action="/charts" role="search">
             {(!series.is_empty()).then(|| view! { <input type="hidden" name="series" value=series/> })}
             <input type="hidden" name="range" value=RANGES[asked.span.range].0/>
-            <label class="hide" for="chart-value">{move || t_string!(i18n, finding.charts_value)}</label>
+            <label class="hide" for="chart-value">{tu_string!(i18n, finding.charts_value)}</label>
             <input
                 class="in"
                 id="chart-value"
@@ -231,12 +231,12 @@ fn chooser(asked: &Asked, values: Vec<String>) -> AnyView {
                     maxlength="1000"
                     autocapitalize="none"
                     spellcheck="false"
-                    aria-label=move || t_string!(i18n, finding.charts_of)
-                    placeholder=move || t_string!(i18n, finding.charts_of)
+                    aria-label=tu_string!(i18n, finding.charts_of)
+                    placeholder=tu_string!(i18n, finding.charts_of)
                 />
             </span>
             <button class="btn pri" type="submit">
-                {move || t_string!(i18n, finding.charts_draw)}
+                {tu_string!(i18n, finding.charts_draw)}
             </button>
         </form>
     }
@@ -247,19 +247,19 @@ fn chooser(asked: &Asked, values: Vec<String>) -> AnyView {
 fn steps(asked: &Asked, now: i64) -> AnyView {
     let i18n = use_i18n();
     let words = move |range: usize| match RANGES[range].0 {
-        "6h" => t_string!(i18n, telemetry.hours6),
-        "24h" => t_string!(i18n, telemetry.day),
-        "7d" => t_string!(i18n, telemetry.week),
-        "30d" => t_string!(i18n, telemetry.month),
-        "90d" => t_string!(i18n, telemetry.quarter),
-        _ => t_string!(i18n, telemetry.hour),
+        "6h" => tu_string!(i18n, telemetry.hours6),
+        "24h" => tu_string!(i18n, telemetry.day),
+        "7d" => tu_string!(i18n, telemetry.week),
+        "30d" => tu_string!(i18n, telemetry.month),
+        "90d" => tu_string!(i18n, telemetry.quarter),
+        _ => tu_string!(i18n, telemetry.hour),
     };
     let span = asked.span;
     let ranges = (0..RANGES.len())
         .map(|range| {
             let href = asked.over(Span::live(range));
             let current = (span == Span::live(range)).then_some("true");
-            view! { <a href=href data-noscroll aria-current=current>{move || words(range)}</a> }
+            view! { <a href=href data-noscroll aria-current=current>{words(range)}</a> }
         })
         .collect_view();
     let (earlier, later) = (
@@ -269,12 +269,12 @@ fn steps(asked: &Asked, now: i64) -> AnyView {
     let whole = span.fixed.map(|_| asked.over(Span::live(span.range)));
     view! {
         <div class="row charts-steps">
-            <nav class="seg sm" aria-label=move || t_string!(i18n, telemetry.range)>{ranges}</nav>
-            <nav class="row" aria-label=move || t_string!(i18n, telemetry.part)>
-                <a class="btn sm sq" data-noscroll href=earlier aria-label=move || t_string!(i18n, telemetry.earlier)>
+            <nav class="seg sm" aria-label=tu_string!(i18n, telemetry.range)>{ranges}</nav>
+            <nav class="row" aria-label=tu_string!(i18n, telemetry.part)>
+                <a class="btn sm sq" data-noscroll href=earlier aria-label=tu_string!(i18n, telemetry.earlier)>
                     <Draw icon=Icon::ChevronLeft/>
                 </a>
-                <a class="btn sm sq" data-noscroll href=later aria-label=move || t_string!(i18n, telemetry.later)>
+                <a class="btn sm sq" data-noscroll href=later aria-label=tu_string!(i18n, telemetry.later)>
                     <Draw icon=Icon::ChevronRight/>
                 </a>
                 {whole
@@ -282,7 +282,7 @@ fn steps(asked: &Asked, now: i64) -> AnyView {
                         view! {
                             <a class="btn sm" data-noscroll href=whole>
                                 <Draw icon=Icon::Undo2/>
-                                {move || t_string!(i18n, telemetry.reset)}
+                                {tu_string!(i18n, telemetry.reset)}
                             </a>
                         }
                     })}

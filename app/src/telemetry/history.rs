@@ -8,7 +8,7 @@ use domain::{
     telemetry::{Series, SeriesQuery},
 };
 use leptos::prelude::*;
-use leptos_i18n::t_string;
+use leptos_i18n::tu_string;
 use leptos_router::{
     NavigateOptions,
     hooks::{use_navigate, use_query_map},
@@ -167,17 +167,17 @@ fn section(
             show(next, chosen.get_untracked().key());
         }
     });
-    let name = Signal::derive(move || chosen.read().label(i18n.get_locale()));
+    let name = Signal::derive(move || chosen.read().label(i18n.get_locale_untracked()));
     let unit = Signal::derive(move || chosen.read().unit.clone());
     view! {
         <section class="card history" id="history">
             <header>
-                <h2>{move || t_string!(i18n, telemetry.title)}</h2>
+                <h2>{tu_string!(i18n, telemetry.title)}</h2>
                 <form class="row" method="get" action=format!("/devices/{id}#history")>
                     <select
                         class="in sm"
                         name="value"
-                        aria-label=move || t_string!(i18n, telemetry.value)
+                        aria-label=tu_string!(i18n, telemetry.value)
                         on:change:target=move |event| {
                             show(span.get_untracked(), event.target().value());
                         }
@@ -188,7 +188,7 @@ fn section(
                                 .into_iter()
                                 .map(|choice| {
                                     let key = choice.key();
-                                    let label = choice.label(i18n.get_locale());
+                                    let label = choice.label(i18n.get_locale_untracked());
                                     view! {
                                         <option value=key selected=move || *chosen.read() == choice>
                                             {label}
@@ -200,13 +200,13 @@ fn section(
                     </select>
                     <input type="hidden" name="range" value=move || RANGES[span.get().range].0/>
                     <button class="btn sm unscripted" type="submit">
-                        {move || t_string!(i18n, telemetry.show)}
+                        {tu_string!(i18n, telemetry.show)}
                     </button>
                 </form>
                 <a class="lnk xs" href=move || {
                     format!("/charts?series={id}.{}&{}", chosen.read().key(), span.get().query())
                 }>
-                    {move || t_string!(i18n, finding.charts_compare)}
+                    {tu_string!(i18n, finding.charts_compare)}
                 </a>
                 {steps(id, span, chosen)}
             </header>

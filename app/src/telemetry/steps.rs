@@ -2,7 +2,7 @@
 
 use domain::DeviceId;
 use leptos::prelude::*;
-use leptos_i18n::t_string;
+use leptos_i18n::tu_string;
 
 use super::{
     choice::Choice,
@@ -29,16 +29,16 @@ pub(super) fn steps(id: DeviceId, span: Memo<Span>, chosen: Memo<Choice>) -> Any
     };
     let words = |range: usize| {
         move || match RANGES[range].0 {
-            "6h" => t_string!(i18n, telemetry.hours6),
-            "24h" => t_string!(i18n, telemetry.day),
-            "7d" => t_string!(i18n, telemetry.week),
-            "30d" => t_string!(i18n, telemetry.month),
-            "90d" => t_string!(i18n, telemetry.quarter),
-            _ => t_string!(i18n, telemetry.hour),
+            "6h" => tu_string!(i18n, telemetry.hours6),
+            "24h" => tu_string!(i18n, telemetry.day),
+            "7d" => tu_string!(i18n, telemetry.week),
+            "30d" => tu_string!(i18n, telemetry.month),
+            "90d" => tu_string!(i18n, telemetry.quarter),
+            _ => tu_string!(i18n, telemetry.hour),
         }
     };
     view! {
-        <nav class="seg sm push" aria-label=move || t_string!(i18n, telemetry.range)>
+        <nav class="seg sm push" aria-label=tu_string!(i18n, telemetry.range)>
             {(0..RANGES.len())
                 .map(|range| {
                     let current = move || {
@@ -56,13 +56,13 @@ pub(super) fn steps(id: DeviceId, span: Memo<Span>, chosen: Memo<Choice>) -> Any
                 })
                 .collect_view()}
         </nav>
-        <nav class="row steps-of-time" aria-label=move || t_string!(i18n, telemetry.part)>
+        <nav class="row steps-of-time" aria-label=tu_string!(i18n, telemetry.part)>
             <a
                 class="btn sm sq"
                 data-noscroll
                 href=link(|span, now| span.moved(false, now))
-                aria-label=move || t_string!(i18n, telemetry.earlier)
-                title=move || t_string!(i18n, telemetry.earlier)
+                aria-label=tu_string!(i18n, telemetry.earlier)
+                title=tu_string!(i18n, telemetry.earlier)
             >
                 <Draw icon=Icon::ChevronLeft/>
             </a>
@@ -70,8 +70,8 @@ pub(super) fn steps(id: DeviceId, span: Memo<Span>, chosen: Memo<Choice>) -> Any
                 class="btn sm sq"
                 data-noscroll
                 href=link(|span, now| span.zoomed(false, span.middle(now), now))
-                aria-label=move || t_string!(i18n, telemetry.wider)
-                title=move || t_string!(i18n, telemetry.wider)
+                aria-label=tu_string!(i18n, telemetry.wider)
+                title=tu_string!(i18n, telemetry.wider)
             >
                 <Draw icon=Icon::ZoomOut/>
             </a>
@@ -79,8 +79,8 @@ pub(super) fn steps(id: DeviceId, span: Memo<Span>, chosen: Memo<Choice>) -> Any
                 class="btn sm sq"
                 data-noscroll
                 href=link(|span, now| span.zoomed(true, span.middle(now), now))
-                aria-label=move || t_string!(i18n, telemetry.closer)
-                title=move || t_string!(i18n, telemetry.closer)
+                aria-label=tu_string!(i18n, telemetry.closer)
+                title=tu_string!(i18n, telemetry.closer)
             >
                 <Draw icon=Icon::ZoomIn/>
             </a>
@@ -88,8 +88,8 @@ pub(super) fn steps(id: DeviceId, span: Memo<Span>, chosen: Memo<Choice>) -> Any
                 class="btn sm sq"
                 data-noscroll
                 href=link(|span, now| span.moved(true, now))
-                aria-label=move || t_string!(i18n, telemetry.later)
-                title=move || t_string!(i18n, telemetry.later)
+                aria-label=tu_string!(i18n, telemetry.later)
+                title=tu_string!(i18n, telemetry.later)
             >
                 <Draw icon=Icon::ChevronRight/>
             </a>
@@ -104,7 +104,7 @@ pub(super) fn steps(id: DeviceId, span: Memo<Span>, chosen: Memo<Choice>) -> Any
                                 href=link(|span, _| Span::live(span.range))
                             >
                                 <Draw icon=Icon::Undo2/>
-                                {move || t_string!(i18n, telemetry.reset)}
+                                {tu_string!(i18n, telemetry.reset)}
                             </a>
                         }
                     })

@@ -2,7 +2,7 @@
 
 use domain::{DeviceId, component::Component};
 use leptos::prelude::*;
-use leptos_i18n::{t_string, td_string};
+use leptos_i18n::{td_string, tu_string};
 
 use crate::{
     form::{FormState, PostForm},
@@ -18,7 +18,6 @@ const FIELDS: &[&str] = &["name", "arguments", "retries", "timeout_ms"];
 pub(super) fn command_form(id: DeviceId, components: &[Component], form: FormState) -> AnyView {
     let i18n = use_i18n();
     let locale = i18n.get_locale_untracked();
-    let words = |text: &'static str| Signal::stored(text.to_owned());
     let whole = (String::new(), td_string!(locale, traffic.whole).to_owned());
     let options: Vec<_> = std::iter::once(whole)
         .chain(components.iter().map(|component| of(locale, component)))
@@ -28,7 +27,7 @@ pub(super) fn command_form(id: DeviceId, components: &[Component], form: FormSta
             view! {
                 <p class="banner good">
                     <Shape mark=Mark::Done/>
-                    {move || t_string!(i18n, traffic.queued)}
+                    {tu_string!(i18n, traffic.queued)}
                 </p>
             }
         })
@@ -43,22 +42,22 @@ pub(super) fn command_form(id: DeviceId, components: &[Component], form: FormSta
                 <input type="hidden" name="id" value=id.to_string()/>
                 <Field
                     name="name"
-                    label=words(td_string!(locale, jobs.name))
-                    hint=words(td_string!(locale, traffic.name_hint))
+                    label=td_string!(locale, jobs.name)
+                    hint=td_string!(locale, traffic.name_hint)
                     form
                     maxlength=64
                 />
                 <Select
                     name="component"
-                    label=words(td_string!(locale, traffic.component))
-                    options=Signal::stored(options)
+                    label=td_string!(locale, traffic.component)
+                    options=options
                     value=form.typed("component").unwrap_or_default()
                 />
                 {arguments(locale, form)}
                 {how(locale, form)}
                 <SubmitButton
-                    label=words(td_string!(locale, traffic.send_button))
-                    busy_label=words(td_string!(locale, frame.working))
+                    label=td_string!(locale, traffic.send_button)
+                    busy_label=td_string!(locale, frame.working)
                     busy=form.pending
                 />
             </PostForm>
@@ -118,7 +117,6 @@ fn arguments(locale: Locale, form: FormState) -> AnyView {
 }
 
 fn how(locale: Locale, form: FormState) -> AnyView {
-    let words = |text: &'static str| Signal::stored(text.to_owned());
     let waits = [
         ("60", td_string!(locale, traffic.minute)),
         ("600", td_string!(locale, jobs.minutes_10)),
@@ -136,28 +134,28 @@ fn how(locale: Locale, form: FormState) -> AnyView {
             <div class="form">
                 <Select
                     name="valid_for_s"
-                    label=words(td_string!(locale, traffic.wait))
-                    options=Signal::stored(waits)
+                    label=td_string!(locale, traffic.wait)
+                    options=waits
                     value="60".to_owned()
                 />
                 <Field
                     name="retries"
                     kind="number"
-                    label=words(td_string!(locale, jobs.retries))
+                    label=td_string!(locale, jobs.retries)
                     form
                     required=false
                 />
                 <Field
                     name="timeout_ms"
                     kind="number"
-                    label=words(td_string!(locale, traffic.timeout))
-                    hint=words(td_string!(locale, traffic.timeout_hint))
+                    label=td_string!(locale, traffic.timeout)
+                    hint=td_string!(locale, traffic.timeout_hint)
                     form
                     required=false
                 />
                 <Checkbox
                     name="transient"
-                    label=words(td_string!(locale, jobs.transient))
+                    label=td_string!(locale, jobs.transient)
                     checked=true
                 />
             </div>

@@ -2,7 +2,7 @@
 
 use domain::DeviceId;
 use leptos::prelude::*;
-use leptos_i18n::{t_string, td_string};
+use leptos_i18n::{td_string, tu_string};
 
 use super::server_fns::{ForceState, Forcible, ReleaseState, read_forcible};
 use crate::{
@@ -43,7 +43,6 @@ pub(super) fn force_form(id: DeviceId, first: Vec<Forcible>, changed: Signal<u64
         },
     );
     let keys = shown.with_untracked(|values| values.iter().map(option).collect::<Vec<_>>());
-    let words = |text: &'static str| Signal::stored(text.to_owned());
     let chosen = force.typed("key").or_else(|| Some(keys.first()?.0.clone()));
     view! {
         <section class="card pad anycommand forcing">
@@ -55,25 +54,25 @@ pub(super) fn force_form(id: DeviceId, first: Vec<Forcible>, changed: Signal<u64
                 <input type="hidden" name="id" value=id.to_string()/>
                 <Select
                     name="key"
-                    label=words(td_string!(locale, traffic.force_key))
-                    options=Signal::stored(keys)
+                    label=td_string!(locale, traffic.force_key)
+                    options=keys
                     value=chosen.unwrap_or_default()
                 />
                 <Field
                     name="value"
-                    label=words(td_string!(locale, traffic.force_value))
-                    hint=words(td_string!(locale, traffic.force_hint))
+                    label=td_string!(locale, traffic.force_value)
+                    hint=td_string!(locale, traffic.force_hint)
                     form=force
                     maxlength=64
                 />
                 <SubmitButton
-                    label=words(td_string!(locale, traffic.force_button))
-                    busy_label=words(td_string!(locale, frame.working))
+                    label=td_string!(locale, traffic.force_button)
+                    busy_label=td_string!(locale, frame.working)
                     busy=force.pending
                     class=""
                 />
             </PostForm>
-            <ul class="plain" aria-label=move || t_string!(i18n, traffic.forced_now)>
+            <ul class="plain" aria-label=tu_string!(i18n, traffic.forced_now)>
                 {move || {
                     let values = shown.get();
                     values

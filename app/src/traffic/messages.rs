@@ -5,7 +5,7 @@ use domain::{
     traffic::{Direction, TrafficFilter, TrafficMessage, TrafficQuery},
 };
 use leptos::prelude::*;
-use leptos_i18n::{t_string, td_string};
+use leptos_i18n::{td_string, tu_string};
 use leptos_router::location::Url;
 
 use super::{server_fns::read_traffic, words};
@@ -106,10 +106,10 @@ pub(super) fn messages(first: Shown) -> AnyView {
     view! {
         <section class="card traffic">
             <header>
-                <h2>{move || t_string!(i18n, traffic.messages)}</h2>
+                <h2>{tu_string!(i18n, traffic.messages)}</h2>
                 <span class="n" role="status">
                     {count}
-                    {move || waits().then(|| format!(" · {}", t_string!(i18n, traffic.more_wait)))}
+                    {move || waits().then(|| format!(" · {}", tu_string!(i18n, traffic.more_wait)))}
                 </span>
                 <div class="acts push">
                     <button
@@ -119,15 +119,15 @@ pub(super) fn messages(first: Shown) -> AnyView {
                         on:click=move |_| paused.update(|paused| *paused = !*paused)
                     >
                         {move || match paused.get() {
-                            true => t_string!(i18n, traffic.resume),
-                            false => t_string!(i18n, traffic.pause),
+                            true => tu_string!(i18n, traffic.resume),
+                            false => tu_string!(i18n, traffic.pause),
                         }}
                     </button>
-                    {move || clearing(i18n.get_locale(), id, &query.read(), shown)}
+                    {move || clearing(i18n.get_locale_untracked(), id, &query.read(), shown)}
                 </div>
             </header>
             <div class="pad tools">
-                <p class="mut">{move || t_string!(i18n, traffic.what)}</p>
+                <p class="mut">{tu_string!(i18n, traffic.what)}</p>
                 {tools(id, query)}
                 <ErrorNotice error=failed/>
             </div>
@@ -135,7 +135,7 @@ pub(super) fn messages(first: Shown) -> AnyView {
                 let empty = Memo::new(move |_| shown.read().1.is_empty());
                 empty.get().then(|| nothing(&query.get()))
             }}
-            <ol class="list" aria-label=move || t_string!(i18n, traffic.messages)>
+            <ol class="list" aria-label=tu_string!(i18n, traffic.messages)>
                 <For each=move || shown.get().1 key=|message| message.number let:message>
                     {row(i18n.get_locale_untracked(), message)}
                 </For>
@@ -169,7 +169,7 @@ fn clearing(
 fn tools(id: DeviceId, query: Memo<TrafficQuery>) -> AnyView {
     let i18n = use_i18n();
     let tabs = Signal::derive(move || {
-        let (locale, query) = (i18n.get_locale(), query.get());
+        let (locale, query) = (i18n.get_locale_untracked(), query.get());
         let tab = |only: TrafficFilter| Tab {
             href: href(
                 id,
@@ -193,7 +193,7 @@ fn tools(id: DeviceId, query: Memo<TrafficQuery>) -> AnyView {
         view! { <input type="hidden" name="only" value=only/> {after} }
     };
     view! {
-        <Tabs label=Signal::derive(move || t_string!(i18n, traffic.filter).to_owned()) tabs/>
+        <Tabs label=tu_string!(i18n, traffic.filter) tabs/>
         <form class="filters" method="get" action=format!("/devices/{id}/debug") role="search">
             {hidden}
             <span class="search inl">
@@ -203,11 +203,11 @@ fn tools(id: DeviceId, query: Memo<TrafficQuery>) -> AnyView {
                     name="q"
                     maxlength="200"
                     value=move || query.read().search.clone()
-                    aria-label=move || t_string!(i18n, traffic.find)
-                    placeholder=move || t_string!(i18n, traffic.find)
+                    aria-label=tu_string!(i18n, traffic.find)
+                    placeholder=tu_string!(i18n, traffic.find)
                 />
             </span>
-            <button class="btn" type="submit">{move || t_string!(i18n, frame.search_button)}</button>
+            <button class="btn" type="submit">{tu_string!(i18n, frame.search_button)}</button>
         </form>
     }
     .into_any()
@@ -227,8 +227,7 @@ fn nothing(query: &TrafficQuery) -> AnyView {
             td_string!(locale, traffic.none_hint),
         ),
     };
-    let words = |text: &'static str| Signal::stored(text.to_owned());
-    view! { <Empty icon=Icon::Terminal title=words(title) text=words(text)/> }.into_any()
+    view! { <Empty icon=Icon::Terminal title=title text=text/> }.into_any()
 }
 
 fn row(locale: Locale, message: TrafficMessage) -> AnyView {

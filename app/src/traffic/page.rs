@@ -112,7 +112,7 @@ fn drawn(
         changed,
     };
     view! {
-        <PageTitle text=Signal::stored(format!("{title} · {}", first.name))/>
+        <PageTitle text=format!("{title} · {}", first.name)/>
         <div class="head">
             <h1>{title}</h1>
             <div class="row"><a class="lnk" href=format!("/devices/{id}")>{first.name}</a></div>

@@ -1,20 +1,25 @@
 //! The parts of the page that a browser shows first, as one file.
 //!
-//! The splitter gives each set of pages the code that only they share: some forty small parts for a page.
-//! Compressed together they are a third smaller than one by one, and come in one answer. The file is a
-//! module with nothing but custom sections, each named after the part that it holds.
+//! The splitter gives each set of pages the code that only they share: some hundred small parts for a page.
+//! Compressed together they are a third smaller than one by one, and come in one answer; and smaller again
+//! where like stands by like. The file is a module with nothing but custom sections: one for each kind of
+//! section, which holds that section of all parts one after the other under the kind's number, and `parts`,
+//! a line for each part with its name and the kinds of its sections in their order.
 
 use std::{
     collections::{BTreeMap, HashMap},
+    fmt::Write as _,
     fs,
     path::Path,
 };
 
 use anyhow::{Context, Result, ensure};
-use wasm_encoder::{CustomSection, Module, RawSection};
+use wasm_encoder::{CustomSection, Module, RawSection, Section as _};
 use wasmparser::{Parser, Payload};
 
 const LOADER: &str = include_str!("parts.js");
+/// The number of sections that say something about a module.
+const CUSTOM: u8 = 0;
 
 /// Writes the file of each page in `pages` into `pkg`, lets the script `link` load them, and gives what a
 /// page must load.
@@ -25,23 +30,52 @@ pub(super) fn join(
 ) -> Result<BTreeMap<String, Vec<String>>> {
     let mut first = BTreeMap::new();
     for (page, parts) in pages {
-        let mut whole = Module::new();
-        for name in parts {
-            let path = pkg.join(format!("{name}.wasm"));
-            let part = fs::read(&path).with_context(|| path.display().to_string())?;
-            whole.section(&CustomSection {
-                name: name.into(),
-                data: part.into(),
-            });
-        }
+        let parts = parts
+            .iter()
+            .map(|name| {
+                let path = pkg.join(format!("{name}.wasm"));
+                let part = fs::read(&path).with_context(|| path.display().to_string())?;
+                Ok((name.as_str(), part))
+            })
+            .collect::<Result<Vec<_>>>()?;
         let name = format!("first_{page}");
-        fs::write(pkg.join(format!("{name}.wasm")), whole.finish())?;
+        fs::write(pkg.join(format!("{name}.wasm")), in_columns(&parts)?)?;
         first.insert(page.clone(), vec![name]);
     }
     let path = pkg.join(link);
     let script = fs::read_to_string(&path).with_context(|| path.display().to_string())?;
     fs::write(&path, loading_parts(&script, pages)?)?;
     Ok(first)
+}
+
+/// One module that holds these.
+fn in_columns(parts: &[(&str, Vec<u8>)]) -> Result<Vec<u8>> {
+    let mut columns: BTreeMap<u8, Vec<u8>> = BTreeMap::new();
+    let mut names = String::new();
+    for (name, part) in parts {
+        names.push_str(name);
+        for payload in Parser::new(0).parse_all(part) {
+            let payload = payload?;
+            // Nothing reads what is said about a part beside what it is.
+            let Some((id, range)) = payload.as_section().filter(|(id, _)| *id != CUSTOM) else {
+                continue;
+            };
+            let data = &part[range];
+            RawSection { id, data }.append_to(columns.entry(id).or_default());
+            let _ = write!(names, " {id}");
+        }
+        names.push('\n');
+    }
+    let mut whole = Module::new();
+    let mut add = |name: &str, data: &[u8]| {
+        let (name, data) = (name.into(), data.into());
+        whole.section(&CustomSection { name, data });
+    };
+    add("parts", names.trim_end().as_bytes());
+    for (id, column) in &columns {
+        add(&id.to_string(), column);
+    }
+    Ok(whole.finish())
 }
 
 /// The splitter's script, where each part is taken from the first page's file if it is in there.
@@ -114,6 +148,40 @@ mod tests {
         assert_eq!(
             without_names(&named.finish()).expect("a module"),
             plain.finish()
+        );
+    }
+
+    #[test]
+    fn parts_stand_in_columns() {
+        let module = |id, data| {
+            let mut module = Module::new();
+            module.section(&RawSection { id, data });
+            module.section(&custom("name"));
+            module.finish()
+        };
+        let parts = [
+            ("chunk_1", module(1, &[0])),
+            ("chunk_2", module(10, &[0])),
+            ("page", module(1, &[0])),
+        ];
+        let whole = in_columns(&parts).expect("a module");
+        let sections: Vec<_> = Parser::new(0)
+            .parse_all(&whole)
+            .filter_map(|payload| match payload.expect("a payload") {
+                Payload::CustomSection(section) => {
+                    Some((section.name().to_owned(), section.data().to_vec()))
+                }
+                _ => None,
+            })
+            .collect();
+        let named = |name: &str, data: &[u8]| (name.to_owned(), data.to_vec());
+        assert_eq!(
+            sections,
+            [
+                named("parts", b"chunk_1 1\nchunk_2 10\npage 1"),
+                named("1", &[1, 1, 0, 1, 1, 0]),
+                named("10", &[10, 1, 0]),
+            ]
         );
     }
 

@@ -2,7 +2,7 @@
 
 use domain::{AppError, Page, import::Import};
 use leptos::prelude::*;
-use leptos_i18n::t_string;
+use leptos_i18n::tu_string;
 use leptos_router::hooks::use_query_map;
 
 use super::{server_fns::list_imports, words};
@@ -52,11 +52,11 @@ fn Import() -> impl IntoView {
     });
     let imports = Resource::new_blocking(move || page.get(), list_imports);
     view! {
-        <PageTitle text=Signal::derive(move || t_string!(i18n, imports.title).to_owned())/>
+        <PageTitle text=tu_string!(i18n, imports.title)/>
         <div class="head">
-            <h1>{move || t_string!(i18n, imports.title)}</h1>
+            <h1>{tu_string!(i18n, imports.title)}</h1>
             <div class="acts">
-                <a class="btn" href="/devices/new">{move || t_string!(i18n, imports.one)}</a>
+                <a class="btn" href="/devices/new">{tu_string!(i18n, imports.one)}</a>
             </div>
         </div>
         <div class="settings broad">
@@ -73,14 +73,14 @@ fn Import() -> impl IntoView {
                             wrong().map(|key| view! {
                                 <p class="banner bad">
                                     <Shape mark=Mark::Failed/>
-                                    <span>{words::why(i18n.get_locale(), &key)}</span>
+                                    <span>{words::why(i18n.get_locale_untracked(), &key)}</span>
                                 </p>
                             })
                         }}
                     </div>
                     <ErrorNotice error=other/>
                     <div class="fld">
-                        <label for="file">{move || t_string!(i18n, imports.file)}</label>
+                        <label for="file">{tu_string!(i18n, imports.file)}</label>
                         <input
                             class="in file"
                             id="file"
@@ -89,10 +89,10 @@ fn Import() -> impl IntoView {
                             accept=".csv,.txt,.tsv,text/csv,text/plain"
                             aria-describedby="file-about"
                         />
-                        <p class="hint" id="file-about">{move || t_string!(i18n, imports.file_hint)}</p>
+                        <p class="hint" id="file-about">{tu_string!(i18n, imports.file_hint)}</p>
                     </div>
                     <div class="fld">
-                        <label for="text">{move || t_string!(i18n, imports.paste)}</label>
+                        <label for="text">{tu_string!(i18n, imports.paste)}</label>
                         <textarea
                             class="in mono"
                             id="text"
@@ -102,19 +102,19 @@ fn Import() -> impl IntoView {
                             placeholder=SAMPLE
                             aria-describedby="text-about"
                         ></textarea>
-                        <p class="hint" id="text-about">{move || t_string!(i18n, imports.columns)}</p>
+                        <p class="hint" id="text-about">{tu_string!(i18n, imports.columns)}</p>
                     </div>
                     <div class="row">
                         <SubmitButton
-                            label=Signal::derive(move || t_string!(i18n, imports.start).to_owned())
-                            busy_label=Signal::derive(move || t_string!(i18n, frame.working).to_owned())
+                            label=tu_string!(i18n, imports.start)
+                            busy_label=tu_string!(i18n, frame.working)
                             busy=form.pending
                         />
                     </div>
                 </form>
             </section>
             <section class="card">
-                <header><h2>{move || t_string!(i18n, imports.before)}</h2></header>
+                <header><h2>{tu_string!(i18n, imports.before)}</h2></header>
                 <Transition>
                     {move || Suspend::new(async move {
                         match imports.await {
@@ -133,7 +133,7 @@ fn Import() -> impl IntoView {
 fn list(page: Page<Import>) -> AnyView {
     let i18n = use_i18n();
     if page.items.is_empty() {
-        return view! { <p class="mut pad">{move || t_string!(i18n, imports.none)}</p> }.into_any();
+        return view! { <p class="mut pad">{tu_string!(i18n, imports.none)}</p> }.into_any();
     }
     let rows = page.items.into_iter().map(|import| {
         let name = super::progress_page::name_of(i18n.get_locale_untracked(), &import);
@@ -142,14 +142,14 @@ fn list(page: Page<Import>) -> AnyView {
         view! {
             <li class="line">
                 <a class="strong ell" href=format!("/devices/imports/{}", import.id)>{name}</a>
-                <span class="mut">{move || words::state(i18n.get_locale(), state)}</span>
+                <span class="mut">{words::state(i18n.get_locale_untracked(), state)}</span>
                 <span class="num">
-                    {move || t_string!(i18n, imports.made_count, n = made.clone())}
+                    {tu_string!(i18n, imports.made_count, n = made)}
                 </span>
                 {refused
                     .map(|n| view! {
                         <span class="num warned">
-                            {move || t_string!(i18n, imports.refused_count, n = n.clone())}
+                            {tu_string!(i18n, imports.refused_count, n = n)}
                         </span>
                     })}
                 <span class="mut push xs nw">

@@ -2,7 +2,7 @@
 
 use domain::{AppError, ImportId, Page, import::LabelSheet};
 use leptos::prelude::*;
-use leptos_i18n::t_string;
+use leptos_i18n::tu_string;
 use leptos_router::hooks::{use_params_map, use_query_map};
 
 use super::{
@@ -60,16 +60,16 @@ fn Labels(id: ImportId) -> impl IntoView {
         move |wanted| read_labels(id, wanted.sheet.name.to_owned(), wanted.page),
     );
     view! {
-        <PageTitle text=Signal::derive(move || t_string!(i18n, imports.labels).to_owned())/>
+        <PageTitle text=tu_string!(i18n, imports.labels)/>
         <div class="head no-print">
-            <h1>{move || t_string!(i18n, imports.labels)}</h1>
+            <h1>{tu_string!(i18n, imports.labels)}</h1>
             <div class="acts">
                 <a class="btn" href=format!("/devices/imports/{id}")>
-                    {move || t_string!(i18n, imports.back)}
+                    {tu_string!(i18n, imports.back)}
                 </a>
                 <button type="button" class="btn pri scripted" on:click=|_| print()>
                     <Draw icon=Icon::Printer/>
-                    {move || t_string!(i18n, imports.print)}
+                    {tu_string!(i18n, imports.print)}
                 </button>
             </div>
         </div>
@@ -79,7 +79,7 @@ fn Labels(id: ImportId) -> impl IntoView {
                     Ok(page) => sheets(id, wanted.get_untracked(), page),
                     Err(Failure(AppError::NotFound)) => view! { <NotFoundPage/> }.into_any(),
                     Err(Failure(AppError::Gone)) => view! {
-                        <p class="banner">{move || t_string!(i18n, imports.codes_gone)}</p>
+                        <p class="banner">{tu_string!(i18n, imports.codes_gone)}</p>
                     }
                     .into_any(),
                     Err(Failure(error)) => {
@@ -131,11 +131,11 @@ fn sheets(id: ImportId, wanted: Wanted, page: Page<Printed>) -> AnyView {
     view! {
         <form class="filters no-print" method="get">
             <label class="row">
-                <span>{move || t_string!(i18n, imports.sheet_label)}</span>
+                <span>{tu_string!(i18n, imports.sheet_label)}</span>
                 <select class="in" name="sheet">{options}</select>
             </label>
             <label class="row">
-                <span>{move || t_string!(i18n, imports.used)}</span>
+                <span>{tu_string!(i18n, imports.used)}</span>
                 <input
                     class="in"
                     type="number"
@@ -145,10 +145,10 @@ fn sheets(id: ImportId, wanted: Wanted, page: Page<Printed>) -> AnyView {
                     value=used.to_string()
                 />
             </label>
-            <button class="btn" type="submit">{move || t_string!(i18n, imports.apply)}</button>
+            <button class="btn" type="submit">{tu_string!(i18n, imports.apply)}</button>
         </form>
-        <p class="mut no-print">{move || t_string!(i18n, imports.print_hint)}</p>
-        <div class="sheets" tabindex="0" role="region" aria-label=move || t_string!(i18n, imports.labels)>
+        <p class="mut no-print">{tu_string!(i18n, imports.print_hint)}</p>
+        <div class="sheets" tabindex="0" role="region" aria-label=tu_string!(i18n, imports.labels)>
             {sheets}
         </div>
         <div class="no-print card">

@@ -6,7 +6,7 @@ use domain::{
     live::Subject,
 };
 use leptos::{prelude::*, reactive::computed::ScopedFuture};
-use leptos_i18n::{t_string, td_string};
+use leptos_i18n::{td_string, tu_string};
 use leptos_router::hooks::{use_params_map, use_query_map};
 
 use super::{
@@ -125,13 +125,13 @@ fn Shown(
     });
     let import = Memo::new(move |_| shown.read().import.clone());
     let refused = Memo::new(move |_| shown.read().refused.clone());
-    let title = Memo::new(move |_| name_of(i18n.get_locale(), &import.read()));
+    let title = Memo::new(move |_| name_of(i18n.get_locale_untracked(), &import.read()));
     view! {
         <PageTitle text=title/>
         <div class="head">
             <h1 class="ell">{move || title.get()}</h1>
             <div class="acts">
-                <a class="btn" href="/devices/import">{move || t_string!(i18n, imports.all)}</a>
+                <a class="btn" href="/devices/import">{tu_string!(i18n, imports.all)}</a>
             </div>
         </div>
         <ErrorNotice error=failed/>
@@ -159,14 +159,14 @@ fn so_far(import: &Import) -> AnyView {
     let number = |n: u32| grouped(n.into());
     view! {
         <p class="row wrap">
-            <b role="status">{move || words::state(i18n.get_locale(), state)}</b>
+            <b role="status">{words::state(i18n.get_locale_untracked(), state)}</b>
             <span class="num mut">{number(done)} " / " {number(total)}</span>
             <span class="mut push xs">{by} " · " <Time at=Signal::stored(Some(created))/></span>
         </p>
         <div
             class="bar"
             role="progressbar"
-            aria-label=move || t_string!(i18n, imports.progress)
+            aria-label=tu_string!(i18n, imports.progress)
             aria-valuemin="0"
             aria-valuemax=total.to_string()
             aria-valuenow=done.to_string()
@@ -175,11 +175,11 @@ fn so_far(import: &Import) -> AnyView {
             <i class="fail" style:inline-size=share(import.refused)></i>
         </div>
         <dl class="facts counts">
-            <dt>{move || t_string!(i18n, imports.made)}</dt>
+            <dt>{tu_string!(i18n, imports.made)}</dt>
             <dd class="num" data-made="">{number(import.made)}</dd>
-            <dt>{move || t_string!(i18n, imports.refused)}</dt>
+            <dt>{tu_string!(i18n, imports.refused)}</dt>
             <dd class="num">{number(import.refused)}</dd>
-            <dt>{move || t_string!(i18n, imports.waiting)}</dt>
+            <dt>{tu_string!(i18n, imports.waiting)}</dt>
             <dd class="num">{number(total.saturating_sub(done))}</dd>
         </dl>
     }
@@ -202,12 +202,12 @@ fn codes(import: &Import, cancel: FormState, forget: FormState) -> AnyView {
         view! {
             <form class="row wrap sheet-of" method="get" action=labels>
                 <label class="row">
-                    <span>{move || t_string!(i18n, imports.sheet_label)}</span>
+                    <span>{tu_string!(i18n, imports.sheet_label)}</span>
                     <select class="in" name="sheet">{sheets.collect_view()}</select>
                 </label>
                 <button class="btn pri" type="submit">
                     <Draw icon=Icon::Printer/>
-                    {move || t_string!(i18n, imports.print)}
+                    {tu_string!(i18n, imports.print)}
                 </button>
             </form>
         }
@@ -216,44 +216,44 @@ fn codes(import: &Import, cancel: FormState, forget: FormState) -> AnyView {
         view! {
             <a class="btn" href=result download="" rel="external">
                 <Draw icon=Icon::Download/>
-                {move || t_string!(i18n, imports.download)}
+                {tu_string!(i18n, imports.download)}
             </a>
         }
     });
     let hidden = move || view! { <input type="hidden" name="id" value=id.to_string()/> };
     view! {
         <section class="card manage">
-            <header><h2>{move || t_string!(i18n, imports.codes)}</h2></header>
+            <header><h2>{tu_string!(i18n, imports.codes)}</h2></header>
             <div class="pad form">
                 {match until {
                     Some(_) if kept => view! {
-                        <p>{move || t_string!(i18n, imports.codes_kept)}</p>
+                        <p>{tu_string!(i18n, imports.codes_kept)}</p>
                     }
                     .into_any(),
-                    Some(_) => view! { <p class="mut">{move || t_string!(i18n, imports.no_codes)}</p> }.into_any(),
-                    None => view! { <p class="mut">{move || t_string!(i18n, imports.codes_gone)}</p> }.into_any(),
+                    Some(_) => view! { <p class="mut">{tu_string!(i18n, imports.no_codes)}</p> }.into_any(),
+                    None => view! { <p class="mut">{tu_string!(i18n, imports.codes_gone)}</p> }.into_any(),
                 }}
                 <div class="row wrap">{print} {download}</div>
             </div>
             {(kept && !running)
                 .then(|| view! {
                     <details>
-                        <summary>{move || t_string!(i18n, imports.forget)}</summary>
-                        <p>{move || t_string!(i18n, imports.forget_what)}</p>
+                        <summary>{tu_string!(i18n, imports.forget)}</summary>
+                        <p>{tu_string!(i18n, imports.forget_what)}</p>
                         <PostForm form=forget>
                             {hidden()}
-                            <button class="btn" type="submit">{move || t_string!(i18n, imports.forget)}</button>
+                            <button class="btn" type="submit">{tu_string!(i18n, imports.forget)}</button>
                         </PostForm>
                     </details>
                 })}
             {running
                 .then(|| view! {
                     <details>
-                        <summary>{move || t_string!(i18n, imports.cancel)}</summary>
-                        <p>{move || t_string!(i18n, imports.cancel_what)}</p>
+                        <summary>{tu_string!(i18n, imports.cancel)}</summary>
+                        <p>{tu_string!(i18n, imports.cancel_what)}</p>
                         <PostForm form=cancel>
                             {hidden()}
-                            <button class="btn" type="submit">{move || t_string!(i18n, imports.cancel)}</button>
+                            <button class="btn" type="submit">{tu_string!(i18n, imports.cancel)}</button>
                         </PostForm>
                     </details>
                 })}
@@ -282,15 +282,15 @@ fn report(refused: Page<RefusedLine>, id: ImportId) -> AnyView {
     let rows = rows.collect_view();
     view! {
         <section class="card">
-            <header><h2>{move || t_string!(i18n, imports.refused_lines)}</h2></header>
+            <header><h2>{tu_string!(i18n, imports.refused_lines)}</h2></header>
             <div class="tablebox">
                 <table class="grid entries refusals" role="table">
                     <thead role="rowgroup">
                         <tr role="row">
-                            <th scope="col" role="columnheader">{move || t_string!(i18n, imports.line)}</th>
-                            <th scope="col" role="columnheader">{move || t_string!(i18n, imports.column)}</th>
-                            <th scope="col" role="columnheader">{move || t_string!(i18n, imports.value)}</th>
-                            <th scope="col" role="columnheader">{move || t_string!(i18n, imports.why)}</th>
+                            <th scope="col" role="columnheader">{tu_string!(i18n, imports.line)}</th>
+                            <th scope="col" role="columnheader">{tu_string!(i18n, imports.column)}</th>
+                            <th scope="col" role="columnheader">{tu_string!(i18n, imports.value)}</th>
+                            <th scope="col" role="columnheader">{tu_string!(i18n, imports.why)}</th>
                         </tr>
                     </thead>
                     <tbody role="rowgroup">{rows}</tbody>

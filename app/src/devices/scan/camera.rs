@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use leptos::{html::Video, prelude::*, task::spawn_local};
-use leptos_i18n::{t_string, td_string};
+use leptos_i18n::{td_string, tu_string};
 use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::JsFuture;
 use web_sys::{HtmlVideoElement, MediaStream, MediaStreamConstraints, MediaStreamTrack};
@@ -76,13 +76,13 @@ fn Camera(open: RwSignal<bool>) -> impl IntoView {
                 autoplay
                 playsinline
                 muted
-                aria-label=move || t_string!(i18n, scan.picture)
+                aria-label=tu_string!(i18n, scan.picture)
             ></video>
             <p role="status" class:wrong=move || said.read().is_wrong()>
-                {move || said.read().words(i18n.get_locale())}
+                {move || said.read().words(i18n.get_locale_untracked())}
             </p>
             <button type="button" class="btn" on:click=move |_| open.set(false)>
-                {move || t_string!(i18n, scan.close)}
+                {tu_string!(i18n, scan.close)}
             </button>
         </div>
     }
