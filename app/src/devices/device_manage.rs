@@ -206,12 +206,7 @@ pub fn Manage(
 }
 
 /// A form for what cannot be taken back: it says what will happen, and asks whether that is sure.
-fn sure(
-    id: DeviceId,
-    form: FormState,
-    act: &'static str,
-    what: &'static str,
-) -> AnyView {
+fn sure(id: DeviceId, form: FormState, act: &'static str, what: &'static str) -> AnyView {
     let i18n = use_i18n();
     view! {
         <details>

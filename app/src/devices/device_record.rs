@@ -104,7 +104,7 @@ async fn drawn(of: Box<RecordOf>) -> AnyView {
             })}
             {move || may_manage.get().then(|| view! {
                 <a class="btn sm" href=format!("/devices/{id}/wifi")>
-                    {t_string!(i18n, wifi.title)}
+                    {tu_string!(i18n, wifi.title)}
                 </a>
             })}
         </p>

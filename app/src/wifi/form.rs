@@ -2,7 +2,7 @@
 
 use domain::{DeviceId, command::Command};
 use leptos::prelude::*;
-use leptos_i18n::{t_string, td_string};
+use leptos_i18n::{td_string, tu_string};
 
 use super::changes::ssid;
 use crate::{
@@ -23,7 +23,6 @@ pub(super) fn form(
 ) -> AnyView {
     let i18n = use_i18n();
     let locale = i18n.get_locale_untracked();
-    let words = |text: &'static str| Signal::stored(text.to_owned());
     let refused = form.error.get_untracked().is_some();
     let [hidden, wpa3] = ["hidden", "wpa3"].map(|field| match (form.typed(field), &tried) {
         (Some(typed), _) => !typed.is_empty(),
@@ -41,7 +40,7 @@ pub(super) fn form(
             view! {
                 <p class="banner">
                     <Shape mark=Mark::Offline/>
-                    {t_string!(i18n, wifi.waits)}
+                    {tu_string!(i18n, wifi.waits)}
                 </p>
             }
         })
@@ -63,18 +62,18 @@ pub(super) fn form(
                     {password(locale, form)}
                     <Checkbox
                         name="hidden"
-                        label=words(td_string!(locale, wifi.hidden))
+                        label=td_string!(locale, wifi.hidden)
                         checked=hidden
                     />
                     <Checkbox
                         name="wpa3"
-                        label=words(td_string!(locale, wifi.wpa3))
+                        label=td_string!(locale, wifi.wpa3)
                         checked=wpa3
                     />
                     <div class="row">
                         <SubmitButton
-                            label=words(td_string!(locale, wifi.button))
-                            busy_label=words(td_string!(locale, frame.working))
+                            label=td_string!(locale, wifi.button)
+                            busy_label=td_string!(locale, frame.working)
                             busy=form.pending
                         />
                     </div>

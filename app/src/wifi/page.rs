@@ -105,7 +105,7 @@ fn drawn(id: DeviceId, first: Wifi, changed: Signal<u64>) -> AnyView {
     let tried = last.filter(|change| change.state != CommandState::Completed);
     let title = td_string!(locale, wifi.title).to_owned();
     view! {
-        <PageTitle text=Signal::stored(format!("{title} · {name}"))/>
+        <PageTitle text=format!("{title} · {name}")/>
         <div class="head">
             <h1>{title}</h1>
             <div class="row">
