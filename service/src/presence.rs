@@ -19,6 +19,7 @@ use serde_json::json;
 use tokio_util::sync::CancellationToken;
 
 use crate::{Services, internal};
+pub use change::AT_ONCE;
 use change::Change;
 pub use deadlines::{Deadlines, InProcessDeadlines};
 pub use history::{MOST_DAYS, history};
@@ -88,9 +89,13 @@ pub async fn disconnected(
     sessions(services, &[ended]).await
 }
 
-/// Sessions of different devices began or ended; all of it is written at once.
+/// Sessions of different devices began or ended; up to [`AT_ONCE`] of them are written at once.
+///
+/// A session is forgotten when its end is written, not before: what could not be written can be told again,
+/// and a device whose end is never written still falls silent.
 pub async fn sessions(services: &Services, happened: &[SessionChange]) -> Result<(), AppError> {
     let mut changes = Vec::with_capacity(happened.len());
+    let mut gone = Vec::new();
     for &SessionChange {
         device,
         session,
@@ -104,7 +109,8 @@ pub async fn sessions(services: &Services, happened: &[SessionChange]) -> Result
                 changes.push(Change::to(device, to, cause));
             }
             Some(cause) => {
-                if services.deadlines.end(device, session).await? {
+                if services.deadlines.is_latest(device, session).await? {
+                    gone.push((device, session));
                     changes.push(Change::to(device, Presence::Offline, cause));
                 }
             }
@@ -116,8 +122,11 @@ pub async fn sessions(services: &Services, happened: &[SessionChange]) -> Result
         .map(|change| change.device)
         .collect();
     let now = services.now();
-    let due: Vec<_> = change::write(services, &changes)
-        .await?
+    let written = change::write(services, &changes).await?;
+    for (device, session) in gone {
+        services.deadlines.end(device, session).await?;
+    }
+    let due: Vec<_> = written
         .into_iter()
         .map(|changed| changed.row)
         .filter(|row| began.contains(&DeviceId(row.uuid)))

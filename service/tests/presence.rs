@@ -12,13 +12,17 @@ use domain::{
 use sea_orm::{
     ActiveModelTrait,
     ActiveValue::{NotSet, Set},
-    ColumnTrait, EntityTrait, PaginatorTrait, QueryFilter,
+    ColumnTrait, ConnectionTrait, EntityTrait, PaginatorTrait, QueryFilter,
 };
 use service::{
     Services, devices,
     presence::{self, SessionChange},
 };
-use testkit::{database::each_engine, device::computer, site::Site};
+use testkit::{
+    database::each_engine,
+    device::{Identity, computer},
+    site::Site,
+};
 
 const MANY: usize = 1_000;
 
@@ -120,6 +124,52 @@ async fn devices_that_lose_their_connections_at_once_are_offline_within_two_seco
         late.extend(of_all(&[DeviceId::random()], 1, None));
         presence::sessions(services, &late).await.unwrap();
         assert_eq!(events(services).await, 2 * u64::try_from(MANY).unwrap());
+    }
+}
+
+/// Puts the events out of reach, so that no change of presence can be written, or back again.
+async fn rename(services: &Services, from: &str, to: &str) {
+    let rename = format!("ALTER TABLE {from} RENAME TO {to}");
+    let connection = &services.db.write;
+    connection.execute_unprepared(&rename).await.unwrap();
+}
+
+#[tokio::test]
+async fn an_end_that_could_not_be_written_is_written_when_it_is_told_again() {
+    for database in each_engine().await {
+        let site = Site::on(database);
+        service::components::seed(&site.services).await.unwrap();
+        let services = &site.services;
+        let admin = site.set_up().await;
+        let device = Identity::enrol(services, &admin, Some(&admin), computer("L-1"))
+            .await
+            .unwrap()
+            .id;
+        let stands = async || {
+            let viewer = admin.require_viewer(services, device).await.unwrap();
+            let detail = devices::detail(services, &viewer).await.unwrap();
+            detail.summary.presence
+        };
+        presence::connected(services, device, 1).await.unwrap();
+        let lost = PresenceCause::ConnectionLost;
+        let ended = of_all(&[device], 1, Some(lost));
+        rename(services, "device_event", "away").await;
+        for _ in 0..2 {
+            presence::sessions(services, &ended).await.unwrap_err();
+        }
+        rename(services, "away", "device_event").await;
+        assert_eq!(stands().await.presence, Presence::Online);
+        // Nobody tells it again: then it is silent.
+        site.clock.advance_ms(31_000);
+        presence::time_out(services).await.unwrap();
+        assert_eq!(stands().await.presence, Presence::Timeout);
+
+        presence::sessions(services, &ended).await.unwrap();
+        let now = stands().await;
+        assert_eq!((now.presence, now.cause), (Presence::Offline, lost));
+        let noted = events(services).await;
+        presence::sessions(services, &ended).await.unwrap();
+        assert_eq!(events(services).await, noted, "once is enough");
     }
 }
 

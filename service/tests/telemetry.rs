@@ -548,7 +548,11 @@ impl Deadlines for Speaking {
         self.deadlines.begin(device, session).await
     }
 
-    async fn end(&self, device: DeviceId, session: u64) -> Result<bool, AppError> {
+    async fn is_latest(&self, device: DeviceId, session: u64) -> Result<bool, AppError> {
+        self.deadlines.is_latest(device, session).await
+    }
+
+    async fn end(&self, device: DeviceId, session: u64) -> Result<(), AppError> {
         self.deadlines.end(device, session).await
     }
 

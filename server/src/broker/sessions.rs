@@ -12,13 +12,10 @@ use parking_lot::{Mutex, RwLock};
 use protocol::Principal;
 use service::{
     Services, commands, devices,
-    presence::{self, SessionChange},
+    presence::{self, AT_ONCE, SessionChange},
 };
 use tokio::{sync::mpsc, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
-
-/// Changes taken up together; many devices that lose their connections at once are written at once.
-const AT_ONCE: usize = 2_048;
 
 /// Between tries to write what happened: a minute and a half in all.
 const RETRY: [Duration; 12] = {

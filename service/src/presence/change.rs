@@ -21,7 +21,7 @@ use super::status_rank;
 use crate::{Services, events, internal, telemetry::window::WINDOW_BYTES};
 
 /// Devices in one transaction; SQLite takes some thousand parameters, and other writers wait for it.
-const AT_ONCE: usize = 512;
+pub const AT_ONCE: usize = 512;
 
 /// What becomes of one device's presence.
 #[derive(Debug, Clone, Copy)]

@@ -12,8 +12,11 @@ pub trait Deadlines: Send + Sync + 'static {
     /// A session began; it is now the device's latest.
     async fn begin(&self, device: DeviceId, session: u64) -> Result<(), AppError>;
 
-    /// A session ended; whether it was the device's latest. The device then has no deadline.
-    async fn end(&self, device: DeviceId, session: u64) -> Result<bool, AppError>;
+    /// Whether a session is the device's latest, and has not ended.
+    async fn is_latest(&self, device: DeviceId, session: u64) -> Result<bool, AppError>;
+
+    /// A session ended. Where it was the device's latest, the device has no deadline any more.
+    async fn end(&self, device: DeviceId, session: u64) -> Result<(), AppError>;
 
     /// Sets or moves the deadlines of those devices that have a session; gives those which had no
     /// deadline before.
@@ -44,16 +47,19 @@ impl Deadlines for InProcessDeadlines {
         Ok(())
     }
 
-    async fn end(&self, device: DeviceId, session: u64) -> Result<bool, AppError> {
+    async fn is_latest(&self, device: DeviceId, session: u64) -> Result<bool, AppError> {
+        Ok(self.0.lock().sessions.get(&device) == Some(&session))
+    }
+
+    async fn end(&self, device: DeviceId, session: u64) -> Result<(), AppError> {
         let mut table = self.0.lock();
-        let latest = table.sessions.get(&device) == Some(&session);
-        if latest {
+        if table.sessions.get(&device) == Some(&session) {
             table.sessions.remove(&device);
             if let Some(at) = table.by_device.remove(&device) {
                 table.by_time.remove(&(at, device));
             }
         }
-        Ok(latest)
+        Ok(())
     }
 
     async fn set(&self, deadlines: &[(DeviceId, TimestampMs)]) -> Result<Vec<DeviceId>, AppError> {
