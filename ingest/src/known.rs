@@ -25,8 +25,8 @@ impl Known {
         };
         match &verified.received.topic {
             Topic::Report { component, .. } => {
-                let report = Report::from_body(&verified.envelope.body)
-                    .map_err(|_| RefusalReason::Malformed)?;
+                let report =
+                    Report::from_body(&verified.body).map_err(|_| RefusalReason::Malformed)?;
                 check_variant(verified, &report.hardware_variant)?;
                 let part = Part {
                     key: component,
@@ -37,8 +37,8 @@ impl Known {
                 known.incoming.reports = vec![part.resolve(verified)?];
             }
             Topic::Batch { .. } => {
-                let batch = Batch::from_body(&verified.envelope.body)
-                    .map_err(|_| RefusalReason::Malformed)?;
+                let batch =
+                    Batch::from_body(&verified.body).map_err(|_| RefusalReason::Malformed)?;
                 check_variant(verified, &batch.hardware_variant)?;
                 for report in batch.reports {
                     let part = Part {
@@ -122,7 +122,7 @@ fn ota_state(verified: &Verified<'_>) -> Result<StateMap, RefusalReason> {
         #[serde(default)]
         version: Option<String>,
     }
-    let body = Value::Object(verified.envelope.body.clone());
+    let body = Value::Object(verified.body.clone().into_owned());
     let ota = OtaStatus::deserialize(body).map_err(|_| RefusalReason::Malformed)?;
     let mut state = StateMap::from([("ota_status".to_owned(), Scalar::Text(ota.status))]);
     if let Some(progress) = ota.progress {

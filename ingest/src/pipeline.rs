@@ -270,7 +270,7 @@ impl Pipeline {
         verified: &Verified<'_>,
         ready: Known,
     ) -> Stored {
-        let body = || Value::Object(verified.envelope.body.clone());
+        let body = || Value::Object(verified.body.clone().into_owned());
         match &received.topic {
             Topic::Identity(_) => match Identity::deserialize(body()) {
                 Ok(identity) => {

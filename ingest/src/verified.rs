@@ -1,10 +1,11 @@
 //! A message whose signature is that of its sender's present ownership.
 
-use std::fmt::Write as _;
+use std::{borrow::Cow, fmt::Write as _};
 
 use domain::{device::Lifecycle, event::RefusalReason};
 use protocol::{Envelope, LATE_AFTER_MS, Topic};
-use service::devices::directory::Known;
+use serde_json::{Map, Value};
+use service::{devices::directory::Known, storable::storable};
 
 use crate::Received;
 
@@ -14,6 +15,8 @@ pub(crate) struct Verified<'a> {
     pub received: &'a Received,
     pub sender: &'a Known,
     pub envelope: &'a Envelope,
+    /// What it says, in what the store can keep; the signature is that of what was sent.
+    pub body: Cow<'a, Map<String, Value>>,
 }
 
 impl<'a> Verified<'a> {
@@ -50,6 +53,7 @@ impl<'a> Verified<'a> {
             received,
             sender,
             envelope,
+            body: storable(&envelope.body),
         })
     }
 }

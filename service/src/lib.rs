@@ -26,6 +26,7 @@ pub mod pki;
 pub mod presence;
 pub mod services;
 pub mod state_cache;
+pub mod storable;
 pub mod telemetry;
 pub mod traffic;
 pub mod twin;

@@ -21,6 +21,7 @@ use serde_json::{Map, Value, json};
 
 use crate::{
     Services, ViewerOf, audit, commands::MayCommand, components, devices, downlink, internal,
+    storable,
 };
 
 /// Most bytes of a wish.
@@ -75,6 +76,9 @@ pub async fn desire(
     let bytes = serde_json::to_vec(&wanted).map_err(internal)?;
     if wanted.is_empty() {
         return Err(AppError::invalid("wanted", "required"));
+    }
+    if !storable::is_storable(&wanted) {
+        return Err(AppError::invalid("wanted", "invalid"));
     }
     if bytes.len() > MAX_WISH_BYTES || protocol::json::parse_object(&bytes).is_err() {
         return Err(AppError::invalid("wanted", "json_object"));

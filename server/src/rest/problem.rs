@@ -2,6 +2,7 @@
 
 use axum::{
     Json,
+    body::Bytes,
     extract::{
         FromRequest, FromRequestParts, Request,
         rejection::{JsonRejection, PathRejection, QueryRejection},
@@ -98,7 +99,8 @@ impl From<QueryRejection> for Refusal {
     }
 }
 
-/// A JSON body; one that does not fit is a problem that names what is wrong with it.
+/// A JSON body; one that does not fit is a problem that names what is wrong with it. U+0000 fits nowhere: not
+/// every database can keep it.
 #[derive(Debug)]
 pub(crate) struct Body<T>(pub T);
 
@@ -106,11 +108,34 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Body<T> {
     type Rejection = Response;
 
     async fn from_request(request: Request, state: &S) -> Result<Self, Response> {
+        let (parts, body) = request.into_parts();
+        let request = Request::from_parts(parts.clone(), body);
+        let bytes = Bytes::from_request(request, state).await;
+        let bytes = bytes.map_err(|refused| refused_body(refused.status(), refused.body_text()))?;
+        let request = Request::from_parts(parts, bytes.clone().into());
         match Json::<T>::from_request(request, state).await {
+            Ok(_) if says_nul(&bytes) => Err(refused_body(
+                StatusCode::BAD_REQUEST,
+                "U+0000 is in none of the texts".to_owned(),
+            )),
             Ok(Json(body)) => Ok(Self(body)),
             Err(rejection) => Err(refuse_body(&rejection)),
         }
     }
+}
+
+/// Whether U+0000 is in a text of this JSON, where it can only be written `\u0000`.
+fn says_nul(json: &[u8]) -> bool {
+    let mut rest = json;
+    while let Some(at) = rest.iter().position(|byte| *byte == b'\\') {
+        rest = rest.get(at + 1..).unwrap_or_default();
+        if rest.starts_with(b"u0000") {
+            return true;
+        }
+        // What is escaped begins nothing itself.
+        rest = rest.get(1..).unwrap_or_default();
+    }
+    false
 }
 
 fn refuse_body(rejection: &JsonRejection) -> Response {

@@ -17,7 +17,7 @@ use sha2::{Digest, Sha256};
 use uuid::{Builder, Uuid};
 
 use super::{MayCommand, dispatch, row, wifi};
-use crate::{Services, audit, downlink, internal, twin};
+use crate::{Services, audit, downlink, internal, storable, twin};
 
 /// Most bytes of a command's arguments: with the envelope they must fit one message.
 const MAX_ARGUMENT_BYTES: usize = 32 * 1024;
@@ -230,6 +230,9 @@ pub(crate) fn check_form(new: &NewCommand, device: domain::DeviceId) -> Result<(
     let bytes = serde_json::to_vec(arguments).map_err(internal)?;
     if bytes.len() > MAX_ARGUMENT_BYTES {
         return Err(AppError::invalid("arguments", "too_large"));
+    }
+    if !storable::is_storable(arguments) {
+        return Err(AppError::invalid("arguments", "invalid"));
     }
     // One level for the message around them.
     let wrapped = [b"{\"arguments\":".as_slice(), &bytes, b"}"].concat();

@@ -82,7 +82,7 @@ pub async fn hold(
         sequence: Set(i64::try_from(message.sequence.0).unwrap_or(i64::MAX)),
         received_ms: Set(message.received_at.0),
         late: Set(part.late),
-        status: Set(part.status.as_deref().map(storable)),
+        status: Set(part.status.clone()),
         readings: Set(readings(part)),
         state: Set(HELD.to_owned()),
         ..Default::default()
@@ -388,19 +388,9 @@ async fn purge_once(services: &Services) -> Result<(), AppError> {
 }
 
 fn readings(part: &ReportPart) -> serde_json::Value {
-    let values = part.values.iter().map(|(name, value)| {
-        let value = match value {
-            Scalar::Text(text) => json!(storable(text)),
-            other => json!(other),
-        };
-        (name.to_string(), value)
-    });
+    let values = part.values.iter();
+    let values = values.map(|(name, value)| (name.to_string(), json!(value)));
     serde_json::Value::Object(values.collect())
-}
-
-/// PostgreSQL keeps no U+0000 in texts; both engines keep the same.
-fn storable(text: &str) -> String {
-    text.replace('\0', "\u{fffd}")
 }
 
 /// Takes everything that is kept apart of a device away: its ownership has ended.

@@ -342,15 +342,11 @@ impl Touched {
                 self.late = Some(events::LateReports::with(self.late, part.at));
             }
             if let Some(status) = &part.status {
-                let value = Scalar::Text(storable(status));
+                let value = Scalar::Text(status.clone());
                 self.merge(part.key.to_string(), value, part.at);
             }
             for (name, value) in &part.values {
-                let value = match value {
-                    Scalar::Text(text) => Scalar::Text(storable(text)),
-                    other => other.clone(),
-                };
-                self.merge(format!("{}_{name}", part.key), value, part.at);
+                self.merge(format!("{}_{name}", part.key), value.clone(), part.at);
             }
         }
         Committed::Stored
@@ -522,7 +518,7 @@ fn report_row(part: &ReportPart, message: &Incoming) -> Result<[Column; 7], DbEr
         Column::Integer(Some(sequence)),
         Column::Integer(Some(message.received_at.0)),
         Column::Bool(part.late),
-        Column::Text(part.status.as_deref().map(storable)),
+        Column::Text(part.status.clone()),
         json(&Readings(part))?,
     ])
 }
@@ -532,24 +528,13 @@ struct Readings<'a>(&'a ReportPart);
 
 impl Serialize for Readings<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_map(self.0.values.iter().map(|(name, value)| {
-            let value = match value {
-                Scalar::Text(text) => Scalar::Text(storable(text)),
-                other => other.clone(),
-            };
-            (name, value)
-        }))
+        serializer.collect_map(self.0.values.iter().map(|(name, value)| (name, value)))
     }
 }
 
 fn json(value: &impl Serialize) -> Result<Column, DbErr> {
     let text = serde_json::to_string(value).map_err(|error| DbErr::Json(error.to_string()))?;
     Ok(Column::Json(text))
-}
-
-/// PostgreSQL keeps no U+0000 in texts; both engines keep the same.
-fn storable(text: &str) -> String {
-    text.replace('\0', "\u{fffd}")
 }
 
 /// Whether what `message` reports is what is stored under its sequence.
@@ -569,10 +554,7 @@ async fn is_stored(
         .one(transaction)
         .await?;
     let expected = serde_json::to_value(Readings(part)).map_err(|e| DbErr::Json(e.to_string()))?;
-    Ok(row.is_some_and(|row| {
-        row.status == part.status.as_deref().map(storable)
-            && same_readings(&row.readings, &expected)
-    }))
+    Ok(row.is_some_and(|row| row.status == part.status && same_readings(&row.readings, &expected)))
 }
 
 /// Numbers compare as numbers: PostgreSQL gives `25` for `25.0`.
