@@ -4,6 +4,7 @@
 //! and told on the live bus after its commit. [`run`] is the task that keeps the queue moving.
 
 mod dispatch;
+mod ended;
 mod permission;
 mod queue;
 mod retry;
@@ -13,6 +14,7 @@ pub mod wifi;
 
 pub use dispatch::deliver;
 pub(crate) use dispatch::{Dispatch, wake};
+pub(crate) use ended::ownership_ended;
 pub use permission::{Commander, MayCommand};
 pub(crate) use queue::{Draft, MAX_WAITING, check_form, check_options, waiting};
 pub use queue::{send, send_once};

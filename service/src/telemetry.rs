@@ -15,7 +15,7 @@ pub mod window;
 
 pub use commit::{Committed, Committer, Incoming, ReportPart, Ticket};
 pub use compare::{MOST_LINES, compare, drawable};
-pub(crate) use held::{Held, HeldState, Rewritten, rewrite};
+pub(crate) use held::{Held, HeldState, Rewritten, begin_ownership, rewrite};
 pub use reports::{MOST_REPORTS_OF_PAGE, reports};
 pub use retention::{Keep, delete_old, keep_reports};
 pub use rollup::{roll_due, roll_up};

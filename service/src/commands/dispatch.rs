@@ -223,7 +223,10 @@ async fn deliver_one(
         let wishes = twin::command_ended(&transaction, &changed).await?;
         let ended = row::one_to_domain(&transaction, device, changed).await?;
         transaction.commit().await.map_err(internal)?;
-        row::publish(services, vec![ended]).await;
+        // Of a former ownership nobody who watches the device now may hear.
+        if !foreign {
+            row::publish(services, vec![ended]).await;
+        }
         if wishes {
             twin::tell(services, device).await;
         }

@@ -17,10 +17,10 @@ use serde_json::{Value, json};
 use super::enrol;
 use crate::{
     Actor, Services,
-    accounts::Client,
+    accounts::{Client, actor::DeviceRef},
     audit, components,
     downlink::{self, SECRET_PURPOSE, SendError},
-    events, internal, presence,
+    events, internal, presence, telemetry,
 };
 
 /// Makes the actor the owner of the device with this serial and code; one that is already theirs stays so.
@@ -59,18 +59,24 @@ pub async fn claim(
     change.claimed_ms = Set(Some(now));
     change.code_spent_ms = Set(None);
     change.update(&transaction).await.map_err(internal)?;
+    let reference = DeviceRef {
+        id: internal_id,
+        uuid: device,
+    };
+    let nothing = telemetry::begin_ownership(services, &transaction, reference, ownership).await?;
     grant_owner(&transaction, internal_id, actor).await?;
     let target = Some(device.to_string());
     audit::record(services, &transaction, actor, "claim", target, json!({})).await?;
     transaction.commit().await.map_err(internal)?;
 
-    let (kind, severity) = (EventKind::Claimed, Severity::Info);
-    let detail = json!({ "by": actor.user.name });
-    events::record(services, internal_id, device, kind, severity, detail).await?;
+    services.cache.put(vec![(device, nothing)]).await?;
     let user = actor.user.id;
     let changes = vec![LiveEvent::Device { device }, LiveEvent::Access { user }];
     services.bus.publish(changes).await;
     tell_owner(services, device).await?;
+    let (kind, severity) = (EventKind::Claimed, Severity::Info);
+    let detail = json!({ "by": actor.user.name });
+    events::record(services, internal_id, device, kind, severity, detail).await?;
     Ok(device)
 }
 

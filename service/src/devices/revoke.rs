@@ -13,7 +13,7 @@ use sea_orm::{
 };
 use serde_json::json;
 
-use crate::{Admin, Services, audit, downlink, events, internal, presence};
+use crate::{Admin, Services, audit, commands, downlink, events, internal, presence};
 
 /// Revokes a device's certificates and ends its session at once.
 pub async fn revoke(services: &Services, admin: &Admin, device: DeviceId) -> Result<(), AppError> {
@@ -27,6 +27,8 @@ pub async fn revoke(services: &Services, admin: &Admin, device: DeviceId) -> Res
     change.secret = Set(None);
     change.update(&transaction).await.map_err(internal)?;
     certificates(services, &transaction, id).await?;
+    let now = services.now();
+    commands::ownership_ended(&transaction, id, "device_revoked", now).await?;
     let target = Some(device.to_string());
     audit::record(
         services,

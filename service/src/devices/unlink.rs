@@ -14,7 +14,9 @@ use sea_orm::{
 use serde_json::json;
 
 use super::search;
-use crate::{OwnerOf, Services, audit, downlink, events, identity, internal, presence};
+use crate::{
+    OwnerOf, Services, audit, commands, downlink, events, identity, internal, presence, telemetry,
+};
 
 /// What the retained `reset` says; an empty payload would delete it.
 const RESET: &[u8] = b"{}";
@@ -58,10 +60,9 @@ pub async fn unlink(services: &Services, owner: &OwnerOf) -> Result<(), AppError
         .exec(&transaction)
         .await
         .map_err(internal)?;
-    entity::device_live::Entity::delete_by_id(device.id)
-        .exec(&transaction)
-        .await
-        .map_err(internal)?;
+    let nothing = telemetry::begin_ownership(services, &transaction, device, ownership).await?;
+    let (now, why) = (services.now(), "ownership_changed");
+    commands::ownership_ended(&transaction, device.id, why, now).await?;
     identity::ownership_ended(&transaction, device.uuid, device.id).await?;
     search::index(&transaction, &row).await?;
     let target = Some(device.uuid.to_string());
@@ -76,17 +77,16 @@ pub async fn unlink(services: &Services, owner: &OwnerOf) -> Result<(), AppError
     .await?;
     transaction.commit().await.map_err(internal)?;
 
-    services.cache.forget(device.uuid).await?;
-    let (kind, severity) = (EventKind::Unlinked, Severity::Info);
-    let detail = json!({ "by": owner.actor().user.name });
-    events::record(services, device.id, device.uuid, kind, severity, detail).await?;
+    services.cache.put(vec![(device.uuid, nothing)]).await?;
     let mut changes = vec![LiveEvent::Device {
         device: device.uuid,
     }];
     changes.extend(people.into_iter().map(|user| LiveEvent::Access { user }));
     services.bus.publish(changes).await;
     tell_reset(services, device.uuid).await;
-    Ok(())
+    let (kind, severity) = (EventKind::Unlinked, Severity::Info);
+    let detail = json!({ "by": owner.actor().user.name });
+    events::record(services, device.id, device.uuid, kind, severity, detail).await
 }
 
 /// Publishes the retained `reset` and takes the retained `owner` away.

@@ -38,6 +38,17 @@ impl Rewritten {
     }
 }
 
+/// Begins an ownership, in the transaction that makes it the device's: with an empty state, which is to be cached, and
+/// from where a report of an earlier one, verified before, comes too late.
+pub(crate) async fn begin_ownership(
+    services: &Services,
+    transaction: &DatabaseTransaction,
+    device: DeviceRef,
+    ownership: i64,
+) -> Result<CachedState, AppError> {
+    rewrite(services, transaction, device, ownership, |_| Ok(())).await
+}
+
 /// Changes a device's state past its reports, in the caller's transaction; the answer is what is to be cached. The
 /// state of an earlier ownership is not the present one's.
 pub(crate) async fn rewrite(
