@@ -3,6 +3,63 @@
 use protocol::{ComponentKey, DeviceId, TimestampMs};
 use serde::{Deserialize, Serialize};
 
+/// The first moment that no device measures at: the end of the year 9999.
+const END_OF_TIME_MS: i64 = 253_402_300_800_000;
+const HOUR_MS: i64 = 3_600_000;
+
+/// A time to read the history of: from the one moment, inclusive, to the other. Both are such that their
+/// difference, and either with a bucket's length, is a number of milliseconds; the end is not before the
+/// beginning.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "Ends")]
+pub struct Period {
+    from: TimestampMs,
+    to: TimestampMs,
+}
+
+/// A [`Period`] as it comes.
+#[derive(Deserialize)]
+struct Ends {
+    from: TimestampMs,
+    to: TimestampMs,
+}
+
+impl From<Ends> for Period {
+    fn from(ends: Ends) -> Self {
+        Self::new(ends.from, ends.to)
+    }
+}
+
+impl Period {
+    /// The part between these ends in which something can have been measured: none where the end is before
+    /// the beginning.
+    pub fn new(from: TimestampMs, to: TimestampMs) -> Self {
+        let possible = |at: TimestampMs| TimestampMs(at.0.clamp(0, END_OF_TIME_MS));
+        let from = possible(from);
+        Self {
+            from,
+            to: possible(to).max(from),
+        }
+    }
+
+    /// Until now, and for an hour, where nothing else is asked for; nothing is measured later than tomorrow.
+    pub fn asked(from: Option<i64>, to: Option<i64>, now: TimestampMs) -> Self {
+        let to = to.map_or(now, TimestampMs).min(now.plus_ms(24 * HOUR_MS));
+        let from = from.map_or_else(|| to.plus_ms(-HOUR_MS), TimestampMs);
+        Self::new(from, to)
+    }
+
+    /// From, inclusive.
+    pub fn from(self) -> TimestampMs {
+        self.from
+    }
+
+    /// To, exclusive.
+    pub fn to(self) -> TimestampMs {
+        self.to
+    }
+}
+
 /// Which history to read.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct SeriesQuery {
@@ -10,10 +67,8 @@ pub struct SeriesQuery {
     pub component: ComponentKey,
     /// Only this value of it; `None` means all of its numbers.
     pub value: Option<String>,
-    /// From, inclusive.
-    pub from: TimestampMs,
-    /// To, exclusive.
-    pub to: TimestampMs,
+    /// Of when.
+    pub period: Period,
     /// At most this many points a series: as many as the chart has pixels.
     pub max_points: u32,
 }
@@ -23,10 +78,8 @@ pub struct SeriesQuery {
 pub struct ReportQuery {
     /// The component.
     pub component: ComponentKey,
-    /// From, inclusive.
-    pub from: TimestampMs,
-    /// To, exclusive.
-    pub to: TimestampMs,
+    /// Of when.
+    pub period: Period,
     /// Only those after this one: when it was measured, and its sequence.
     pub after: Option<(TimestampMs, i64)>,
     /// At most this many.
@@ -160,10 +213,8 @@ pub struct ComparisonQuery {
     pub search: String,
     /// A component and its value.
     pub value: Option<(ComponentKey, String)>,
-    /// From, inclusive.
-    pub from: TimestampMs,
-    /// To, exclusive.
-    pub to: TimestampMs,
+    /// Of when.
+    pub period: Period,
     /// At most this many points a line.
     pub max_points: u32,
 }
@@ -201,6 +252,25 @@ pub struct Line {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_period_is_a_number_of_milliseconds_whatever_was_asked_for() {
+        let ends = [i64::MIN, -1, 0, 1_763_000_000_000, i64::MAX];
+        for (from, to) in ends.iter().flat_map(|from| ends.map(|to| (*from, to))) {
+            let text = format!(r#"{{"from":{from},"to":{to}}}"#);
+            let now = TimestampMs(1_763_000_000_000);
+            for period in [
+                Period::new(TimestampMs(from), TimestampMs(to)),
+                Period::asked(Some(from), Some(to), now),
+                Period::asked(None, Some(to), now),
+                serde_json::from_str(&text).expect("a period"),
+            ] {
+                let length = period.to().0.checked_sub(period.from().0);
+                assert!(length.is_some_and(|ms| ms >= 0), "{from} {to}");
+                assert!(period.from().0 >= 0, "{from} {to}");
+            }
+        }
+    }
 
     #[test]
     fn a_series_is_read_as_it_is_written() {

@@ -268,11 +268,27 @@ async fn history_is_asked_for_report_by_report_or_in_buckets() {
     };
     let raw: Value = ask("bucket=raw&limit=10").await.json().await.expect("JSON");
     assert_eq!(raw, json!({ "items": [], "next_cursor": null }));
-    for series in ["", "bucket=auto", "bucket=60000", "bucket=30000"] {
+    // More than numbers hold between the ends: all of the time there is.
+    let all = format!("from={}&to={}", i64::MIN, i64::MAX);
+    let (auto, one) = (all.clone(), format!("limit=1&{all}"));
+    for series in [
+        "",
+        "bucket=auto",
+        "bucket=60000",
+        "bucket=30000",
+        &auto,
+        &one,
+    ] {
         let answer: Value = ask(series).await.json().await.expect("JSON");
         assert!(answer.is_array(), "{series}: {answer}");
     }
+    let minutes = format!("bucket=60000&{all}");
     for (wrong, field) in [
+        (minutes.as_str(), "bucket"),
+        (
+            "bucket=60000&from=-9000000000000000000&to=9000000000000000000",
+            "bucket",
+        ),
         ("bucket=raw&cursor=x", "cursor"),
         ("bucket=60000&cursor=1_1", "cursor"),
         ("bucket=hour", "bucket"),

@@ -2,7 +2,12 @@
 
 #![allow(clippy::unwrap_used)]
 
-use domain::{AppError, Scalar, device::DeviceDetail, event::EventKind, telemetry::SeriesQuery};
+use domain::{
+    AppError, Scalar,
+    device::DeviceDetail,
+    event::EventKind,
+    telemetry::{Period, SeriesQuery},
+};
 use protocol::Sequence;
 use service::{
     Actor,
@@ -176,8 +181,10 @@ async fn a_forced_value_is_said_to_be_and_ends_with_the_next_report() {
         let query = SeriesQuery {
             component: "cpu".parse().unwrap(),
             value: Some("average".to_owned()),
-            from: services.now().plus_ms(-60_000),
-            to: services.now().plus_ms(60_000),
+            period: Period::new(
+                services.now().plus_ms(-60_000),
+                services.now().plus_ms(60_000),
+            ),
             max_points: 100,
         };
         let series = telemetry::series(services, &viewer, &query).await.unwrap();

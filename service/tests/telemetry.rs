@@ -10,7 +10,7 @@ use std::sync::{
 use domain::{
     AppError, DeviceId, Scalar, TimestampMs,
     device::{Presence, PresenceCause},
-    telemetry::SeriesQuery,
+    telemetry::{Period, SeriesQuery},
 };
 use protocol::Sequence;
 use service::{
@@ -117,8 +117,7 @@ impl Bench {
         let query = SeriesQuery {
             component: "cpu".parse().unwrap(),
             value: Some("average".to_owned()),
-            from: self.now().plus_ms(-back_ms),
-            to: self.now().plus_ms(1),
+            period: Period::new(self.now().plus_ms(-back_ms), self.now().plus_ms(1)),
             max_points: points,
         };
         telemetry::series(services, &viewer, &query).await.unwrap()
@@ -434,8 +433,7 @@ async fn reports_are_read_page_by_page_and_in_buckets_of_a_length() {
             .unwrap();
         let mut query = domain::telemetry::ReportQuery {
             component: "cpu".parse().unwrap(),
-            from: bench.now().plus_ms(-2 * 60 * MINUTE_MS),
-            to: bench.now(),
+            period: Period::new(bench.now().plus_ms(-2 * 60 * MINUTE_MS), bench.now()),
             after: None,
             limit: 7,
         };
@@ -457,8 +455,7 @@ async fn reports_are_read_page_by_page_and_in_buckets_of_a_length() {
         let query = SeriesQuery {
             component: "cpu".parse().unwrap(),
             value: Some("average".to_owned()),
-            from: bench.now().plus_ms(-2 * 60 * MINUTE_MS),
-            to: bench.now(),
+            period: Period::new(bench.now().plus_ms(-2 * 60 * MINUTE_MS), bench.now()),
             max_points: 1_000,
         };
         for length in [30_000, MINUTE_MS, 2 * MINUTE_MS, 60 * MINUTE_MS] {

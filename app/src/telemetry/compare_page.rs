@@ -2,7 +2,7 @@
 
 use domain::{
     TimestampMs,
-    telemetry::{ComparisonQuery, SeriesName, split_value},
+    telemetry::{ComparisonQuery, Period, SeriesName, split_value},
 };
 use leptos::prelude::*;
 use leptos_i18n::tu_string;
@@ -91,8 +91,7 @@ impl Asked {
             series: self.series.clone(),
             search: self.search.clone(),
             value: split_value(&self.value).ok(),
-            from: TimestampMs(from),
-            to: TimestampMs(to + 1_000),
+            period: Period::new(TimestampMs(from), TimestampMs(to + 1_000)),
             max_points: POINTS,
         }
     }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use domain::{
     AppError, DeviceId, Scalar, TimestampMs,
     device::DeviceDetail,
-    telemetry::{Series, SeriesQuery},
+    telemetry::{Period, Series, SeriesQuery},
 };
 use leptos::prelude::*;
 use leptos_i18n::tu_string;
@@ -46,8 +46,7 @@ async fn read(id: DeviceId, (chosen, span, _): Wanted, now: i64) -> Answer {
     let query = SeriesQuery {
         component: chosen.component,
         value: Some(chosen.value),
-        from: TimestampMs(from),
-        to: TimestampMs(to + 1_000),
+        period: Period::new(TimestampMs(from), TimestampMs(to + 1_000)),
         max_points: POINTS,
     };
     (from, to, read_series(id, query).await)

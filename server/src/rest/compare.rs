@@ -2,8 +2,8 @@
 
 use axum::{Json, extract::State};
 use domain::{
-    AppError, TimestampMs,
-    telemetry::{Comparison, ComparisonQuery, split_value},
+    AppError,
+    telemetry::{Comparison, ComparisonQuery, Period, split_value},
 };
 use serde::Deserialize;
 use service::telemetry;
@@ -13,7 +13,6 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 use super::problem::{Query, Refusal};
 use crate::{http::Signed, state::AppState};
 
-const HOUR_MS: i64 = 3_600_000;
 const MOST_POINTS: u32 = 5_000;
 
 pub(crate) fn router() -> OpenApiRouter<AppState> {
@@ -33,7 +32,7 @@ struct CompareQuery {
     search: String,
     /// From, inclusive, in milliseconds since the epoch; an hour before `to` where it is not given.
     from: Option<i64>,
-    /// To, exclusive; now where it is not given.
+    /// To, exclusive, and not later than tomorrow; now where it is not given.
     to: Option<i64>,
     /// At most this many points a line; 480 where it is not given, 5,000 at most.
     limit: Option<u32>,
@@ -51,12 +50,6 @@ async fn compare(
 ) -> Result<Json<Comparison>, Refusal> {
     let refused = |field: &str| AppError::invalid(field, "unknown_value");
     let names = query.series.split(',').filter(|name| !name.is_empty());
-    let now = state.services.now();
-    // Nothing is measured later than tomorrow.
-    let to = query
-        .to
-        .map_or(now, TimestampMs)
-        .min(now.plus_ms(24 * HOUR_MS));
     let asked = ComparisonQuery {
         series: names
             .map(str::parse)
@@ -67,8 +60,7 @@ async fn compare(
             "" => None,
             value => Some(split_value(value).map_err(|_| refused("value"))?),
         },
-        from: query.from.map_or_else(|| to.plus_ms(-HOUR_MS), TimestampMs),
-        to,
+        period: Period::asked(query.from, query.to, state.services.now()),
         max_points: query.limit.unwrap_or(480).clamp(1, MOST_POINTS),
     };
     Ok(Json(

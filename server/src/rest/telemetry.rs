@@ -7,7 +7,7 @@ use axum::{
 };
 use domain::{
     AppError, DeviceId, TimestampMs,
-    telemetry::{Report, ReportQuery, SeriesQuery},
+    telemetry::{Period, Report, ReportQuery, SeriesQuery},
 };
 use serde::{Deserialize, Serialize};
 use service::telemetry;
@@ -17,7 +17,6 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 use super::problem::{Path, Query, Refusal};
 use crate::{http::Signed, state::AppState};
 
-const HOUR_MS: i64 = 3_600_000;
 const MOST_POINTS: u32 = telemetry::MOST_REPORTS_OF_PAGE;
 
 pub(crate) fn router() -> OpenApiRouter<AppState> {
@@ -32,7 +31,7 @@ struct TelemetryQuery {
     value: Option<String>,
     /// From, inclusive, in milliseconds since the epoch; an hour before `to` where it is not given.
     from: Option<i64>,
-    /// To, exclusive; now where it is not given.
+    /// To, exclusive, and not later than tomorrow; now where it is not given.
     to: Option<i64>,
     /// `auto` (default): series as fine as `limit` allows. A number of milliseconds: series in buckets of that
     /// length, from 1,000, above a minute in whole minutes. `raw`: the reports themselves.
@@ -104,19 +103,17 @@ async fn series(
     Query(query): Query<TelemetryQuery>,
 ) -> Result<Response, Refusal> {
     let viewer = actor.require_viewer(&state.services, id).await?;
-    let to = query.to.map_or_else(|| state.services.now(), TimestampMs);
+    let period = Period::asked(query.from, query.to, state.services.now());
     let (bucket, after) = (query.bucket()?, query.after()?);
     let component = query
         .component
         .parse()
         .map_err(|_| AppError::invalid("component", "unknown_component"))?;
-    let from = query.from.map_or_else(|| to.plus_ms(-HOUR_MS), TimestampMs);
     let limit = query.limit.unwrap_or(1_000).clamp(1, MOST_POINTS);
     if let Bucket::Raw = bucket {
         let query = ReportQuery {
             component,
-            from,
-            to,
+            period,
             after,
             limit,
         };
@@ -130,8 +127,7 @@ async fn series(
     let query = SeriesQuery {
         component,
         value: query.value,
-        from,
-        to,
+        period,
         max_points: limit,
     };
     let series = match bucket {

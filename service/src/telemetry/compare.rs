@@ -140,8 +140,7 @@ async fn line(
     let wanted = SeriesQuery {
         component: name.component.clone(),
         value: Some(name.value.clone()),
-        from: query.from,
-        to: query.to,
+        period: query.period,
         max_points: query.max_points,
     };
     let read = series(services, &viewer, &wanted).await?;

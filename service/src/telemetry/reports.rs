@@ -22,11 +22,11 @@ pub async fn reports(
 ) -> Result<ReportPage, AppError> {
     let component = component_of(services, viewer, &query.component).await?;
     let limit = query.limit.clamp(1, MOST_REPORTS_OF_PAGE);
-    let from = query.from.0.max(viewer.history_from_ms);
+    let from = query.period.from().0.max(viewer.history_from_ms);
     let mut filter = Condition::all()
         .add(Column::ComponentId.eq(component.id))
         .add(Column::AtMs.gte(from))
-        .add(Column::AtMs.lt(query.to.0));
+        .add(Column::AtMs.lt(query.period.to().0));
     if let Some((at, sequence)) = query.after {
         let later = Condition::any().add(Column::AtMs.gt(at.0)).add(
             Condition::all()

@@ -30,8 +30,8 @@ pub async fn series(
     query: &SeriesQuery,
 ) -> Result<Vec<Series>, AppError> {
     let most = query.max_points.max(1);
-    let from = query.from.0.max(viewer.history_from_ms);
-    if query.to.0 <= from {
+    let from = query.period.from().0.max(viewer.history_from_ms);
+    if query.period.to().0 <= from {
         return Ok(Vec::new());
     }
     let component = component_of(services, viewer, &query.component).await?;
@@ -39,7 +39,7 @@ pub async fn series(
         component: component.id,
         value: query.value.as_deref(),
         from,
-        to: query.to.0,
+        to: query.period.to().0,
         reports_from: component.reports_from_ms,
     };
     // The first bucket may be cut off: one fewer fits.
@@ -81,8 +81,8 @@ pub async fn buckets(
         return Err(AppError::invalid("bucket", "bucket"));
     }
     let component = component_of(services, viewer, &query.component).await?;
-    let begin = query.from.0.div_euclid(bucket_ms) * bucket_ms;
-    let buckets = (query.to.0 - begin).max(0).div_euclid(bucket_ms);
+    let begin = query.period.from().0.div_euclid(bucket_ms) * bucket_ms;
+    let buckets = (query.period.to().0 - begin).div_euclid(bucket_ms);
     if buckets > i64::from(query.max_points) {
         return Err(AppError::invalid("bucket", "too_many_buckets"));
     }
@@ -90,7 +90,7 @@ pub async fn buckets(
         component: component.id,
         value: query.value.as_deref(),
         from: begin.max(viewer.history_from_ms),
-        to: query.to.0,
+        to: query.period.to().0,
         reports_from: component.reports_from_ms,
     };
     if want.to <= want.from {
