@@ -1,7 +1,8 @@
 //! Commands: the queue is the database; published only to a connected device; answered into its row.
 //!
-//! Invariant: a command moves only forward through [`CommandState`], each step in one transaction
-//! and told on the live bus after its commit. [`run`] is the task that keeps the queue moving.
+//! Invariant: a command moves only forward through [`CommandState`], each step in one transaction that
+//! holds its device ([`step`]), and told on the live bus after its commit. [`run`] is the task that keeps
+//! the queue moving.
 
 mod dispatch;
 mod ended;
@@ -9,6 +10,7 @@ mod permission;
 mod queue;
 mod retry;
 mod row;
+pub(crate) mod step;
 mod sweep;
 pub mod wifi;
 
@@ -28,12 +30,12 @@ use domain::{
 use entity::command;
 use protocol::{CommandResult, CommandStatus};
 use sea_orm::{
-    ActiveModelTrait, ActiveValue::Set, ColumnTrait, Condition, EntityTrait, QueryFilter,
-    QueryOrder, QuerySelect, TransactionTrait,
+    ActiveValue::Set, ColumnTrait, Condition, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
+    TransactionTrait,
 };
 use serde_json::json;
 
-use crate::{Services, ViewerOf, audit, internal, twin};
+use crate::{Services, ViewerOf, audit, internal};
 
 /// Most characters of a reason that are kept.
 const MAX_REASON: usize = 500;
@@ -93,7 +95,8 @@ pub async fn cancel(
 ) -> Result<Command, AppError> {
     let device = sender.device();
     let transaction = services.db.write.begin().await.map_err(internal)?;
-    let found = row::find(&transaction, device.id, command).await?;
+    let held = step::hold(&transaction, device.uuid).await?;
+    let found = held.command(command).await?;
     match row::state(&found)? {
         CommandState::Queued => {}
         CommandState::Cancelled => {
@@ -102,12 +105,8 @@ pub async fn cancel(
         state if state.is_final() => return Err(AppError::conflict("command_finished")),
         _ => return Err(AppError::conflict("command_delivered")),
     }
-    let mut change: command::ActiveModel = found.into();
-    change.state = Set(CommandState::Cancelled.as_str().to_owned());
-    change.finished_ms = Set(Some(services.now().0));
-    let changed = change.update(&transaction).await.map_err(internal)?;
-    wifi::forget(&transaction, &changed).await?;
-    let wishes = twin::command_ended(&transaction, &changed).await?;
+    let (now, state) = (services.now().0, CommandState::Cancelled);
+    let moved = held.end(found, now, state, None).await?;
     audit::record(
         services,
         &transaction,
@@ -117,13 +116,10 @@ pub async fn cancel(
         json!({ "command_id": command }),
     )
     .await?;
-    let cancelled = row::one_to_domain(&transaction, device.uuid, changed).await?;
     transaction.commit().await.map_err(internal)?;
-    row::publish(services, vec![cancelled.clone()]).await;
-    if wishes {
-        twin::tell(services, device.uuid).await;
-    }
-    Ok(cancelled)
+    let cancelled = moved.commands.first().cloned();
+    moved.tell(services).await;
+    cancelled.ok_or_else(|| internal("a step without its command"))
 }
 
 /// Stores a device's verified answer; an answer to a finished command changes nothing.
@@ -135,19 +131,8 @@ pub async fn record_result(
 ) -> Result<(), AppError> {
     let now = services.now().0;
     let transaction = services.db.write.begin().await.map_err(internal)?;
-    let found = command::Entity::find_by_id(command.0)
-        .one(&transaction)
-        .await
-        .map_err(internal)?
-        .ok_or(AppError::NotFound)?;
-    let owner = entity::device::Entity::find_by_id(found.device_id)
-        .one(&transaction)
-        .await
-        .map_err(internal)?
-        .ok_or(AppError::NotFound)?;
-    if owner.uuid != device.0 {
-        return Err(AppError::NotFound);
-    }
+    let held = step::hold(&transaction, device).await?;
+    let found = held.command(command).await?;
     let before = row::state(&found)?;
     let after = match result.status {
         CommandStatus::Accepted => CommandState::Accepted,
@@ -168,38 +153,32 @@ pub async fn record_result(
         return Ok(());
     }
     let (delivered, accepted) = (found.delivered_ms, found.accepted_ms);
-    let mut change: command::ActiveModel = found.into();
-    change.state = Set(after.as_str().to_owned());
-    change.delivered_ms = Set(delivered.or(Some(now)));
-    change.answered_ms = Set(Some(now));
-    if after != CommandState::Rejected {
-        change.accepted_ms = Set(accepted.or(Some(now)));
-    }
-    if after == CommandState::Executing && before != CommandState::Executing {
-        change.executing_ms = Set(Some(now));
-    }
-    if let Some(progress) = result.progress {
-        change.progress = Set(Some(progress.min(100).into()));
-    }
-    if after.is_final() {
-        change.finished_ms = Set(Some(now));
-    }
-    if let Some(reason) = result.reason {
-        change.reason = Set(Some(reason.chars().take(MAX_REASON).collect()));
-    }
-    if let Some(output) = result.output {
-        change.output = Set(Some(output));
-    }
-    let changed = change.update(&transaction).await.map_err(internal)?;
-    let ended = Box::pin(retry::ended(&transaction, now, &changed)).await?;
-    let mut moved = vec![row::one_to_domain(&transaction, device, changed).await?];
-    if let Some(again) = ended.again {
-        moved.push(row::one_to_domain(&transaction, device, again).await?);
-    }
+    let moved = held
+        .step(found, now, |change| {
+            change.state = Set(after.as_str().to_owned());
+            change.delivered_ms = Set(delivered.or(Some(now)));
+            change.answered_ms = Set(Some(now));
+            if after != CommandState::Rejected {
+                change.accepted_ms = Set(accepted.or(Some(now)));
+            }
+            if after == CommandState::Executing && before != CommandState::Executing {
+                change.executing_ms = Set(Some(now));
+            }
+            if let Some(progress) = result.progress {
+                change.progress = Set(Some(progress.min(100).into()));
+            }
+            if after.is_final() {
+                change.finished_ms = Set(Some(now));
+            }
+            if let Some(reason) = result.reason {
+                change.reason = Set(Some(reason.chars().take(MAX_REASON).collect()));
+            }
+            if let Some(output) = result.output {
+                change.output = Set(Some(output));
+            }
+        })
+        .await?;
     transaction.commit().await.map_err(internal)?;
-    row::publish(services, moved).await;
-    if ended.wishes {
-        twin::tell(services, device).await;
-    }
+    moved.tell(services).await;
     Ok(())
 }

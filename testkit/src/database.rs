@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use sea_orm::ConnectionTrait;
+use sea_orm::{ConnectionTrait, DatabaseTransaction, DbBackend, Statement, TransactionTrait};
 use service::Database;
 use tempfile::TempDir;
 
@@ -69,4 +69,69 @@ pub async fn each_engine() -> Vec<TestDatabase> {
         None => eprintln!("{POSTGRES_URL} is not set: PostgreSQL is not tested"),
     }
     databases
+}
+
+/// A transaction held open, at which others stop in the middle of theirs: on PostgreSQL at one table, on
+/// SQLite before they begin, because its one writer is taken.
+#[derive(Debug)]
+pub struct Gate {
+    database: Database,
+    held: DatabaseTransaction,
+}
+
+impl Gate {
+    /// Who writes `table` stops; who only reads or locks its rows passes.
+    pub async fn before_writing(database: &Database, table: &str) -> Self {
+        Self::closed(database, table, "SHARE").await
+    }
+
+    /// Who reads or writes `table` stops.
+    pub async fn before_reading(database: &Database, table: &str) -> Self {
+        Self::closed(database, table, "ACCESS EXCLUSIVE").await
+    }
+
+    async fn closed(database: &Database, table: &str, mode: &str) -> Self {
+        let held = database.write.begin().await.expect("a transaction");
+        if database.backend() == DbBackend::Postgres {
+            let lock = format!("LOCK TABLE \"{table}\" IN {mode} MODE");
+            held.execute_unprepared(&lock).await.expect("a lock");
+        }
+        Self {
+            database: database.clone(),
+            held,
+        }
+    }
+
+    /// The transaction itself, for what is to be committed when it opens.
+    pub fn transaction(&self) -> &DatabaseTransaction {
+        &self.held
+    }
+
+    /// Waits until so many have stopped, here or behind one who has. On SQLite they queue in the order in
+    /// which they were spawned.
+    pub async fn stopped(&self, many: i64) {
+        self.stopped_or(many, || false).await;
+    }
+
+    /// As [`Gate::stopped`], or until `over` says that somebody came through.
+    pub async fn stopped_or(&self, many: i64, over: impl Fn() -> bool) {
+        if self.database.backend() != DbBackend::Postgres {
+            return tokio::task::yield_now().await;
+        }
+        let count = "SELECT count(*) FROM pg_stat_activity \
+             WHERE datname = current_database() AND wait_event_type = 'Lock'";
+        crate::until("others at the gate", async || {
+            let count = Statement::from_string(DbBackend::Postgres, count);
+            let row = self.database.read.query_one_raw(count).await;
+            let row = row.expect("an answer").expect("a row");
+            let stopped: i64 = row.try_get_by_index(0).expect("a number");
+            (stopped >= many || over()).then_some(())
+        })
+        .await;
+    }
+
+    /// Lets everybody on.
+    pub async fn open(self) {
+        self.held.commit().await.expect("a commit");
+    }
 }

@@ -14,14 +14,14 @@ use entity::{command, device};
 use parking_lot::Mutex;
 use protocol::{CommandMessage, SharedSecret, Topic};
 use sea_orm::{
-    ActiveModelTrait, ActiveValue::Set, ColumnTrait, Condition, EntityTrait, QueryFilter,
-    QueryOrder, TransactionTrait,
+    ActiveValue::Set, ColumnTrait, Condition, EntityTrait, QueryFilter, QueryOrder,
+    TransactionTrait,
 };
 use serde_json::{Map, Value};
 use tokio::sync::Notify;
 
-use super::{row, wifi};
-use crate::{Services, downlink, internal, twin};
+use super::{row, step, wifi};
+use crate::{Services, downlink, internal};
 
 /// A delivered command that the device has not answered for so long is published again.
 const UNANSWERED_MS: i64 = 10_000;
@@ -193,8 +193,9 @@ async fn deliver_one(
 ) -> Result<bool, AppError> {
     let now = services.now();
     let transaction = services.db.write.begin().await.map_err(internal)?;
-    let target = downlink::lock_device(&transaction, device).await?;
-    let current = row::find(&transaction, target.id, domain::CommandId(seen.id)).await?;
+    let held = step::hold(&transaction, device).await?;
+    let target = &held.device;
+    let current = held.command(domain::CommandId(seen.id)).await?;
     let before = row::state(&current)?;
     // Somebody cancelled it, or the device answered meanwhile.
     if before.is_final() || current.state != seen.state {
@@ -207,43 +208,37 @@ async fn deliver_one(
         // The device may have taken it in time: the sweep waits for the answer, and ends it.
         return Ok(true);
     }
-    let secret = downlink::secret_of(&services.vault, &target)?;
+    let secret = downlink::secret_of(&services.vault, target)?;
     let (Some(secret), false, false) = (secret, foreign, expired) else {
         let (state, reason) = if expired && !foreign {
             (CommandState::Expired, "expired")
         } else {
             (CommandState::Cancelled, "ownership_changed")
         };
-        let mut change: command::ActiveModel = current.into();
-        change.state = Set(state.as_str().to_owned());
-        change.reason = Set(Some(reason.to_owned()));
-        change.finished_ms = Set(Some(now.0));
-        let changed = change.update(&transaction).await.map_err(internal)?;
-        wifi::forget(&transaction, &changed).await?;
-        let wishes = twin::command_ended(&transaction, &changed).await?;
-        let ended = row::one_to_domain(&transaction, device, changed).await?;
+        let mut moved = held.end(current, now.0, state, Some(reason)).await?;
         transaction.commit().await.map_err(internal)?;
-        // Of a former ownership nobody who watches the device now may hear.
-        if !foreign {
-            row::publish(services, vec![ended]).await;
+        if foreign {
+            // Of a former ownership nobody who watches the device now may hear.
+            moved.commands.clear();
         }
-        if wishes {
-            twin::tell(services, device).await;
-        }
+        moved.tell(services).await;
         return Ok(true);
     };
-    let mut change: command::ActiveModel = current.into();
-    if row::rank(before) <= row::rank(CommandState::Delivered) {
-        change.state = Set(CommandState::Delivered.as_str().to_owned());
-        change.delivered_ms = Set(Some(now.0));
-    }
-    let changed = change.update(&transaction).await.map_err(internal)?;
-    let sequence = downlink::next_sequence(&transaction, &target, now).await?;
-    let arguments = wifi::opened(&services.vault, &changed.name, &changed.arguments)?;
-    let command = row::one_to_domain(&transaction, device, changed).await?;
+    let arguments = wifi::opened(&services.vault, &current.name, &current.arguments)?;
+    let moved = held
+        .step(current, now.0, |change| {
+            if row::rank(before) <= row::rank(CommandState::Delivered) {
+                change.state = Set(CommandState::Delivered.as_str().to_owned());
+                change.delivered_ms = Set(Some(now.0));
+            }
+        })
+        .await?;
+    let sequence = downlink::next_sequence(&transaction, target, now).await?;
+    let command = moved.commands.first().cloned();
+    let command = command.ok_or_else(|| internal("a step without its command"))?;
     transaction.commit().await.map_err(internal)?;
     if before == CommandState::Queued {
-        row::publish(services, vec![command.clone()]).await;
+        moved.tell(services).await;
     }
 
     let (topic, payload) = message(&command, arguments, sequence, now, &secret)?;
@@ -289,17 +284,18 @@ async fn put_back(
     command: &Command,
 ) -> Result<(), AppError> {
     let transaction = services.db.write.begin().await.map_err(internal)?;
-    let target = downlink::lock_device(&transaction, device).await?;
-    let current = row::find(&transaction, target.id, command.id).await?;
+    let held = step::hold(&transaction, device).await?;
+    let current = held.command(command.id).await?;
     if row::state(&current)? != CommandState::Delivered {
         return Ok(());
     }
-    let mut change: command::ActiveModel = current.into();
-    change.state = Set(CommandState::Queued.as_str().to_owned());
-    change.delivered_ms = Set(None);
-    let changed = change.update(&transaction).await.map_err(internal)?;
-    let waiting = row::one_to_domain(&transaction, device, changed).await?;
+    let moved = held
+        .step(current, services.now().0, |change| {
+            change.state = Set(CommandState::Queued.as_str().to_owned());
+            change.delivered_ms = Set(None);
+        })
+        .await?;
     transaction.commit().await.map_err(internal)?;
-    row::publish(services, vec![waiting]).await;
+    moved.tell(services).await;
     Ok(())
 }

@@ -6,9 +6,7 @@ use domain::{AppError, DeviceId, command::CommandState};
 use entity::{command, device};
 use futures::StreamExt;
 use sea_orm::{
-    ActiveModelTrait,
-    ActiveValue::Set,
-    ColumnTrait, Condition, EntityTrait, QueryFilter, QuerySelect, TransactionTrait,
+    ColumnTrait, Condition, EntityTrait, QueryFilter, QueryOrder, QuerySelect, TransactionTrait,
     sea_query::{Expr, ExprTrait as _},
 };
 use tokio::time::MissedTickBehavior;
@@ -16,9 +14,10 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     dispatch::{self, Reach},
-    retry, row,
+    row,
+    step::{self, Moved},
 };
-use crate::{Services, internal, twin};
+use crate::{Services, internal};
 
 /// How often expiry and retries are looked at.
 const EVERY: Duration = Duration::from_secs(1);
@@ -113,57 +112,41 @@ async fn end_expired(services: &Services) -> Result<(), AppError> {
         .add(over(&[CommandState::Delivered], now - ANSWER_GRACE_MS))
         .add(over(&under_way, now - NO_ANSWER_MS))
         .add(silent);
-    let rows: Vec<uuid::Uuid> = command::Entity::find()
+    let over: Vec<(i64, uuid::Uuid)> = command::Entity::find()
         .select_only()
-        .column(command::Column::Id)
+        .columns([command::Column::DeviceId, command::Column::Id])
         .filter(ended.clone())
         .limit(AT_A_TIME)
         .into_tuple()
         .all(&services.db.read)
         .await
         .map_err(internal)?;
-    if rows.is_empty() {
+    if over.is_empty() {
         return Ok(());
     }
     let transaction = services.db.write.begin().await.map_err(internal)?;
+    let devices = over.iter().map(|(device, _)| *device);
+    let held = step::hold_all(&transaction, devices).await?;
     let current = command::Entity::find()
-        .filter(command::Column::Id.is_in(rows))
+        .filter(command::Column::Id.is_in(over.iter().map(|(_, id)| *id)))
         .filter(ended)
+        .order_by_asc(command::Column::DeviceId)
         .all(&transaction)
         .await
         .map_err(internal)?;
-    let (mut moved, mut wishes) = (Vec::with_capacity(current.len()), Vec::new());
+    let mut moved = Moved::default();
     for row in current {
+        let Some(held) = held.get(&row.device_id) else {
+            continue;
+        };
         let (state, reason) = match row::state(&row)? {
             CommandState::Queued => (CommandState::Expired, "expired"),
             CommandState::Delivered => (CommandState::Expired, "not_taken"),
             _ => (CommandState::TimedOut, "no_answer"),
         };
-        let owner = device::Entity::find_by_id(row.device_id)
-            .one(&transaction)
-            .await
-            .map_err(internal)?;
-        let mut change: command::ActiveModel = row.into();
-        change.state = Set(state.as_str().to_owned());
-        change.reason = Set(Some(reason.to_owned()));
-        change.finished_ms = Set(Some(now));
-        let changed = change.update(&transaction).await.map_err(internal)?;
-        let ended = retry::ended(&transaction, now, &changed).await?;
-        if let Some(owner) = owner {
-            let uuid = DeviceId(owner.uuid);
-            moved.push(row::one_to_domain(&transaction, uuid, changed).await?);
-            if let Some(again) = ended.again {
-                moved.push(row::one_to_domain(&transaction, uuid, again).await?);
-            }
-            if ended.wishes {
-                wishes.push(uuid);
-            }
-        }
+        moved.and(held.end(row, now, state, Some(reason)).await?);
     }
     transaction.commit().await.map_err(internal)?;
-    row::publish(services, moved).await;
-    for device in wishes {
-        twin::tell(services, device).await;
-    }
+    moved.tell(services).await;
     Ok(())
 }

@@ -1,19 +1,26 @@
 //! Cancelling a job: no further device begins. What was delivered comes to its own end.
 
 use domain::{
-    AppError, CommandId, JobId,
+    AppError, JobId,
     command::CommandState,
     job::{Job, JobState, StepState},
 };
-use entity::{command, device, job, job_device};
+use entity::{command, job, job_device};
 use sea_orm::{
-    ActiveModelTrait, ActiveValue::Set, ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter,
-    QuerySelect, TransactionTrait, sea_query::Expr,
+    ActiveModelTrait, ActiveValue::Set, ColumnTrait, DatabaseTransaction, EntityTrait,
+    IntoActiveModel, QueryFilter, QueryOrder, QuerySelect, TransactionTrait, sea_query::Expr,
 };
 use serde_json::json;
 
 use super::read;
-use crate::{Actor, Services, audit, commands, internal, twin};
+use crate::{
+    Actor, Services, audit,
+    commands::step::{self, Moved},
+    internal,
+};
+
+/// Devices in one statement.
+const AT_A_TIME: usize = 500;
 
 /// Cancels what has not been delivered. Who made the job may, and administrators.
 pub async fn cancel(services: &Services, actor: &Actor, id: JobId) -> Result<Job, AppError> {
@@ -34,6 +41,7 @@ pub async fn cancel(services: &Services, actor: &Actor, id: JobId) -> Result<Job
         JobState::Cancelling | JobState::Cancelled => return read::get(services, actor, id).await,
         JobState::Finished => return Err(AppError::conflict("job_finished")),
     }
+    let moved = take_back(&transaction, id, now).await?;
     job_device::Entity::update_many()
         .col_expr(
             job_device::Column::State,
@@ -45,47 +53,55 @@ pub async fn cancel(services: &Services, actor: &Actor, id: JobId) -> Result<Job
         .exec(&transaction)
         .await
         .map_err(internal)?;
-    let undelivered = command::Entity::find()
-        .filter(command::Column::JobId.eq(id.0))
-        .filter(command::Column::State.eq(CommandState::Queued.as_str()))
-        .all(&transaction)
-        .await
-        .map_err(internal)?;
-    let (mut moved, mut wishes) = (Vec::with_capacity(undelivered.len()), Vec::new());
-    for queued in undelivered {
-        let of = device::Entity::find_by_id(queued.device_id)
-            .one(&transaction)
-            .await
-            .map_err(internal)?;
-        let mut change = queued.into_active_model();
-        change.state = Set(CommandState::Cancelled.as_str().to_owned());
-        change.finished_ms = Set(Some(now));
-        let changed = change.update(&transaction).await.map_err(internal)?;
-        let wished = twin::command_ended(&transaction, &changed).await?;
-        if let Some(of) = of {
-            let uuid = domain::DeviceId(of.uuid);
-            moved.push(commands::one_to_domain(&transaction, uuid, changed).await?);
-            wishes.extend(wished.then_some(uuid));
-        }
-    }
     let mut change = row.into_active_model();
     change.state = Set(JobState::Cancelling.as_str().to_owned());
     let row = change.update(&transaction).await.map_err(internal)?;
-    let taken_back: Vec<CommandId> = moved.iter().map(|command| command.id).collect();
+    let taken_back = moved.commands.len();
     audit::record(
         services,
         &transaction,
         actor,
         "jobs.cancel",
         Some(id.to_string()),
-        json!({ "taken_back": taken_back.len() }),
+        json!({ "taken_back": taken_back }),
     )
     .await?;
     transaction.commit().await.map_err(internal)?;
-    commands::publish(services, moved).await;
-    for device in wishes {
-        twin::tell(services, device).await;
-    }
+    moved.tell(services).await;
     super::tell(services, &row).await?;
     read::get(services, actor, id).await
+}
+
+/// Ends the commands of a job that have not left; nobody of it begins meanwhile, because the job is locked.
+async fn take_back(
+    transaction: &DatabaseTransaction,
+    job: JobId,
+    now: i64,
+) -> Result<Moved, AppError> {
+    let queued = command::Entity::find()
+        .filter(command::Column::JobId.eq(job.0))
+        .filter(command::Column::State.eq(CommandState::Queued.as_str()))
+        .order_by_asc(command::Column::DeviceId);
+    let devices: Vec<i64> = queued
+        .clone()
+        .select_only()
+        .column(command::Column::DeviceId)
+        .into_tuple()
+        .all(transaction)
+        .await
+        .map_err(internal)?;
+    let mut moved = Moved::default();
+    for devices in devices.chunks(AT_A_TIME) {
+        let held = step::hold_all(transaction, devices.iter().copied()).await?;
+        let queued = queued
+            .clone()
+            .filter(command::Column::DeviceId.is_in(devices.iter().copied()));
+        for row in queued.all(transaction).await.map_err(internal)? {
+            if let Some(held) = held.get(&row.device_id) {
+                let state = CommandState::Cancelled;
+                moved.and(held.end(row, now, state, None).await?);
+            }
+        }
+    }
+    Ok(moved)
 }

@@ -192,53 +192,70 @@ async fn advance(services: &Services, work: &mut Work) -> Result<bool, AppError>
     Ok(false)
 }
 
-/// Brings the rows of devices that are at it to where their commands are.
+/// Brings the rows of devices that are at it to where their commands are. A device and its command are read
+/// by one statement, and a row is changed only while it still has that command: it may have been given the
+/// next try meanwhile.
 async fn follow(services: &Services, work: &mut Work) -> Result<(), AppError> {
     let running = job_device::Entity::find()
+        .join(
+            sea_orm::JoinType::LeftJoin,
+            job_device::Entity::belongs_to(command::Entity)
+                .from(job_device::Column::CommandId)
+                .to(command::Column::Id)
+                .into(),
+        )
+        .select_also(command::Entity)
         .filter(job_device::Column::JobId.eq(work.row.id))
         .filter(job_device::Column::State.eq(StepState::Running.as_str()))
+        // As the ends of commands lock them.
+        .order_by_asc(job_device::Column::DeviceId)
         .all(&services.db.read)
         .await
         .map_err(internal)?;
-    let ids = running.iter().filter_map(|row| row.command_id);
-    let commands: HashMap<Uuid, command::Model> = command::Entity::find()
-        .filter(command::Column::Id.is_in(ids))
-        .all(&services.db.read)
-        .await
-        .map_err(internal)?
-        .into_iter()
-        .map(|row| (row.id, row))
-        .collect();
-    let mut changes = Vec::new();
     work.running = running.len();
-    for row in running {
-        let Some(command) = row.command_id.and_then(|id| commands.get(&id)) else {
-            continue;
-        };
-        let state = CommandState::parse(&command.state).and_then(StepState::of_command);
-        let moved = state.is_some() || row.progress != command.progress;
-        if !moved {
-            continue;
-        }
-        let mut change = row.into_active_model();
-        change.progress = Set(command.progress);
-        if let Some(state) = state {
-            work.running -= 1;
-            change.state = Set(state.as_str().to_owned());
-            change.reason = Set(command.reason.clone());
-            change.output = Set(command.output.clone());
-            change.finished_ms = Set(command.finished_ms);
-        }
-        changes.push(change);
-    }
-    if changes.is_empty() {
+    let moved: Vec<_> = running
+        .into_iter()
+        .filter_map(|(row, command)| {
+            let command = command?;
+            let state = CommandState::parse(&command.state).and_then(StepState::of_command);
+            let moved = state.is_some() || row.progress != command.progress;
+            moved.then_some((row, command, state))
+        })
+        .collect();
+    if moved.is_empty() {
         return Ok(());
     }
     let transaction = services.db.write.begin().await.map_err(internal)?;
-    for change in changes {
-        change.update(&transaction).await.map_err(internal)?;
+    let mut ended = 0;
+    for (row, command, state) in moved {
+        let mut change = job_device::ActiveModel {
+            progress: Set(command.progress),
+            ..Default::default()
+        };
+        if let Some(state) = state {
+            change.state = Set(state.as_str().to_owned());
+            change.reason = Set(command.reason);
+            change.output = Set(command.output);
+            change.finished_ms = Set(command.finished_ms);
+        }
+        let changed = job_device::Entity::update_many()
+            .set(change)
+            .filter(job_device::Column::JobId.eq(row.job_id))
+            .filter(job_device::Column::DeviceId.eq(row.device_id))
+            .filter(job_device::Column::CommandId.eq(command.id))
+            .filter(job_device::Column::State.eq(StepState::Running.as_str()))
+            .exec(&transaction)
+            .await
+            .map_err(internal)?;
+        match (changed.rows_affected, state) {
+            // It has gone on: it is looked at again.
+            (0, _) => work.moved = true,
+            (_, Some(_)) => ended += 1,
+            (_, None) => {}
+        }
     }
     transaction.commit().await.map_err(internal)?;
+    work.running -= ended;
     work.untold = true;
     Ok(())
 }

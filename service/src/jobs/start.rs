@@ -6,9 +6,9 @@ use domain::{
     AppError, DeviceId, TimestampMs,
     command::{Command, CommandOptions},
     device::Lifecycle,
-    job::StepState,
+    job::{JobState, StepState},
 };
-use entity::{component, device, job, job_device};
+use entity::{component, job, job_device};
 use sea_orm::{
     ActiveModelTrait, ColumnTrait, DatabaseTransaction, EntityTrait, QueryFilter, QuerySelect,
     TransactionTrait, sea_query::Expr,
@@ -17,7 +17,7 @@ use uuid::Uuid;
 
 use crate::{
     Services, commands,
-    commands::{Draft, MAX_WAITING},
+    commands::{Draft, MAX_WAITING, step},
     internal, twin,
 };
 
@@ -49,16 +49,21 @@ pub(super) async fn begin(
     let now = services.now();
     let ids: Vec<i64> = devices.iter().map(|waiting| waiting.device).collect();
     let transaction = services.db.write.begin().await.map_err(internal)?;
-    let rows = device::Entity::find()
-        .filter(device::Column::Id.is_in(ids.iter().copied()))
+    // Who cancels it waits, or was first.
+    let current = job::Entity::find_by_id(job.id)
         .lock_exclusive()
-        .all(&transaction)
+        .one(&transaction)
         .await
-        .map_err(internal)?;
+        .map_err(internal)?
+        .ok_or(AppError::NotFound)?;
+    if super::state(&current)? != JobState::Running {
+        return Ok(Begun::default());
+    }
+    let rows = step::hold_all(&transaction, ids.iter().copied()).await?;
     let having = having(&transaction, job, &ids).await?;
     let mut begun = Begun::default();
     for waiting in devices {
-        let row = rows.iter().find(|row| row.id == waiting.device);
+        let row = rows.get(&waiting.device).map(|held| &held.device);
         let left_out = match row {
             Some(row) if row.ownership != waiting.ownership => Some("ownership_changed"),
             Some(row) if row.lifecycle != Lifecycle::Active.as_str() || row.secret.is_none() => {
@@ -84,7 +89,7 @@ pub(super) async fn begin(
             continue;
         }
         let id = Uuid::now_v7();
-        // Only one that still waits: the job may have been cancelled meanwhile.
+        // Only one that still waits.
         let taken = job_device::Entity::update_many()
             .col_expr(
                 job_device::Column::State,
