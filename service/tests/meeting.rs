@@ -17,16 +17,17 @@ use domain::{
     command::{Command, CommandOptions, CommandState, NewCommand},
     job::{NewJob, Pace, StepState, Target},
     live::LiveEvent,
+    role::SiteRole,
 };
 use entity::command;
 use protocol::{CommandResult, CommandStatus, Topic};
 use sea_orm::{
-    ActiveModelTrait, ActiveValue::Set, ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter,
-    sea_query::Expr,
+    ActiveModelTrait, ActiveValue::Set, ColumnTrait, EntityTrait, IntoActiveModel, PaginatorTrait,
+    QueryFilter, sea_query::Expr,
 };
 use serde_json::json;
 use service::{
-    Actor, OwnerOf, Services, ViewerOf, commands, jobs,
+    Actor, OwnerOf, Services, ViewerOf, accounts, commands, jobs,
     link::{DeviceLink, LinkError},
 };
 use testkit::{
@@ -357,4 +358,33 @@ async fn a_device_that_is_tried_again_stays_in_its_job() {
     );
     stop.cancel();
     runner.await.unwrap();
+}
+
+#[tokio::test]
+async fn two_prime_administrators_cannot_demote_each_other() {
+    for database in each_engine().await {
+        let site = Site::on(database);
+        let services = &site.services;
+        let kim = site.set_up().await;
+        let lee = site
+            .person(&kim, "lee@example.org", SiteRole::PrimeAdmin)
+            .await;
+        let gate = Gate::before_writing(&services.db, "audit").await;
+        let demote = |by: &Actor, whom: &Actor| {
+            let (services, by, whom) =
+                (services.clone(), by.require_admin().unwrap(), whom.user.id);
+            async move { accounts::set_role(&services, &by, whom, SiteRole::Member).await }
+        };
+        let first = tokio::spawn(demote(&kim, &lee));
+        gate.stopped(1).await;
+        let second = tokio::spawn(demote(&lee, &kim));
+        gate.stopped(2).await;
+        gate.open().await;
+        let ended = [first.await.unwrap(), second.await.unwrap()];
+        let last = Err(AppError::conflict("last_prime_admin"));
+        assert_eq!(ended, [Ok(()), last]);
+        let left = entity::user::Entity::find()
+            .filter(entity::user::Column::Role.eq(SiteRole::PrimeAdmin.as_str()));
+        assert_eq!(left.count(&services.db.read).await.unwrap(), 1);
+    }
 }

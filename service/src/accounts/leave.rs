@@ -6,7 +6,7 @@ use domain::{AppError, DeviceId, UserId, live::LiveEvent, role::SiteRole};
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, TransactionTrait};
 use serde_json::json;
 
-use super::{Client, apps, people, session, token};
+use super::{Client, apps, people::PrimeAdmins, session, token};
 use crate::{Actor, Services, audit, devices, internal};
 
 /// Deletes the actor's account, given its password. Every device of theirs is unlinked: its secret is void
@@ -22,7 +22,8 @@ pub async fn delete_account(
     let user = actor.user.id;
     if actor.user.role == SiteRole::PrimeAdmin {
         // Before anything is given up; it is looked at again with the deletion.
-        people::keep_one_prime_admin(&services.db.read, user).await?;
+        let looked = services.db.write.begin().await.map_err(internal)?;
+        PrimeAdmins::locked(&looked).await?.without(user)?;
     }
     loop {
         for device in owned(services, user).await? {
@@ -59,6 +60,7 @@ async fn owned(services: &Services, user: UserId) -> Result<Vec<DeviceId>, AppEr
 async fn delete(services: &Services, actor: &Actor) -> Result<bool, AppError> {
     let user = actor.user.id;
     let transaction = services.db.write.begin().await.map_err(internal)?;
+    let primes = PrimeAdmins::locked(&transaction).await?;
     let active = domain::device::Lifecycle::Active.as_str();
     let claimed = entity::device::Entity::find()
         .filter(entity::device::Column::OwnerId.eq(user.0))
@@ -70,7 +72,7 @@ async fn delete(services: &Services, actor: &Actor) -> Result<bool, AppError> {
         return Ok(false);
     }
     if actor.user.role == SiteRole::PrimeAdmin {
-        people::keep_one_prime_admin(&transaction, user).await?;
+        primes.without(user)?;
     }
     macro_rules! delete {
         ($($table:ident . $column:ident),+) => {$(

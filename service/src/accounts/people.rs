@@ -6,8 +6,8 @@ use domain::{AppError, Page, TimestampMs, UserId, account::UserSummary, role::Si
 use sea_orm::{
     ActiveModelTrait,
     ActiveValue::Set,
-    ColumnTrait, Condition, ConnectionTrait, DatabaseTransaction, EntityTrait, PaginatorTrait,
-    QueryFilter, QueryOrder, QuerySelect, TransactionTrait,
+    ColumnTrait, Condition, DatabaseTransaction, EntityTrait, PaginatorTrait, QueryFilter,
+    QueryOrder, QuerySelect, TransactionTrait,
     sea_query::{Expr, Func, LikeExpr},
 };
 use serde_json::json;
@@ -112,13 +112,14 @@ pub async fn set_role(
     role: SiteRole,
 ) -> Result<(), AppError> {
     let transaction = services.db.write.begin().await.map_err(internal)?;
+    let primes = PrimeAdmins::locked(&transaction).await?;
     let row = find(&transaction, user).await?;
     let before = me(&row)?.role;
     if role.is_admin() || before.is_admin() {
         admin.actor().require_prime_admin()?;
     }
     if before == SiteRole::PrimeAdmin && role != before {
-        keep_one_prime_admin(&transaction, user).await?;
+        primes.without(user)?;
     }
     let mut row: entity::user::ActiveModel = row.into();
     row.role = Set(role.as_str().to_owned());
@@ -147,13 +148,14 @@ pub async fn set_active(
     active: bool,
 ) -> Result<(), AppError> {
     let transaction = services.db.write.begin().await.map_err(internal)?;
+    let primes = PrimeAdmins::locked(&transaction).await?;
     let row = find(&transaction, user).await?;
     let role = me(&row)?.role;
     if role.is_admin() {
         admin.actor().require_prime_admin()?;
     }
     if role == SiteRole::PrimeAdmin && !active {
-        keep_one_prime_admin(&transaction, user).await?;
+        primes.without(user)?;
     }
     let mut row: entity::user::ActiveModel = row.into();
     row.disabled_ms = Set((!active).then(|| services.now().0));
@@ -190,32 +192,44 @@ pub async fn set_active(
     Ok(())
 }
 
+/// A person, whom nobody else changes until the transaction ends.
 async fn find(
     transaction: &DatabaseTransaction,
     user: UserId,
 ) -> Result<entity::user::Model, AppError> {
     entity::user::Entity::find_by_id(user.0)
+        .lock_exclusive()
         .one(transaction)
         .await
         .map_err(internal)?
         .ok_or(AppError::NotFound)
 }
 
-pub(super) async fn keep_one_prime_admin<C: ConnectionTrait>(
-    connection: &C,
-    but: UserId,
-) -> Result<(), AppError> {
-    use entity::user::{Column, Entity};
-    let others = Entity::find()
-        .filter(Column::Role.eq(SiteRole::PrimeAdmin.as_str()))
-        .filter(Column::DisabledMs.is_null())
-        .filter(Column::Id.ne(but.0))
-        .count(connection)
-        .await
-        .map_err(internal)?;
-    match others {
-        0 => Err(AppError::conflict("last_prime_admin")),
-        _ => Ok(()),
+/// The prime administrators who may sign in. Until the transaction ends nobody else makes one of them
+/// another, so that of two who would each leave one, the second sees none left.
+pub(super) struct PrimeAdmins(Vec<uuid::Uuid>);
+
+impl PrimeAdmins {
+    /// To be called before any other person is locked: everybody locks these first, and in one order.
+    pub(super) async fn locked(transaction: &DatabaseTransaction) -> Result<Self, AppError> {
+        use entity::user::{Column, Entity};
+        let rows = Entity::find()
+            .filter(Column::Role.eq(SiteRole::PrimeAdmin.as_str()))
+            .filter(Column::DisabledMs.is_null())
+            .order_by_asc(Column::Id)
+            .lock_exclusive()
+            .all(transaction)
+            .await
+            .map_err(internal)?;
+        Ok(Self(rows.into_iter().map(|row| row.id).collect()))
+    }
+
+    /// Refuses where there is nobody but this one.
+    pub(super) fn without(&self, one: UserId) -> Result<(), AppError> {
+        match self.0.iter().any(|id| *id != one.0) {
+            true => Ok(()),
+            false => Err(AppError::conflict("last_prime_admin")),
+        }
     }
 }
 
