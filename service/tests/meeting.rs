@@ -20,14 +20,16 @@ use domain::{
     role::SiteRole,
 };
 use entity::command;
-use protocol::{CommandResult, CommandStatus, Topic};
+use protocol::{CommandResult, CommandStatus, Topic, enroll::CredentialsRequest};
 use sea_orm::{
     ActiveModelTrait, ActiveValue::Set, ColumnTrait, EntityTrait, IntoActiveModel, PaginatorTrait,
     QueryFilter, sea_query::Expr,
 };
 use serde_json::json;
 use service::{
-    Actor, OwnerOf, Services, ViewerOf, accounts, commands, jobs,
+    Actor, OwnerOf, Services, ViewerOf,
+    accounts::{self, Client},
+    commands, devices, jobs,
     link::{DeviceLink, LinkError},
 };
 use testkit::{
@@ -386,5 +388,54 @@ async fn two_prime_administrators_cannot_demote_each_other() {
         let left = entity::user::Entity::find()
             .filter(entity::user::Column::Role.eq(SiteRole::PrimeAdmin.as_str()));
         assert_eq!(left.count(&services.db.read).await.unwrap(), 1);
+    }
+}
+
+#[tokio::test]
+async fn a_code_that_is_void_by_the_time_it_is_used_opens_nothing() {
+    for database in each_engine().await {
+        let site = Site::on(database);
+        service::components::seed(&site.services).await.unwrap();
+        let services = &site.services;
+        let admin = site.set_up().await;
+        let proof = admin.require_admin().unwrap();
+        for claims in [true, false] {
+            let wish = computer(if claims { "OLD-1" } else { "OLD-2" });
+            let made = devices::preregister(services, &proof, wish.clone())
+                .await
+                .unwrap();
+            let gate = Gate::before_writing(&services.db, "audit").await;
+            let (other, by) = (services.clone(), admin.require_admin().unwrap());
+            let renewed =
+                tokio::spawn(async move { devices::renew_code(&other, &by, made.id).await });
+            gate.stopped(1).await;
+            let (other, by) = (services.clone(), admin.clone());
+            let old = tokio::spawn(async move {
+                let code = made.code.to_string();
+                match claims {
+                    true => devices::claim(&other, &by, &wish.cpu_serial, &code)
+                        .await
+                        .map(|_| ()),
+                    false => {
+                        let key = rcgen::KeyPair::generate().unwrap();
+                        let csr = rcgen::CertificateParams::default();
+                        let request = CredentialsRequest {
+                            cpu_serial: wish.cpu_serial,
+                            code,
+                            csr: csr.serialize_request(&key).unwrap().pem().unwrap(),
+                        };
+                        let client = Client::default();
+                        devices::credentials(&other, request, &client)
+                            .await
+                            .map(|_| ())
+                    }
+                }
+            });
+            gate.stopped(2).await;
+            gate.open().await;
+            renewed.await.unwrap().unwrap();
+            let refused = Err(AppError::invalid("code", "enrolment_code"));
+            assert_eq!(old.await.unwrap(), refused, "claims: {claims}");
+        }
     }
 }

@@ -35,10 +35,10 @@ pub async fn claim(
         address: actor.address.clone(),
         user_agent: None,
     };
-    let found = enrol::find(services, cpu_serial, code, &client).await?;
-    let device = DeviceId(found.uuid);
+    let named = enrol::find(services, cpu_serial, code, &client).await?;
     let transaction = services.db.write.begin().await.map_err(internal)?;
-    let row = downlink::lock_device(&transaction, device).await?;
+    let row = named.lock(&transaction).await?;
+    let device = DeviceId(row.uuid);
     match Lifecycle::parse(&row.lifecycle) {
         Some(Lifecycle::Unclaimed) => {}
         Some(Lifecycle::Active) if row.owner_id == Some(actor.user.id.0) => return Ok(device),

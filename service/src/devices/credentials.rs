@@ -29,15 +29,15 @@ pub async fn credentials(
     request: CredentialsRequest,
     client: &Client,
 ) -> Result<CredentialsOutcome, AppError> {
-    let row = enrol::find(services, &request.cpu_serial, &request.code, client).await?;
+    let named = enrol::find(services, &request.cpu_serial, &request.code, client).await?;
+    let csr = SigningRequest::parse(&request.csr).map_err(refused)?;
+    let key = csr.key_hash();
+    let transaction = services.db.write.begin().await.map_err(internal)?;
+    let row = named.lock(&transaction).await?;
     let device = DeviceId(row.uuid);
     if row.lifecycle == Lifecycle::Revoked.as_str() {
         return Err(AppError::Gone);
     }
-    let csr = SigningRequest::parse(&request.csr).map_err(refused)?;
-    let key = csr.key_hash();
-    let transaction = services.db.write.begin().await.map_err(internal)?;
-    let row = downlink::lock_device(&transaction, device).await?;
     let same_key = row.enrolled_key.as_deref().map(|known| known == key);
     if same_key == Some(false) {
         drop(transaction);
