@@ -7,6 +7,7 @@ pub mod commit;
 mod compare;
 mod held;
 mod reports;
+mod resent;
 mod retention;
 mod rollup;
 mod series;

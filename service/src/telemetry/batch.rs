@@ -17,11 +17,11 @@ use sea_orm::{
     QueryOrder, QuerySelect, TransactionTrait,
 };
 use serde::{Serialize, Serializer};
-use serde_json::Value;
 
 use super::{
     commit::{Committed, Incoming, ReportPart},
     held::{Held, HeldState},
+    resent,
     table::{Column, Table},
     window::{Seen, SequenceWindow},
 };
@@ -30,8 +30,6 @@ use crate::{Services, events, internal, presence, state_cache::CachedState};
 const MINUTE_MS: i64 = 60_000;
 /// Devices whose last row is kept in memory; beyond it all are read again.
 const MAX_CACHED: usize = 65_536;
-/// A repeated sequence is compared with what is stored as long as retention surely kept it.
-const COMPARE_WITHIN_MS: i64 = 24 * 3_600_000;
 
 /// What is known of a device between commits.
 #[derive(Debug, Clone, Default)]
@@ -144,11 +142,13 @@ impl Writer {
             .collect();
         DUE.write(&transaction, rows).await?;
         for at in repeated {
-            if !is_stored(&transaction, messages[at], now).await? {
+            let Some(device) = touched.get_mut(&messages[at].device.id) else {
+                continue;
+            };
+            let since = device.live.last_report.map_or(now, |last| last.min(now));
+            if !resent::may_be_stored(&transaction, messages[at], since).await? {
                 outcomes[at] = Committed::SequenceReused;
-                if let Some(device) = touched.get_mut(&messages[at].device.id) {
-                    device.duplicates -= 1;
-                }
+                device.duplicates -= 1;
             }
         }
         write_live(&transaction, &mut touched).await?;
@@ -446,6 +446,8 @@ const REPORTS: Table = Table {
         (v->>4)::boolean, v->>5, v->6 FROM jsonb_array_elements($1::text::jsonb) v ON CONFLICT DO NOTHING",
 };
 
+/// A note that is there is written again on PostgreSQL, in one order: so this transaction waits for a roller
+/// that has just taken it, and one that comes now waits for these reports.
 const DUE: Table = Table {
     sqlite: (
         "INSERT OR IGNORE INTO rollup_due (component_id, bucket_ms) VALUES ",
@@ -454,7 +456,8 @@ const DUE: Table = Table {
     ),
     postgres: "INSERT INTO rollup_due (component_id, bucket_ms) \
         SELECT (v->>0)::bigint, (v->>1)::bigint FROM jsonb_array_elements($1::text::jsonb) v \
-        ON CONFLICT DO NOTHING",
+        ORDER BY 1, 2 \
+        ON CONFLICT (component_id, bucket_ms) DO UPDATE SET bucket_ms = excluded.bucket_ms",
 };
 
 /// `excluded.revision` tells whether anything was stored, or only duplicates counted.
@@ -524,7 +527,7 @@ fn report_row(part: &ReportPart, message: &Incoming) -> Result<[Column; 7], DbEr
 }
 
 /// The readings of a report as one JSON object.
-struct Readings<'a>(&'a ReportPart);
+pub(super) struct Readings<'a>(pub(super) &'a ReportPart);
 
 impl Serialize for Readings<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
@@ -535,37 +538,4 @@ impl Serialize for Readings<'_> {
 fn json(value: &impl Serialize) -> Result<Column, DbErr> {
     let text = serde_json::to_string(value).map_err(|error| DbErr::Json(error.to_string()))?;
     Ok(Column::Json(text))
-}
-
-/// Whether what `message` reports is what is stored under its sequence.
-async fn is_stored(
-    transaction: &DatabaseTransaction,
-    message: &Incoming,
-    now: TimestampMs,
-) -> Result<bool, DbErr> {
-    let Some(part) = message.reports.first() else {
-        return Ok(true);
-    };
-    if now.since(part.at) > COMPARE_WITHIN_MS {
-        return Ok(true);
-    }
-    let sequence = i64::try_from(message.sequence.0).unwrap_or(i64::MAX);
-    let row = entity::report::Entity::find_by_id((part.component_id, part.at.0, sequence))
-        .one(transaction)
-        .await?;
-    let expected = serde_json::to_value(Readings(part)).map_err(|e| DbErr::Json(e.to_string()))?;
-    Ok(row.is_some_and(|row| row.status == part.status && same_readings(&row.readings, &expected)))
-}
-
-/// Numbers compare as numbers: PostgreSQL gives `25` for `25.0`.
-fn same_readings(a: &Value, b: &Value) -> bool {
-    match (a, b) {
-        (Value::Object(a), Value::Object(b)) => {
-            a.len() == b.len()
-                && a.iter()
-                    .all(|(key, value)| b.get(key).is_some_and(|other| same_readings(value, other)))
-        }
-        (Value::Number(a), Value::Number(b)) => a.as_f64() == b.as_f64(),
-        _ => a == b,
-    }
 }

@@ -66,11 +66,18 @@ async fn roll_slice(services: &Services) -> Result<u64, DbErr> {
     let before = services.now().0 - MINUTE_MS - GRACE_MS;
     let transaction = services.db.write.begin().await?;
     let backend = transaction.get_database_backend();
+    // Who has noted a minute and not committed yet is waited for, and whoever notes it now waits.
+    let lock = match backend {
+        DbBackend::Sqlite => "",
+        _ => "FOR UPDATE",
+    };
     let due = Statement::from_sql_and_values(
         backend,
-        "DELETE FROM rollup_due WHERE (component_id, bucket_ms) IN (SELECT component_id, bucket_ms \
-         FROM rollup_due WHERE bucket_ms <= $1 ORDER BY component_id, bucket_ms LIMIT $2) \
-         RETURNING component_id, bucket_ms",
+        format!(
+            "DELETE FROM rollup_due WHERE (component_id, bucket_ms) IN \
+             (SELECT component_id, bucket_ms FROM rollup_due WHERE bucket_ms <= $1 \
+             ORDER BY component_id, bucket_ms LIMIT $2 {lock}) RETURNING component_id, bucket_ms"
+        ),
         [before.into(), i64::from(SLICE).into()],
     );
     let mut minutes = Vec::new();
