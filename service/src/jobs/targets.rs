@@ -1,6 +1,6 @@
 //! Whom a job is for: the devices that were chosen, and why some of them are left out.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use domain::{
     AppError, ComponentKey,
@@ -49,11 +49,14 @@ pub(super) async fn chosen(
     let all = actor.user.role.sees_all_devices();
     let mut chosen = Vec::with_capacity(ids.len());
     for part in ids.chunks(AT_A_TIME) {
-        let mut rows = device::Entity::find()
+        let mut rows: HashMap<i64, device::Model> = device::Entity::find()
             .filter(device::Column::Id.is_in(part.iter().copied()))
             .all(&services.db.read)
             .await
-            .map_err(internal)?;
+            .map_err(internal)?
+            .into_iter()
+            .map(|row| (row.id, row))
+            .collect();
         let owned: HashSet<i64> = match all {
             true => HashSet::new(),
             false => device_access::Entity::find()
@@ -69,22 +72,22 @@ pub(super) async fn chosen(
                 .into_iter()
                 .collect(),
         };
-        let place = |id: i64| part.iter().position(|of| *of == id);
-        rows.sort_by_key(|row| place(row.id));
-        chosen.extend(rows.into_iter().map(|row| {
+        // In the order in which they were asked for.
+        chosen.extend(part.iter().filter_map(|id| {
+            let row = rows.remove(id)?;
             let claimed = row.lifecycle == Lifecycle::Active.as_str() && row.secret.is_some();
             let left_out = match (all || owned.contains(&row.id), claimed) {
                 (false, _) => Some("not_allowed"),
                 (true, false) => Some("device_not_claimed"),
                 (true, true) => None,
             };
-            Chosen {
+            Some(Chosen {
                 id: row.id,
                 name: row.name,
                 ownership: row.ownership,
                 presence: Presence::parse(&row.presence).unwrap_or(Presence::Offline),
                 left_out,
-            }
+            })
         }));
     }
     Ok(chosen)
@@ -153,7 +156,7 @@ pub(super) async fn with_component(
     command: &str,
 ) -> Result<(), AppError> {
     let ids: Vec<i64> = chosen.iter().map(|device| device.id).collect();
-    let mut having = HashSet::new();
+    let mut having: HashMap<i64, String> = HashMap::new();
     for part in ids.chunks(AT_A_TIME) {
         let rows: Vec<(i64, String)> = attached(part)
             .filter(component::Column::Key.eq(component.as_str()))
@@ -168,10 +171,9 @@ pub(super) async fn with_component(
     }
     let actuators = actuators(services).await?;
     for device in chosen.iter_mut().filter(|device| device.left_out.is_none()) {
-        let kind = having.iter().find(|(id, _)| *id == device.id);
-        device.left_out = match kind {
+        device.left_out = match having.get(&device.id) {
             None => Some("not_attached"),
-            Some((_, kind))
+            Some(kind)
                 if command == "set" && !actuators.iter().any(|a| a.component_type == *kind) =>
             {
                 Some("not_an_actuator")
