@@ -1,6 +1,6 @@
 //! The JSON interface of the wire, and the OpenAPI document that describes it.
 
-mod auth;
+pub(crate) mod auth;
 mod catalog;
 mod commands;
 mod compare;

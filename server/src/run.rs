@@ -213,6 +213,7 @@ pub async fn run_by(config: Config, clock: Arc<dyn Clock>) -> Result<Running, St
         pipeline: pipeline.clone(),
         hub: LiveHub::start(services.clone(), stop.clone()),
         http: Arc::new(config.http.clone()),
+        door: Arc::default(),
     };
     let mut tasks = JoinSet::new();
     let keep = telemetry::Keep {

@@ -7,7 +7,7 @@ use ingest::{Broker, Pipeline};
 use leptos::config::LeptosOptions;
 use service::{Services, telemetry::Committer};
 
-use crate::{config::Http, live_hub::LiveHub};
+use crate::{config::Http, live_hub::LiveHub, rest::auth::device::Door};
 
 /// What every handler may ask for. Cheap to clone.
 #[derive(Clone, FromRef)]
@@ -19,4 +19,5 @@ pub(crate) struct AppState {
     pub pipeline: Pipeline,
     pub hub: LiveHub,
     pub http: Arc<Http>,
+    pub door: Arc<Door>,
 }

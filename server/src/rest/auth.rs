@@ -1,9 +1,8 @@
 //! `/auth`: accounts and tokens.
 
+pub(crate) mod device;
+
 use axum::{Extension, Json, extract::State, http::StatusCode};
-use domain::{AppError, event::RefusalReason};
-use ingest::Unread;
-use protocol::LATE_AFTER_MS;
 use serde::{Deserialize, Serialize};
 use service::accounts::{self, Client, NewAccount, token};
 use utoipa::ToSchema;
@@ -12,16 +11,13 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 use super::problem::{Body, Refusal};
 use crate::state::AppState;
 
-/// What `/auth/device` signs as its topic.
-const DEVICE_TOPIC: &str = "auth/device";
-
 pub(crate) fn router() -> OpenApiRouter<AppState> {
     OpenApiRouter::new()
         .routes(routes!(register))
         .routes(routes!(login))
         .routes(routes!(refresh))
         .routes(routes!(logout))
-        .routes(routes!(device))
+        .merge(device::router())
 }
 
 /// What a client of the interface is given.
@@ -74,14 +70,13 @@ async fn register(
     Body(body): Body<Registration>,
 ) -> Result<(StatusCode, Json<TokenAnswer>), Refusal> {
     let account = NewAccount {
-        email: body.email.clone(),
+        email: body.email,
         name: body.name,
-        password: body.password.clone(),
+        password: body.password,
     };
     let code = body.invitation.as_deref();
-    let signed_in = accounts::register(&state.services, code, account, &client).await?;
-    accounts::sign_out(&state.services, &signed_in.token).await?;
-    let tokens = token::log_in(&state.services, &body.email, &body.password, &client).await?;
+    let services = &state.services;
+    let tokens = accounts::register_for_tokens(services, code, account, &client).await?;
     Ok((StatusCode::CREATED, Json(tokens.into())))
 }
 
@@ -140,58 +135,4 @@ async fn logout(
 ) -> Result<StatusCode, Refusal> {
     token::log_out(&state.services, &body.refresh_token).await?;
     Ok(StatusCode::NO_CONTENT)
-}
-
-#[derive(Serialize, ToSchema)]
-struct DeviceToken {
-    /// For `Authorization: Bearer`.
-    access_token: String,
-    /// Always `Bearer`.
-    token_type: &'static str,
-    /// Seconds that it works.
-    expires_in: i64,
-}
-
-/// Gives a device a token for itself alone, for an envelope signed for the topic `auth/device` that
-/// carries its `device_uuid`.
-#[utoipa::path(post, path = "/auth/device", tag = "auth",
-    request_body(content = serde_json::Value, description = "The signed envelope"),
-    responses(
-        (status = 200, description = "A token of 15 minutes", body = DeviceToken),
-        (status = 401, description = "Not signed by this device, or too old"),
-        (status = 410, description = "The device was revoked"),
-))]
-async fn device(
-    State(state): State<AppState>,
-    payload: axum::body::Bytes,
-) -> Result<Json<DeviceToken>, Refusal> {
-    let services = &state.services;
-    let envelope = protocol::open(&payload).map_err(|_| AppError::invalid("body", "envelope"))?;
-    let device = envelope
-        .body
-        .get("device_uuid")
-        .and_then(|id| id.as_str()?.parse().ok())
-        .ok_or_else(|| AppError::invalid("device_uuid", "uuid"))?;
-    let known = state.pipeline.directory().fresh(services, device).await?;
-    let known = known.ok_or(AppError::SignedOut)?;
-    if known.lifecycle == domain::device::Lifecycle::Revoked {
-        return Err(AppError::Gone.into());
-    }
-    let signed = known
-        .secret
-        .as_ref()
-        .is_some_and(|secret| envelope.verify(DEVICE_TOPIC, secret));
-    let fresh = services.now().since(envelope.timestamp).abs() <= LATE_AFTER_MS;
-    if !signed || !fresh {
-        let reason = RefusalReason::WrongSignature;
-        let unread = Unread::publish(DEVICE_TOPIC, None);
-        state.pipeline.refuse_unread(device, unread, reason).await;
-        return Err(AppError::SignedOut.into());
-    }
-    let (access_token, expires_in) = token::issue_for_device(services, device)?;
-    Ok(Json(DeviceToken {
-        access_token,
-        token_type: "Bearer",
-        expires_in,
-    }))
 }

@@ -6,14 +6,17 @@ use domain::{
     role::SiteRole,
 };
 use sea_orm::{
-    ActiveModelTrait, ActiveValue::Set, ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter,
-    QueryOrder, SqlErr, TransactionTrait,
+    ActiveModelTrait, ActiveValue::Set, ColumnTrait, ConnectionTrait, DatabaseTransaction,
+    EntityTrait, QueryFilter, QueryOrder, SqlErr, TransactionTrait,
 };
 use serde_json::json;
 use unicode_normalization::UnicodeNormalization;
 use uuid::Uuid;
 
-use super::{Client, NewAccount, SignedIn, limit, password, session, token::secret_text};
+use super::{
+    Client, NewAccount, SignedIn, limit, password, session,
+    token::{self, Tokens, secret_text},
+};
 use crate::{Admin, Services, audit, internal};
 
 /// How long an invitation works, in milliseconds: seven days.
@@ -74,6 +77,9 @@ pub(super) async fn insert<C: ConnectionTrait>(
     })
 }
 
+/// How the trail says that somebody made an account.
+const REGISTER: &str = "register";
+
 /// Makes an account with an invitation code (or without, where registration is open); signs them in.
 pub async fn register(
     services: &Services,
@@ -81,6 +87,32 @@ pub async fn register(
     account: NewAccount,
     client: &Client,
 ) -> Result<SignedIn, AppError> {
+    let (transaction, row) = make(services, code, account, client).await?;
+    let signed_in = session::start(services, &transaction, row, client, REGISTER).await?;
+    transaction.commit().await.map_err(internal)?;
+    Ok(signed_in)
+}
+
+/// As [`register`], for a client of the REST interface.
+pub async fn register_for_tokens(
+    services: &Services,
+    code: Option<&str>,
+    account: NewAccount,
+    client: &Client,
+) -> Result<Tokens, AppError> {
+    let (transaction, row) = make(services, code, account, client).await?;
+    let tokens = token::start(services, &transaction, row, client, REGISTER).await?;
+    transaction.commit().await.map_err(internal)?;
+    Ok(tokens)
+}
+
+/// Makes an account in a transaction that is the caller's to commit, with what lets the person in.
+async fn make(
+    services: &Services,
+    code: Option<&str>,
+    account: NewAccount,
+    client: &Client,
+) -> Result<(DatabaseTransaction, entity::user::Model), AppError> {
     let attempt = limit::begin(services, "invitation", client.subject(), None).await?;
     let invitation = match code {
         Some(code) => match find_invitation(services, code).await? {
@@ -120,9 +152,7 @@ pub async fn register(
         }
     }
     let row = insert(services, &transaction, account, role).await?;
-    let signed_in = session::start(services, &transaction, row, client, "register").await?;
-    transaction.commit().await.map_err(internal)?;
-    Ok(signed_in)
+    Ok((transaction, row))
 }
 
 /// Makes an invitation; gives its link's code, shown once.

@@ -1,6 +1,9 @@
 //! Browser sessions: opaque, on the server, ended by signing out.
 
-use domain::{AppError, TimestampMs, account::SessionInfo};
+use domain::{
+    AppError, TimestampMs,
+    account::{Me, SessionInfo},
+};
 use sea_orm::{
     ActiveModelTrait, ActiveValue::Set, ColumnTrait, ConnectionTrait, EntityTrait, JoinType,
     QueryFilter, QueryOrder, QuerySelect, TransactionTrait,
@@ -85,6 +88,23 @@ pub(super) async fn start<C: ConnectionTrait>(
         address: Set(client.address.clone()),
     };
     session.insert(connection).await.map_err(internal)?;
+    let me = let_in(services, connection, row, client, action).await?;
+    entity::session::Entity::delete_many()
+        .filter(entity::session::Column::ExpiresMs.lt(now))
+        .exec(connection)
+        .await
+        .map_err(internal)?;
+    Ok(SignedIn { token, me })
+}
+
+/// Writes down that this person was let in, by which action.
+pub(super) async fn let_in<C: ConnectionTrait>(
+    services: &Services,
+    connection: &C,
+    row: entity::user::Model,
+    client: &Client,
+    action: &str,
+) -> Result<Me, AppError> {
     let me = me(&row)?;
     let actor = Actor {
         user: me.clone(),
@@ -93,14 +113,9 @@ pub(super) async fn start<C: ConnectionTrait>(
     let detail = json!({ "user_agent": client.user_agent });
     audit::record(services, connection, &actor, action, None, detail).await?;
     let mut row: entity::user::ActiveModel = row.into();
-    row.last_sign_in_ms = Set(Some(now));
+    row.last_sign_in_ms = Set(Some(services.now().0));
     row.update(connection).await.map_err(internal)?;
-    entity::session::Entity::delete_many()
-        .filter(entity::session::Column::ExpiresMs.lt(now))
-        .exec(connection)
-        .await
-        .map_err(internal)?;
-    Ok(SignedIn { token, me })
+    Ok(me)
 }
 
 /// Ends a session.

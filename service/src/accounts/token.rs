@@ -78,7 +78,22 @@ pub async fn log_in(
     client: &Client,
 ) -> Result<Tokens, AppError> {
     let user = session::check_password(services, email, password, client).await?;
-    issue(services, &services.db.write, user.id, Uuid::now_v7()).await
+    let transaction = services.db.write.begin().await.map_err(internal)?;
+    let tokens = start(services, &transaction, user, client, "sign_in").await?;
+    transaction.commit().await.map_err(internal)?;
+    Ok(tokens)
+}
+
+/// The first tokens of a family for this person; the trail says by which action.
+pub(super) async fn start<C: ConnectionTrait>(
+    services: &Services,
+    connection: &C,
+    row: entity::user::Model,
+    client: &Client,
+    action: &str,
+) -> Result<Tokens, AppError> {
+    let me = session::let_in(services, connection, row, client, action).await?;
+    issue(services, connection, me.id.0, Uuid::now_v7()).await
 }
 
 /// Gives new tokens for a refresh token, which is then used up.
@@ -92,11 +107,13 @@ pub async fn refresh(services: &Services, refresh_token: &str) -> Result<Tokens,
         .await
         .map_err(internal)?
         .ok_or(AppError::SignedOut)?;
+    if row.expires_ms <= now {
+        return Err(AppError::SignedOut);
+    }
     let used = Entity::update_many()
         .col_expr(Column::UsedMs, now.into())
         .filter(Column::TokenHash.eq(hash))
         .filter(Column::UsedMs.is_null())
-        .filter(Column::ExpiresMs.gt(now))
         .exec(&transaction)
         .await
         .map_err(internal)?;
