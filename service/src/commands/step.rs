@@ -1,8 +1,11 @@
 //! The one way in which a command moves.
 //!
 //! Invariant: who moves a command has its device's row locked, and reads the command after that. So nobody
-//! moves what somebody else has moved on meanwhile, on either engine. The order of locks is the same for
-//! everybody: a job, then devices by their ids, then their commands.
+//! moves what somebody else has moved on meanwhile, on either engine; the end of an ownership ([`ended`]) ends
+//! all of them under the same lock. The order of locks is the same for everybody: a job, then devices by their
+//! ids, then their commands.
+//!
+//! [`ended`]: super::ended
 
 use std::collections::HashMap;
 
