@@ -5,6 +5,7 @@
 
 #![allow(clippy::missing_panics_doc)]
 
+mod air;
 mod names;
 mod payloads;
 mod queries;
@@ -31,6 +32,7 @@ pub const TARGETS: &[Target] = &[
     target("email", names::email),
     target("filter", queries::filter),
     target("tag", queries::tag),
+    target("improv", air::improv),
 ];
 
 const fn target(name: &'static str, run: fn(&[u8])) -> Target {

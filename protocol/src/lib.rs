@@ -10,6 +10,7 @@ pub mod enroll;
 pub mod envelope;
 pub mod identity;
 pub mod ids;
+pub mod improv;
 #[cfg(not(target_family = "wasm"))]
 mod jcs;
 pub mod json;

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
+use zeroize::{Zeroize, ZeroizeOnDrop};
 
 /// The name of the command; its arguments are a [`WifiNetwork`].
 pub const WIFI_CHANGE: &str = "wifi/change";
@@ -10,8 +11,8 @@ pub const WIFI_CHANGE: &str = "wifi/change";
 /// A network to join.
 ///
 /// Invariant: the name has 1 to 32 bytes and no control characters, and a password is one that WPA takes. The password
-/// is in no debug output.
-#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+/// is in no debug output, and is wiped from memory with the value.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, Zeroize, ZeroizeOnDrop)]
 #[serde(try_from = "Raw")]
 pub struct WifiNetwork {
     ssid: String,
