@@ -9,6 +9,7 @@ mod greeting;
 mod measuring;
 mod outbox;
 mod ownership;
+mod pairing;
 mod renewal;
 
 use std::{collections::BTreeSet, io, sync::Arc, time::Duration};
@@ -31,7 +32,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     drivers::{Hardware, fitted::Fitted},
-    enroll::{self, EnrollError},
+    enroll::EnrollError,
     folder::{Folder, Site},
     link::{self, Address, LinkEvent},
     store::{Store, StoreError},
@@ -109,7 +110,7 @@ const ASK_EVERY: Duration = Duration::from_secs(5);
 /// Runs a device until `shutdown`, then says goodbye. `status` follows along.
 pub async fn run(
     folder: Folder,
-    hardware: Box<dyn Hardware>,
+    mut hardware: Box<dyn Hardware>,
     settings: Settings,
     status: watch::Sender<Status>,
     shutdown: CancellationToken,
@@ -127,15 +128,16 @@ pub async fn run(
         return Err(RunError::Disabled);
     }
     if site.credentials.is_none() {
-        match enroll::until_claimed(&folder, &mut site, &shutdown, |_| {}).await {
+        let given = crate::pairing::Given::of(hardware.as_mut(), settings.wifi_patience);
+        let claimed = crate::pairing::until_claimed(&folder, &mut site, given, &shutdown, |_| {});
+        match Box::pin(claimed).await {
             Ok(_) => {}
             Err(EnrollError::Interrupted) => return Ok(()),
             Err(error) => return Err(error.into()),
         }
     }
-    Device::open(folder, site, hardware, settings, status)?
-        .run(shutdown)
-        .await
+    let device = Device::open(folder, site, hardware, settings, status)?;
+    Box::pin(device.run(shutdown)).await
 }
 
 struct Device {
@@ -158,6 +160,7 @@ struct Device {
     running: Option<Running>,
     errand: Option<Errand>,
     renewing: Renewing,
+    pairing: Option<pairing::Pairing>,
     /// Asks for a new connection.
     anew: Arc<Notify>,
     waiting: std::collections::VecDeque<(protocol::CommandMessage, String)>,
@@ -204,6 +207,7 @@ impl Device {
             running: None,
             errand: None,
             renewing: Renewing::new(),
+            pairing: None,
             anew: Arc::new(Notify::new()),
             waiting: std::collections::VecDeque::new(),
             folder,
@@ -240,6 +244,7 @@ impl Device {
 
     async fn run(mut self, shutdown: CancellationToken) -> Result<(), RunError> {
         let mut connection = self.connect()?;
+        self.await_pairing();
         let mut second = tokio::time::interval(Duration::from_secs(1));
         second.set_missed_tick_behavior(MissedTickBehavior::Skip);
         let mut rhythm = Rhythm::new();
@@ -296,6 +301,9 @@ impl Device {
                         self.lost("the certificate is renewed", Duration::ZERO);
                     }
                 }
+                ended = pairing::ended(&mut self.pairing), if self.pairing.is_some() => {
+                    self.paired(ended)?;
+                }
                 _ = second.tick() => {
                     self.tick(&mut rhythm).await?;
                     if self.owned.is_none() && Instant::now() >= ask_at {
@@ -309,6 +317,7 @@ impl Device {
                 }
             }
         }
+        self.end_pairing().await;
         self.goodbye().await;
         Ok(())
     }

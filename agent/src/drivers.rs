@@ -22,7 +22,7 @@ use protocol::{
 use serde_json::{Map, Value};
 use tokio::sync::watch;
 
-use crate::{link, wifi::Radio};
+use crate::{link, pairing::Means, wifi::Radio};
 
 /// What a component reads or is.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -139,6 +139,12 @@ pub trait Hardware: Send {
     /// Whether its network leads anywhere: that of a simulated radio may lead nowhere.
     fn reached(&self) -> watch::Receiver<bool> {
         link::always_reached()
+    }
+
+    /// With what it can be given a network over Bluetooth, where it may be; what is wired to it for that is held
+    /// meanwhile.
+    fn pairing(&mut self) -> Option<Means> {
+        None
     }
 
     /// Whether this device may speak now: a simulated one may fall silent.

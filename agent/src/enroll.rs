@@ -3,18 +3,20 @@
 //! Invariant: the server's chain is checked before the code leaves; the key never does. Interrupted at
 //! any point, the next call goes on where the last one stopped: the same key, the same code.
 
-use std::{io, time::Duration};
+use std::{io, sync::Arc, time::Duration};
 
 use protocol::{
     enroll::{CaHash, ClaimLink, Credentials, CredentialsRequest},
     problem::Problem,
 };
 use reqwest::{StatusCode, header::RETRY_AFTER};
+use tokio::sync::{Notify, watch};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
     folder::{Folder, Site},
     trust,
+    wifi::Reach,
 };
 
 /// Why enrolment did not go on.
@@ -75,6 +77,7 @@ pub fn begin(folder: &Folder, link: &ClaimLink) -> Result<Site, EnrollError> {
             key_file: known.key_file,
             board: known.board,
             disabled: known.disabled,
+            vacant: known.vacant,
             ..new
         };
         folder.save_site(&renewed)?;
@@ -155,8 +158,60 @@ pub async fn ask(folder: &Folder, site: &mut Site) -> Result<Answer, EnrollError
     }
 }
 
+/// How an enrolment under way is hurried, and what others hear of it.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Bell {
+    again: Arc<Notify>,
+    heard: Arc<watch::Sender<Heard>>,
+}
+
+#[derive(Debug, Default)]
+struct Heard {
+    /// How often the site has answered with a certificate.
+    answers: u64,
+    /// Nobody asks any more.
+    over: bool,
+}
+
+impl Reach for Bell {
+    fn look_again(&self) {
+        self.again.notify_one();
+    }
+
+    async fn is_reached(&mut self, patience: Duration) -> bool {
+        let mut heard = self.heard.subscribe();
+        let before = heard.borrow_and_update().answers;
+        self.look_again();
+        let answer = heard.wait_for(|heard| heard.over || heard.answers > before);
+        matches!(tokio::time::timeout(patience, answer).await, Ok(Ok(heard)) if heard.answers > before)
+    }
+}
+
 /// Asks until the device is claimed; `tell` hears each step worth showing.
 pub async fn until_claimed(
+    folder: &Folder,
+    site: &mut Site,
+    shutdown: &CancellationToken,
+    tell: impl FnMut(&Progress),
+) -> Result<Credentials, EnrollError> {
+    until_claimed_with(&Bell::default(), folder, site, shutdown, tell).await
+}
+
+/// Asks until the device is claimed, at once whenever the bell is rung.
+pub(crate) async fn until_claimed_with(
+    bell: &Bell,
+    folder: &Folder,
+    site: &mut Site,
+    shutdown: &CancellationToken,
+    tell: impl FnMut(&Progress),
+) -> Result<Credentials, EnrollError> {
+    let ended = keep_asking(bell, folder, site, shutdown, tell).await;
+    bell.heard.send_modify(|heard| heard.over = true);
+    ended
+}
+
+async fn keep_asking(
+    bell: &Bell,
     folder: &Folder,
     site: &mut Site,
     shutdown: &CancellationToken,
@@ -167,7 +222,12 @@ pub async fn until_claimed(
         let asked = tokio::select! {
             () = shutdown.cancelled() => return Err(EnrollError::Interrupted),
             asked = ask(folder, site) => asked,
+            // The answer would have come over another network.
+            () = bell.again.notified() => continue,
         };
+        if asked.is_ok() {
+            bell.heard.send_modify(|heard| heard.answers += 1);
+        }
         pause = match asked {
             Ok(Answer::Complete(credentials)) => return Ok(credentials),
             Ok(Answer::Waiting(credentials, wait)) => {
@@ -184,6 +244,7 @@ pub async fn until_claimed(
         tokio::select! {
             () = shutdown.cancelled() => return Err(EnrollError::Interrupted),
             () = tokio::time::sleep(pause) => {}
+            () = bell.again.notified() => pause = Duration::from_secs(1),
         }
     }
 }

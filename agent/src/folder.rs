@@ -47,6 +47,10 @@ pub struct Site {
     /// The serial number of the board that the server has told to switch itself off.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub disabled: Option<String>,
+    /// Whether the server has reset the device, and it was not given a network since: it waits for a new owner, who may
+    /// be elsewhere.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub vacant: bool,
 }
 
 /// A further certificate and its key.
@@ -71,6 +75,16 @@ impl Site {
             renewed: None,
             board: None,
             disabled: None,
+            vacant: false,
+        }
+    }
+
+    /// Whether it may be given a network over Bluetooth: before it is enrolled, and after a reset until it is owned or was
+    /// given one.
+    pub fn awaits_pairing(&self) -> bool {
+        match &self.credentials {
+            None => true,
+            Some(credentials) => self.vacant && credentials.ownership.is_none(),
         }
     }
 

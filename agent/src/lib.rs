@@ -11,6 +11,7 @@ pub mod folder;
 pub mod hand;
 pub mod link;
 pub mod machine;
+pub mod pairing;
 mod rest;
 pub mod simulate;
 pub mod store;

@@ -9,7 +9,7 @@ use tokio::sync::watch;
 use crate::{
     VERSION,
     drivers::{Description, Hardware, Loaded, NoDriver, board::Board, simulated, system},
-    link,
+    link, pairing,
     wifi::{Radio, simulated::SimulatedRadio},
 };
 
@@ -23,6 +23,8 @@ pub struct Machine {
     pub board: Board,
     /// Component types to simulate, and `wifi` for the radio; one ending in `!` takes commands and fails.
     pub simulate: BTreeSet<String>,
+    /// Whether and how it may be paired over Bluetooth.
+    pairing: pairing::Config,
     /// The radio in place of the real one, where `wifi` is simulated.
     radio: Option<SimulatedRadio>,
 }
@@ -34,8 +36,16 @@ impl Machine {
         Self {
             board,
             simulate,
+            pairing: pairing::Config::default(),
             radio,
         }
+    }
+
+    /// The same, and it may be paired so.
+    #[must_use]
+    pub fn paired(mut self, pairing: pairing::Config) -> Self {
+        self.pairing = pairing;
+        self
     }
 }
 
@@ -65,6 +75,31 @@ impl Hardware for Machine {
             Some(simulated) => simulated.reached(),
             None => link::always_reached(),
         }
+    }
+
+    #[cfg(target_os = "linux")]
+    fn pairing(&mut self) -> Option<pairing::Means> {
+        if !self.pairing.pairing {
+            return None;
+        }
+        let bluetooth = std::sync::Arc::new(pairing::bluez::BlueZ::default());
+        match self.pairing.means(bluetooth, &self.board) {
+            Ok(means) => Some(means),
+            Err(error) => {
+                tracing::error!("no pairing over Bluetooth: {error}");
+                None
+            }
+        }
+    }
+
+    #[cfg(not(target_os = "linux"))]
+    fn pairing(&mut self) -> Option<pairing::Means> {
+        if self.pairing.pairing {
+            tracing::error!(
+                "no pairing over Bluetooth: it needs Linux with BlueZ and NetworkManager"
+            );
+        }
+        None
     }
 
     fn describe(&self) -> Description {

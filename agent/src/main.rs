@@ -1,22 +1,23 @@
 //! `madang-agent`: enrols this machine and reports for it.
 
 mod by_hand;
+mod config;
 
-use std::{io::Write as _, path::PathBuf, process::ExitCode, time::Duration};
+use std::{collections::BTreeSet, io::Write as _, path::PathBuf, process::ExitCode};
 
 use agent::{
-    device::{self, Settings, Status},
-    drivers::board::Board,
+    device::{self, Status},
     enroll::{self, Progress},
     folder::Folder,
     machine::{self, Machine},
+    pairing::{self, Given},
     simulate,
     store::Store,
 };
 use anyhow::{Context as _, bail};
 use clap::{Parser, Subcommand};
+use config::{default_state, settings};
 use protocol::enroll::{CaHash, ClaimLink};
-use serde::Deserialize;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
@@ -30,7 +31,7 @@ struct Arguments {
     /// Where the key, the credentials and unsent reports are kept.
     #[arg(long, env = "MADANG_AGENT_STATE", global = true)]
     state: Option<PathBuf>,
-    /// A TOML file with `state`, `report_interval_s`, `wifi_patience_s`, `max_reports`, `simulate`, and `[board]`.
+    /// A TOML file with `state`, `report_interval_s`, `wifi_patience_s`, `max_reports`, `simulate`, `[board]` and `[bluetooth]`.
     #[arg(long, env = "MADANG_AGENT_CONFIG", global = true)]
     config: Option<PathBuf>,
     #[command(subcommand)]
@@ -56,8 +57,11 @@ enum Action {
         #[arg(long)]
         ca_hash: Option<String>,
         /// Ends once the certificate is there, without waiting for an owner.
-        #[arg(long)]
+        #[arg(long, conflicts_with = "bluetooth")]
         no_wait: bool,
+        /// Lets somebody near give this machine a network over Bluetooth, until it is enrolled.
+        #[arg(long)]
+        bluetooth: bool,
     },
     /// Reports until it is stopped.
     Run {
@@ -71,6 +75,9 @@ enum Action {
         /// Seconds that another Wi-Fi network may take to be joined, and then to lead to the site: 60, if left out.
         #[arg(long)]
         wifi_patience: Option<f64>,
+        /// Lets somebody near give this machine a network over Bluetooth, until it is enrolled and after a reset.
+        #[arg(long)]
+        bluetooth: bool,
     },
     /// Shows what this folder is enrolled as and what it holds; not while it runs.
     Status,
@@ -101,17 +108,6 @@ enum Action {
     },
 }
 
-#[derive(Debug, Default, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-struct ConfigFile {
-    state: Option<PathBuf>,
-    report_interval_s: Option<f64>,
-    wifi_patience_s: Option<f64>,
-    max_reports: Option<u64>,
-    simulate: Vec<String>,
-    board: Board,
-}
-
 fn main() -> ExitCode {
     tracing_subscriber::fmt()
         .with_env_filter(
@@ -140,7 +136,7 @@ fn main() -> ExitCode {
 }
 
 async fn act(arguments: Arguments) -> anyhow::Result<()> {
-    let config = read_config(arguments.config.as_deref())?;
+    let config = config::read(arguments.config.as_deref())?;
     let state = match arguments.state.or_else(|| config.state.clone()) {
         Some(state) => state,
         None => default_state()?,
@@ -153,17 +149,23 @@ async fn act(arguments: Arguments) -> anyhow::Result<()> {
             code,
             ca_hash,
             no_wait,
+            bluetooth,
         } => {
             let link = match link {
                 Some(link) => link.parse().context("the claim link")?,
                 None => typed_link(server, serial, code, ca_hash)?,
             };
-            enroll_here(&Folder::open(&state)?, &link, no_wait).await
+            let mut machine = Machine::new(config.board, BTreeSet::new())
+                .paired(config.bluetooth.or_asked(bluetooth));
+            let settings = settings(None, config.wifi_patience_s, None)?;
+            let given = Given::of(&mut machine, settings.wifi_patience);
+            enroll_here(&Folder::open(&state)?, given, &link, no_wait).await
         }
         Action::Run {
             simulate,
             report_interval,
             wifi_patience,
+            bluetooth,
         } => {
             let simulate = simulate.into_iter().chain(config.simulate).collect();
             let settings = settings(
@@ -173,7 +175,9 @@ async fn act(arguments: Arguments) -> anyhow::Result<()> {
             )?;
             let folder = Folder::open(&state)?;
             let status = watch::Sender::new(Status::default());
-            let hardware = Box::new(Machine::new(config.board, simulate));
+            let machine =
+                Machine::new(config.board, simulate).paired(config.bluetooth.or_asked(bluetooth));
+            let hardware = Box::new(machine);
             Ok(device::run(folder, hardware, settings, status, until_signal()).await?)
         }
         Action::Status => show_status(&Folder::open(&state)?),
@@ -199,55 +203,6 @@ async fn act(arguments: Arguments) -> anyhow::Result<()> {
             Ok(simulate::run(&manifest, settings, until_signal()).await?)
         }
     }
-}
-
-fn read_config(path: Option<&std::path::Path>) -> anyhow::Result<ConfigFile> {
-    let Some(path) = path else {
-        return Ok(ConfigFile::default());
-    };
-    let text = std::fs::read_to_string(path).with_context(|| path.display().to_string())?;
-    toml::from_str(&text).with_context(|| path.display().to_string())
-}
-
-fn settings(
-    report_interval_s: Option<f64>,
-    wifi_patience_s: Option<f64>,
-    max_reports: Option<u64>,
-) -> anyhow::Result<Settings> {
-    let mut settings = Settings::default();
-    if let Some(seconds) = report_interval_s {
-        let interval = Duration::try_from_secs_f64(seconds).context("the report interval")?;
-        if interval < Duration::from_secs(1) {
-            bail!("the report interval is at least one second");
-        }
-        settings.report_interval = Some(interval);
-    }
-    if let Some(seconds) = wifi_patience_s {
-        let patience = Duration::try_from_secs_f64(seconds).context("the Wi-Fi patience")?;
-        if !(Duration::from_secs(1)..=Duration::from_mins(4)).contains(&patience) {
-            bail!("the Wi-Fi patience is between 1 and 240 seconds");
-        }
-        settings.wifi_patience = patience;
-    }
-    settings.max_reports = max_reports.unwrap_or(settings.max_reports).max(500);
-    Ok(settings)
-}
-
-/// The system's place for an administrator, the person's own otherwise.
-fn default_state() -> anyhow::Result<PathBuf> {
-    let system = PathBuf::from("/var/lib/madang-agent");
-    let home = std::env::var_os("HOME").map(PathBuf::from);
-    if std::env::var_os("USER").is_some_and(|user| user == "root")
-        || home.as_deref() == Some(std::path::Path::new("/root"))
-        || system.join("site.json").exists()
-    {
-        return Ok(system);
-    }
-    if let Some(state) = std::env::var_os("XDG_STATE_HOME") {
-        return Ok(PathBuf::from(state).join("madang-agent"));
-    }
-    let home = home.context("no home folder: say --state")?;
-    Ok(home.join(".local/state/madang-agent"))
 }
 
 fn typed_link(
@@ -277,7 +232,12 @@ fn typed_link(
     })
 }
 
-async fn enroll_here(folder: &Folder, link: &ClaimLink, no_wait: bool) -> anyhow::Result<()> {
+async fn enroll_here(
+    folder: &Folder,
+    given: Option<Given>,
+    link: &ClaimLink,
+    no_wait: bool,
+) -> anyhow::Result<()> {
     let mut site = enroll::begin(folder, link)?;
     if no_wait {
         let answer = enroll::ask(folder, &mut site).await?;
@@ -287,7 +247,7 @@ async fn enroll_here(folder: &Folder, link: &ClaimLink, no_wait: bool) -> anyhow
     }
     let stop = until_signal();
     let mut told = false;
-    let credentials = enroll::until_claimed(folder, &mut site, &stop, |progress| {
+    let credentials = pairing::until_claimed(folder, &mut site, given, &stop, |progress| {
         let words = match progress {
             Progress::Waiting(_) if told => return,
             Progress::Waiting(credentials) => {

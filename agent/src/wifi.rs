@@ -33,6 +33,41 @@ pub trait Radio: Send + Sync {
         patience: Duration,
         at_most: Duration,
     ) -> Result<Box<dyn Trial>, RadioError>;
+
+    /// The networks in reach.
+    async fn networks(&self) -> Result<Vec<Seen>, RadioError> {
+        Err(RadioError::Unavailable(
+            "it does not look around".to_owned(),
+        ))
+    }
+}
+
+/// A network in reach.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Seen {
+    /// Its name.
+    pub ssid: String,
+    /// How strong it is, in dBm.
+    pub rssi: i16,
+    /// What it takes.
+    pub security: Security,
+}
+
+/// What a network takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Security {
+    /// Everybody.
+    Open,
+    /// Keys of 1999, which are none.
+    Wep,
+    /// A password, the old way.
+    Wpa,
+    /// A password; WPA3 perhaps as well.
+    Wpa2,
+    /// An account of an organisation.
+    Enterprise,
+    /// A password, and nothing older than WPA3.
+    Wpa3,
 }
 
 /// A network that was joined on trial.
@@ -69,6 +104,15 @@ pub(crate) enum ChangeError {
     NotReached,
 }
 
+/// The site, as seen from the radio.
+pub(crate) trait Reach: Send {
+    /// Has the site asked again soon: the network is another one.
+    fn look_again(&self);
+
+    /// Whether the site answers on a new connection in time.
+    fn is_reached(&mut self, patience: Duration) -> impl Future<Output = bool> + Send;
+}
+
 /// The connection to the site, as seen from the radio.
 pub(crate) struct Server {
     /// Asks for a new connection.
@@ -77,11 +121,14 @@ pub(crate) struct Server {
     pub(crate) status: watch::Receiver<Status>,
 }
 
-impl Server {
-    /// Whether the site hears this device on a new connection in time.
+impl Reach for Server {
+    fn look_again(&self) {
+        self.anew.notify_one();
+    }
+
     async fn is_reached(&mut self, patience: Duration) -> bool {
         let before = self.status.borrow_and_update().greeted;
-        self.anew.notify_one();
+        self.look_again();
         let heard = self
             .status
             .wait_for(|status| status.online && status.greeted > before);
@@ -93,7 +140,7 @@ impl Server {
 pub(crate) async fn change(
     radio: Arc<dyn Radio>,
     network: WifiNetwork,
-    mut server: Server,
+    server: &mut impl Reach,
     patience: Duration,
 ) -> Result<(), ChangeError> {
     tracing::info!(ssid = network.ssid(), "changing the Wi-Fi network");
@@ -105,7 +152,7 @@ pub(crate) async fn change(
                 ssid = network.ssid(),
                 "the Wi-Fi network was not changed: {error}"
             );
-            server.anew.notify_one();
+            server.look_again();
             return Err(error.into());
         }
     };
@@ -116,7 +163,7 @@ pub(crate) async fn change(
     }
     tracing::warn!(ssid = network.ssid(), "the site is not reached; going back");
     let back = trial.back().await;
-    server.anew.notify_one();
+    server.look_again();
     back?;
     Err(ChangeError::NotReached)
 }

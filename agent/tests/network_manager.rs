@@ -16,7 +16,7 @@ use std::{
     time::Duration,
 };
 
-use agent::wifi::{Radio, RadioError, network_manager::NetworkManager};
+use agent::wifi::{Radio, RadioError, Security, network_manager::NetworkManager};
 use protocol::WifiNetwork;
 use zbus::{Connection, OwnedObjectPath, OwnedVariant, connection::Builder, interface};
 
@@ -135,6 +135,74 @@ impl Active {
     }
 }
 
+/// The radio itself: what it sees is there once it has looked around.
+struct Wireless(Mutex<i64>);
+
+#[interface(name = "org.freedesktop.NetworkManager.Device.Wireless")]
+impl Wireless {
+    #[zbus(property)]
+    fn last_scan(&self) -> i64 {
+        *self.0.lock().unwrap()
+    }
+
+    fn request_scan(&self, options: HashMap<String, OwnedVariant>) {
+        assert!(options.is_empty());
+        *self.0.lock().unwrap() += 10_000;
+    }
+
+    fn get_all_access_points(&self) -> Vec<OwnedObjectPath> {
+        assert!(*self.0.lock().unwrap() > 0, "it has not looked around");
+        (0..=STATIONS.len()).map(station).collect()
+    }
+}
+
+/// Name, strength in percent, flags, and what WPA and RSN say.
+type Station = (&'static str, u8, u32, u32, u32);
+
+const STATIONS: [Station; 4] = [
+    ("연구실", 40, 1, 0, 0x100),
+    ("연구실", 96, 1, 0, 0x100),
+    ("cafe", 20, 0, 0, 0),
+    ("", 90, 1, 0, 0x400),
+];
+
+/// The last of them is out of reach when it is asked.
+fn station(number: usize) -> OwnedObjectPath {
+    path(&format!(
+        "/org/freedesktop/NetworkManager/AccessPoint/{number}"
+    ))
+}
+
+struct AccessPoint(Station);
+
+#[interface(name = "org.freedesktop.NetworkManager.AccessPoint")]
+impl AccessPoint {
+    #[zbus(property)]
+    fn ssid(&self) -> Vec<u8> {
+        self.0.0.as_bytes().to_vec()
+    }
+
+    #[zbus(property)]
+    fn strength(&self) -> u8 {
+        self.0.1
+    }
+
+    #[zbus(property)]
+    fn flags(&self) -> u32 {
+        self.0.2
+    }
+
+    #[zbus(property)]
+    fn wpa_flags(&self) -> u32 {
+        self.0.3
+    }
+
+    #[zbus(property)]
+    fn rsn_flags(&self) -> u32 {
+        self.0.4
+    }
+}
+
 struct Profile(Diary);
 
 #[interface(name = "org.freedesktop.NetworkManager.Settings.Connection")]
@@ -148,11 +216,16 @@ impl Profile {
 async fn played(kind: u32, states: &[u32]) -> (NetworkManager, Connection, Diary) {
     let diary = Diary::default();
     let (near, far) = UnixStream::pair().unwrap();
-    let served = Builder::unix_stream(far)
+    let mut serving = Builder::unix_stream(far)
         .server(zbus::Guid::generate())
-        .p2p()
+        .p2p();
+    for (number, one) in STATIONS.into_iter().enumerate() {
+        serving = serving.serve_at(station(number), AccessPoint(one));
+    }
+    let served = serving
         .serve_at("/org/freedesktop/NetworkManager", Manager(diary.clone()))
         .serve_at(DEVICE, Device(kind))
+        .serve_at(DEVICE, Wireless(Mutex::new(0)))
         .serve_at(ACTIVE, Active(Mutex::new(states.to_vec())))
         .serve_at(PROFILE, Profile(diary.clone()))
         .build();
@@ -204,6 +277,23 @@ async fn a_trial_that_is_over_and_a_network_that_is_not_joined_are_rolled_back()
     let late = radio.join(&lab(), Duration::ZERO, AT_MOST).await;
     assert!(matches!(late, Err(RadioError::NotJoined(_))));
     assert_eq!(diary.lock().unwrap()[2..], ["rolled back"]);
+}
+
+#[tokio::test]
+async fn a_look_around_gives_each_network_once_as_its_strongest_station_has_it() {
+    let (radio, _bus, diary) = played(2, &[2]).await;
+    let mut seen = radio.networks().await.unwrap();
+    seen.sort_by_key(|seen| seen.rssi);
+    let seen: Vec<_> = seen
+        .iter()
+        .map(|seen| (seen.ssid.as_str(), seen.rssi, seen.security))
+        .collect();
+    let expected = [
+        ("cafe", -90, Security::Open),
+        ("연구실", -52, Security::Wpa2),
+    ];
+    assert_eq!(seen, expected);
+    assert!(diary.lock().unwrap().is_empty(), "nothing is changed");
 }
 
 #[tokio::test]

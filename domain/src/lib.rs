@@ -24,7 +24,7 @@ pub mod twin;
 pub use error::AppError;
 pub use protocol::{
     CommandId, ComponentKey, ComponentType, DeviceId, Email, ImportId, JobId, Scalar, TimestampMs,
-    UserId,
+    UserId, WifiError, WifiNetwork, improv,
 };
 
 use serde::{Deserialize, Serialize};

@@ -19,8 +19,8 @@ pub const COMMAND: &str = "00467768-6228-2272-4663-277478268003";
 pub const RESULT: &str = "00467768-6228-2272-4663-277478268004";
 /// Holds the [`Capabilities`]: one byte, read.
 pub const CAPABILITIES: &str = "00467768-6228-2272-4663-277478268005";
-/// Under what an advertisement carries [`service_data`].
-pub const SERVICE_DATA: &str = "00004677-0000-1000-8000-00805f9b34fb";
+/// Under what an advertisement carries [`service_data`]: a UUID of 16 bits, for which there is room.
+pub const SERVICE_DATA: &str = "4677";
 
 /// How far a device is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

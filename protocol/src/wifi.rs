@@ -58,27 +58,29 @@ impl WifiNetwork {
         hidden: bool,
         wpa3: bool,
     ) -> Result<Self, WifiError> {
+        // Made first, so that the password is wiped where it is refused as well.
+        let network = Self {
+            ssid,
+            password: password.filter(|password| !password.is_empty()),
+            hidden,
+            wpa3,
+        };
+        let ssid = &network.ssid;
         if !(1..=32).contains(&ssid.len()) || ssid.chars().any(char::is_control) {
             return Err(WifiError("ssid", "length_1_to_32"));
         }
-        let password = password.filter(|password| !password.is_empty());
-        let fits = |password: &String| {
+        let fits = |password: &str| {
             let phrase = (8..=63).contains(&password.len())
                 && password.bytes().all(|byte| (0x20..0x7f).contains(&byte));
             phrase || (password.len() == 64 && password.bytes().all(|b| b.is_ascii_hexdigit()))
         };
-        if !password.as_ref().is_none_or(fits) {
+        if !network.password().is_none_or(fits) {
             return Err(WifiError("password", "wifi_password"));
         }
-        if wpa3 && password.is_none() {
+        if wpa3 && network.password.is_none() {
             return Err(WifiError("password", "required"));
         }
-        Ok(Self {
-            ssid,
-            password,
-            hidden,
-            wpa3,
-        })
+        Ok(network)
     }
 
     /// Its name.

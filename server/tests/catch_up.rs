@@ -86,6 +86,7 @@ fn folder_with(
         renewed: None,
         board: Some(identity.serial.clone()),
         disabled: None,
+        vacant: false,
     };
     folder.save_site(&site).expect("saved");
     let store =

@@ -569,6 +569,7 @@ async fn the_agent_on_a_copied_card_switches_itself_off_and_stays_off() {
             renewed: None,
             board: Some("board-1".to_owned()),
             disabled: None,
+            vacant: false,
         };
         folder.save_site(&site).expect("a copied card");
         let run = async |serial| {

@@ -305,6 +305,7 @@ async fn a_device_is_spoken_for_and_listened_to_by_hand() {
         renewed: None,
         board: None,
         disabled: None,
+        vacant: false,
     };
     folder.save_site(&site).expect("saved");
     let page = async || -> DeviceDetail {

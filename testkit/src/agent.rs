@@ -60,6 +60,17 @@ impl Agent {
         Self::run(place, hardware)
     }
 
+    /// Runs it on this hardware with a claim link alone: it is not enrolled yet.
+    ///
+    /// # Panics
+    /// When the state folder cannot be made.
+    pub fn fresh(link: &ClaimLink, hardware: impl Hardware + 'static) -> Self {
+        let place = tempfile::tempdir().expect("a folder");
+        let folder = Folder::open(place.path()).expect("a folder");
+        folder.save_site(&Site::of(link)).expect("the site");
+        Self::run(place, hardware)
+    }
+
     fn run(place: TempDir, hardware: impl Hardware + 'static) -> Self {
         let folder = Folder::open(place.path()).expect("a folder");
         let (status, stop) = (

@@ -2,6 +2,8 @@
 
 pub mod agent;
 pub mod app;
+#[cfg(target_os = "linux")]
+pub mod bluez;
 pub mod connection;
 pub mod database;
 pub mod device;

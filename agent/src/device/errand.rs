@@ -89,16 +89,22 @@ impl Device {
             .map_err(|_| "unreadable: not a Wi-Fi network".to_owned())?;
         let radio = self.hardware.radio();
         let radio = radio.ok_or("no_wifi: this machine has no radio to move")?;
-        let server = wifi::Server {
-            anew: self.anew.clone(),
-            status: self.status.subscribe(),
-        };
-        let work = wifi::change(radio, network, server, self.settings.wifi_patience);
+        let mut server = self.server();
+        let patience = self.settings.wifi_patience;
+        let work = async move { wifi::change(radio, network, &mut server, patience).await };
         self.errand = Some(Errand {
             command: Some(command),
             work: work.map(Outcome::Wifi).boxed(),
         });
         Ok(())
+    }
+
+    /// The connection to the site, for whoever changes the network.
+    pub(super) fn server(&self) -> wifi::Server {
+        wifi::Server {
+            anew: self.anew.clone(),
+            status: self.status.subscribe(),
+        }
     }
 
     /// Begins to ask the site for another certificate.

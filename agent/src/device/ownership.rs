@@ -31,6 +31,7 @@ impl Device {
             secret,
             email: ownership.user_email.clone(),
         });
+        self.close_pairing();
         self.fitted.clear();
         self.fitted
             .fit(self.hardware.as_mut(), &ownership.components);
@@ -120,7 +121,9 @@ impl Device {
         if let Some(credentials) = &mut self.site.credentials {
             credentials.ownership = None;
         }
+        self.site.vacant = true;
         self.folder.save_site(&self.site)?;
+        self.await_pairing();
         self.status.send_modify(|status| status.claimed = false);
         Ok(false)
     }

@@ -4,6 +4,8 @@
 //! network is kept in memory until then, so a loss of power ends on the former one as well. Passwords go over the bus
 //! and not into the arguments of a program, which every user of the machine could read.
 
+mod looking;
+
 use std::{collections::HashMap, time::Duration};
 
 use async_trait::async_trait;
@@ -11,7 +13,7 @@ use protocol::WifiNetwork;
 use tokio::time::{Instant, MissedTickBehavior};
 use zbus::{Connection, ObjectPath, OwnedObjectPath, OwnedVariant, Variant};
 
-use super::{NOT_IN_REACH, Radio, RadioError, Trial, WRONG_PASSWORD};
+use super::{NOT_IN_REACH, Radio, RadioError, Seen, Trial, WRONG_PASSWORD};
 
 /// `NM_DEVICE_TYPE_WIFI`.
 const WIFI: u32 = 2;
@@ -146,6 +148,16 @@ impl Radio for NetworkManager {
                 Err(RadioError::NotJoined(reason))
             }
         }
+    }
+
+    async fn networks(&self) -> Result<Vec<Seen>, RadioError> {
+        let unavailable = |error: zbus::Error| RadioError::Unavailable(error.to_string());
+        let bus = self.bus().await.map_err(unavailable)?;
+        let manager = ManagerProxy::new(&bus).await.map_err(unavailable)?;
+        let device = wifi_device(&bus, &manager).await?;
+        looking::around(&bus, &device.as_ref())
+            .await
+            .map_err(unavailable)
     }
 }
 
