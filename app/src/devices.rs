@@ -16,6 +16,7 @@ mod device_tags;
 pub mod finding_server_fns;
 pub mod imports;
 pub mod label;
+mod list_around;
 mod list_bulk;
 pub mod list_page;
 mod list_pick;

@@ -1,4 +1,4 @@
-//! Inviting people, and the invitations that wait.
+//! Inviting people, and the invitations that wait. A browser loads it after the page.
 
 use domain::account::Invitation;
 use leptos::prelude::*;
@@ -15,9 +15,22 @@ use crate::{
     session::use_me,
 };
 
-/// The form that invites, its link, and the open invitations.
+/// The form that invites, its link, and the open invitations, as a part of their own.
+#[cfg(feature = "hydrate")]
+#[lazy]
+pub(super) async fn invitations() -> AnyView {
+    view! { <Invitations/> }.into_any()
+}
+
+/// The form that invites, its link, and the open invitations. Without the hint that would have them loaded
+/// before the page.
+#[cfg(not(feature = "hydrate"))]
+pub(super) async fn invitations() -> AnyView {
+    view! { <Invitations/> }.into_any()
+}
+
 #[component]
-pub fn Invitations() -> impl IntoView {
+fn Invitations() -> impl IntoView {
     let i18n = use_i18n();
     let form = FormState::of::<InviteUser>();
     let withdraw = FormState::of::<WithdrawInvitation>();

@@ -6,7 +6,7 @@ use leptos_i18n::tu_string;
 use leptos_router::{hooks::use_query_map, location::Url};
 
 use super::{
-    invitations::Invitations,
+    invitations::invitations,
     user_row::{Promise, UserRow},
     users_server_fns::{SetActive, SetRole, list_users},
 };
@@ -15,7 +15,7 @@ use crate::{
     i18n::use_i18n,
     parts::{
         Draw, Empty, ErrorNotice, ForbiddenPage, Icon, PageTitle, Pagination, SearchForm,
-        number::grouped,
+        later::later, number::grouped,
     },
     session::use_me,
 };
@@ -84,7 +84,7 @@ fn Users() -> impl IntoView {
                 }
             })}
         </Transition>
-        <Invitations/>
+        {later(invitations)}
     }
 }
 

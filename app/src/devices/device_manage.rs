@@ -1,4 +1,4 @@
-//! What a device is, what one calls it, and giving it up.
+//! What a device is, what one calls it, and giving it up. A browser loads it after the page.
 
 use domain::{
     DeviceId,
@@ -19,9 +19,33 @@ use crate::{
     session::use_me,
 };
 
+/// Of which device, and the form that sets one's own name for it.
+pub(super) type ManageOf = (DeviceId, Memo<DeviceDetail>, FormState);
+
+/// The cards, as a part of their own.
+#[cfg(feature = "hydrate")]
+#[lazy]
+pub(super) async fn manage(of: Box<ManageOf>) -> AnyView {
+    drawn(*of)
+}
+
+/// The cards. Without the hint that would have them loaded before the page.
+#[cfg(not(feature = "hydrate"))]
+pub(super) async fn manage(of: Box<ManageOf>) -> AnyView {
+    drawn(*of)
+}
+
+fn drawn((id, detail, name): ManageOf) -> AnyView {
+    view! {
+        {move || view! { <About detail=detail.get() form=name/> }}
+        {move || view! { <Manage id detail=detail.get()/> }}
+    }
+    .into_any()
+}
+
 /// The facts of a device.
 #[component]
-pub fn About(
+fn About(
     /// The device.
     detail: DeviceDetail,
     /// The form that sets one's own name for it.
@@ -132,7 +156,7 @@ fn Refused(counts: Vec<RefusalCount>) -> impl IntoView {
 
 /// Retention, giving up and revoking: each says what will happen; what cannot be undone wants a tick.
 #[component]
-pub fn Manage(
+fn Manage(
     /// The device.
     id: DeviceId,
     /// What one may do.

@@ -7,7 +7,7 @@ use leptos_router::hooks::use_params_map;
 
 use super::{
     device_beside::beside,
-    device_manage::{About, Manage},
+    device_manage::manage,
     device_record::{RecordOf, record},
     device_state::{TilesOf, tiles},
     server_fns::{CancelCommand, SetComponent, SetNickname, read_device},
@@ -140,8 +140,7 @@ fn Page(
                         {later(move || record(Box::new(of)))}
                     </div>
                     <div>
-                        {move || view! { <About detail=detail.get() form=name/> }}
-                        {move || view! { <Manage id detail=detail.get()/> }}
+                        {later(move || manage(Box::new((id, detail, name))))}
                         {later(move || beside(Box::new((id, changed))))}
                     </div>
                 </div>

@@ -14,19 +14,17 @@ use leptos_router::{
 };
 
 use super::{
-    command_form::command_form,
-    force_form::force_form,
+    acts::{ActsOf, acts},
     messages::{Shown, messages},
     server_fns::{Debugged, SendAny, read_debugged},
 };
 use crate::{
     Failure,
-    commands::history::CommandHistory,
     devices::server_fns::{CancelCommand, read_record},
     form::FormState,
     i18n::use_i18n,
     live::watch,
-    parts::{ErrorNotice, ForbiddenPage, NotFoundPage, PageTitle},
+    parts::{ErrorNotice, ForbiddenPage, NotFoundPage, PageTitle, later::later},
     reading::read_again,
 };
 
@@ -104,6 +102,15 @@ fn drawn(
     let send = FormState::of::<SendAny>();
     let cancel = FormState::of::<CancelCommand>();
     let commands = commands(id, first.commands, changed, send, cancel);
+    let acts_of = ActsOf {
+        id,
+        components: first.components,
+        values: first.values,
+        commands,
+        changed,
+        send,
+        cancel,
+    };
     let shown = Shown {
         id,
         query,
@@ -119,13 +126,7 @@ fn drawn(
         </div>
         <div class="columns">
             <div>{messages(shown)}</div>
-            <div>
-                {command_form(id, &first.components, send)}
-                {move || view! {
-                    <CommandHistory id commands=commands.get() may_cancel=true cancel/>
-                }}
-                {force_form(id, first.values, changed)}
-            </div>
+            <div>{later(move || acts(Box::new(acts_of)))}</div>
         </div>
     }
     .into_any()

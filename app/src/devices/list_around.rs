@@ -1,0 +1,279 @@
+//! What stands around the rows of the list: above them what narrows them down, below them what is done to
+//! all of them. A browser loads it after the rows; its links and forms work before that.
+
+use domain::{
+    device::{DeviceQuery, DeviceSort, Lifecycle, Presence, PresenceCounts},
+    filter::FilterError,
+    finding::SavedView,
+    tag::TagCounts,
+};
+use leptos::prelude::*;
+use leptos_i18n::{td_string, tu_string};
+
+use super::{
+    finding_server_fns::Found,
+    list_bulk::{self, Bulk},
+    list_pick::{self, Picked},
+    list_tools,
+    list_views::{self, Keeping},
+    query::View,
+};
+use crate::{
+    Failure,
+    i18n::use_i18n,
+    parts::{Draw, Icon, number::grouped},
+};
+
+/// Of which list.
+#[derive(Clone, Copy)]
+pub(super) struct Around {
+    pub(super) view: Memo<View>,
+    pub(super) devices: Resource<Result<Found, Failure>>,
+    pub(super) bulk: Bulk,
+    pub(super) keeping: Keeping,
+    pub(super) picked: Picked,
+}
+
+/// What it says of all that was found, beside the rows.
+#[derive(Clone, PartialEq)]
+struct Summary {
+    view: View,
+    counts: PresenceCounts,
+    tags: TagCounts,
+    views: Vec<SavedView>,
+    filter: String,
+    total: u64,
+    wrong: Option<FilterError>,
+}
+
+impl Summary {
+    fn of(view: View, found: &Found) -> Self {
+        Self {
+            view,
+            counts: found.counts,
+            tags: found.tags.clone(),
+            views: found.views.clone(),
+            filter: found.filter.clone(),
+            total: found.page.total,
+            wrong: found.wrong,
+        }
+    }
+}
+
+impl Around {
+    /// What is known of the list, from its first answer on; none where that was a failure, which the list says.
+    async fn summary(self) -> RwSignal<Option<Summary>> {
+        let Self { view, devices, .. } = self;
+        let first = devices.await.ok();
+        let summary = first.map(|found| Summary::of(view.get_untracked(), &found));
+        let summary = RwSignal::new(summary);
+        Effect::new(move || {
+            let view = view.get();
+            if let Some(Ok(found)) = &*devices.read() {
+                let now = Some(Summary::of(view, found));
+                if *summary.read_untracked() != now {
+                    summary.set(now);
+                }
+            }
+        });
+        summary
+    }
+}
+
+/// What stands above the rows, as a part of its own.
+#[cfg(feature = "hydrate")]
+#[lazy]
+pub(super) async fn above(of: Box<Around>) -> AnyView {
+    narrowing(*of).await
+}
+
+/// What stands above the rows. Without the hint that would have it loaded before the page.
+#[cfg(not(feature = "hydrate"))]
+pub(super) async fn above(of: Box<Around>) -> AnyView {
+    narrowing(*of).await
+}
+
+/// What stands below the rows, as a part of its own.
+#[cfg(feature = "hydrate")]
+#[lazy]
+pub(super) async fn below(of: Box<Around>) -> AnyView {
+    acts(*of).await
+}
+
+/// What stands below the rows. Without the hint that would have it loaded before the page.
+#[cfg(not(feature = "hydrate"))]
+pub(super) async fn below(of: Box<Around>) -> AnyView {
+    acts(*of).await
+}
+
+async fn narrowing(of: Around) -> AnyView {
+    let summary = of.summary().await;
+    view! {
+        {list_bulk::tagged(of.bulk)}
+        {list_views::said(of.keeping)}
+        {move || summary.get().map(|summary| narrowed(summary, of.keeping))}
+    }
+    .into_any()
+}
+
+fn narrowed(summary: Summary, keeping: Keeping) -> AnyView {
+    let Summary {
+        view: shown,
+        counts,
+        tags,
+        views,
+        wrong,
+        ..
+    } = summary;
+    view! {
+        {chips(&shown, counts)}
+        {list_views::views(&shown, views, keeping)}
+        <div class="filters">
+            {searching(&shown, wrong)}
+            <div class="tools">
+                {list_tools::tag_menu(&shown, tags)}
+                {list_tools::density(&shown)}
+                {list_tools::column_menu(&shown)}
+            </div>
+        </div>
+    }
+    .into_any()
+}
+
+async fn acts(of: Around) -> AnyView {
+    let summary = of.summary().await;
+    // What is typed stays when the rows change: only these two decide what is asked for.
+    let about = Memo::new(move |_| {
+        let summary = summary.read();
+        let summary = summary.as_ref().filter(|summary| summary.total > 0);
+        summary.map(|summary| (summary.filter.clone(), summary.total))
+    });
+    (move || {
+        about.get().map(|(filter, total)| {
+            view! {
+                {list_pick::bar(&filter, total, of.picked)}
+                {list_bulk::tag_all(filter, total, of.bulk)}
+            }
+        })
+    })
+    .into_any()
+}
+
+/// What is looked for and in which order; a form whose address is the list's.
+fn searching(shown: &View, wrong: Option<FilterError>) -> AnyView {
+    let i18n = use_i18n();
+    let locale = i18n.get_locale_untracked();
+    let (search, sort) = (shown.query.search.clone(), shown.query.sort);
+    view! {
+        <form class="filters" method="get" action="/devices" role="search">
+            {list_tools::kept(shown, &["q", "sort"])}
+            <span class="search inl wide">
+                <Draw icon=Icon::Search/>
+                <input
+                    type="search"
+                    name="q"
+                    value=search
+                    maxlength="1000"
+                    autocapitalize="none"
+                    spellcheck="false"
+                    aria-label=tu_string!(i18n, devices.find)
+                    aria-invalid=wrong.map(|_| "true")
+                    aria-describedby=wrong.map(|_| "wrong-search")
+                    placeholder=tu_string!(i18n, finding.find)
+                />
+            </span>
+            {list_tools::help(shown)}
+            <select class="in" name="sort" aria-label=tu_string!(i18n, devices.sort)>
+                {DeviceSort::ALL
+                    .iter()
+                    .map(|choice| {
+                        let words = match choice {
+                            DeviceSort::Severity => td_string!(locale, devices.sort_severity),
+                            DeviceSort::Name => td_string!(locale, devices.sort_name),
+                            DeviceSort::LastReport => td_string!(locale, devices.sort_last_report),
+                            DeviceSort::Version => td_string!(locale, devices.sort_version),
+                            DeviceSort::Created => td_string!(locale, devices.sort_created),
+                        };
+                        view! {
+                            <option value=choice.as_str() selected=*choice == sort>
+                                {words}
+                            </option>
+                        }
+                    })
+                    .collect_view()}
+            </select>
+            <button class="btn" type="submit">
+                {tu_string!(i18n, frame.search_button)}
+            </button>
+        </form>
+    }
+    .into_any()
+}
+
+/// The statuses with their counts, as links.
+fn chips(shown: &View, counts: PresenceCounts) -> AnyView {
+    let i18n = use_i18n();
+    let locale = i18n.get_locale_untracked();
+    let query = shown.query.clone();
+    let presence = |presence| DeviceQuery {
+        presence: vec![presence],
+        lifecycle: Vec::new(),
+        page: 1,
+        ..query.clone()
+    };
+    let lifecycle = |lifecycle| DeviceQuery {
+        lifecycle: vec![lifecycle],
+        presence: Vec::new(),
+        page: 1,
+        ..query.clone()
+    };
+    let all = DeviceQuery {
+        presence: Vec::new(),
+        lifecycle: Vec::new(),
+        page: 1,
+        ..query.clone()
+    };
+    let total = counts.online + counts.timeout + counts.offline + counts.unclaimed;
+    let chips = [
+        (all, td_string!(locale, devices.all), total),
+        (
+            presence(Presence::Online),
+            td_string!(locale, devices.online),
+            counts.online,
+        ),
+        (
+            presence(Presence::Timeout),
+            td_string!(locale, devices.timeout),
+            counts.timeout,
+        ),
+        (
+            presence(Presence::Offline),
+            td_string!(locale, devices.offline),
+            counts.offline,
+        ),
+        (
+            lifecycle(Lifecycle::Unclaimed),
+            td_string!(locale, devices.unclaimed),
+            counts.unclaimed,
+        ),
+    ];
+    view! {
+        <nav class="tabs" aria-label=tu_string!(i18n, devices.status)>
+            {chips
+                .into_iter()
+                .map(|(target, words, count)| {
+                    let current = target.presence == query.presence
+                        && target.lifecycle == query.lifecycle;
+                    view! {
+                        <a href=shown.asking(target).href() aria-current=current.then_some("page")>
+                            {words}
+                            " "
+                            <span class="num mut">{grouped(count)}</span>
+                        </a>
+                    }
+                })
+                .collect_view()}
+        </nav>
+    }
+    .into_any()
+}
