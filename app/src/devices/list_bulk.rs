@@ -43,7 +43,7 @@ pub(super) fn tag_all(filter: String, total: u64, bulk: Bulk) -> AnyView {
     let n = grouped(total);
     let (few, what) = (n.clone(), n);
     view! {
-        <details class="bulk-tags" open=tag.error.get_untracked().is_some()>
+        <details class="card bulk-tags" open=tag.error.get_untracked().is_some()>
             <summary>
                 {tu_string!(i18n, finding.tag_all, n = few)}
             </summary>
