@@ -36,16 +36,14 @@ use rustls::ClientConfig;
 use service::{
     Services,
     accounts::apps::client_id,
-    commands, devices,
     link::{DeviceLink, LinkError},
-    presence,
 };
 use tokio::{task::JoinSet, time::timeout};
 use tokio_util::sync::CancellationToken;
 use url::Url;
 
 use self::connection::Connection;
-use crate::{Broker, BrokerError, Pipeline};
+use crate::{Broker, BrokerError, Happened, Happenings, Pipeline};
 
 pub use service::devices::admission::SERVICE_NAME;
 
@@ -88,6 +86,7 @@ pub struct ExternalBroker {
     sessions: Mutex<HashMap<DeviceId, u64>>,
     revoked: Mutex<HashMap<DeviceId, u64>>,
     next_session: AtomicU64,
+    happened: Happenings,
     up: AtomicBool,
 }
 
@@ -121,32 +120,32 @@ impl ExternalBroker {
             sessions: Mutex::default(),
             revoked: Mutex::default(),
             next_session: AtomicU64::new(0),
+            happened: Happenings::default(),
             up: AtomicBool::new(false),
         }))
     }
 
-    /// A device says on the retained topic that it came or went, or its will does.
-    async fn presence(
-        &self,
-        services: &Services,
-        device: DeviceId,
-        payload: &[u8],
-    ) -> Result<(), domain::AppError> {
+    /// A device says on the retained topic that it came or went, or its will does. To be called in the order in
+    /// which the broker tells: the end of a session that was taken over comes just before what followed it.
+    fn presence(&self, services: &Services, device: DeviceId, payload: &[u8]) {
         let Ok(message) = serde_json::from_slice::<PresenceMessage>(payload) else {
             tracing::warn!(target: "security", %device, "a presence that is none");
-            return Ok(());
+            return;
         };
         match message.status {
             PresenceStatus::Online => {
                 let session = self.next_session(services);
                 self.sessions.lock().insert(device, session);
-                presence::connected(services, device, session).await?;
-                devices::tell_what_is_retained(services, device).await?;
-                commands::deliver(services, device).await
+                self.happened.note(Happened::Connected {
+                    device,
+                    session,
+                    serial: None,
+                });
+                self.happened.note(Happened::Arrived { device });
             }
             PresenceStatus::Offline => {
                 let Some(session) = self.sessions.lock().remove(&device) else {
-                    return Ok(());
+                    return;
                 };
                 // The topic does not tell a will from a farewell.
                 let revoked = self.revoked.lock().remove(&device) == Some(session);
@@ -154,7 +153,11 @@ impl ExternalBroker {
                     true => PresenceCause::Revoked,
                     false => PresenceCause::Disconnected,
                 };
-                presence::disconnected(services, device, session, cause).await
+                self.happened.note(Happened::Disconnected {
+                    device,
+                    session,
+                    cause,
+                });
             }
         }
     }
@@ -183,6 +186,7 @@ impl Broker for ExternalBroker {
         if loops.is_empty() {
             return Err(BrokerError("it runs already".to_owned()));
         }
+        let telling = self.happened.tell(services.clone(), stop.clone());
         let mut tasks = JoinSet::new();
         for (number, (client, events)) in loops.into_iter().enumerate() {
             let connection = Connection {
@@ -198,7 +202,9 @@ impl Broker for ExternalBroker {
         while let Some(ended) = tasks.join_next().await {
             ended.map_err(|error| BrokerError(error.to_string()))?;
         }
-        Ok(())
+        telling
+            .await
+            .map_err(|error| BrokerError(format!("the sessions' task: {error}")))
     }
 
     fn is_up(&self) -> bool {

@@ -6,11 +6,13 @@
 pub mod broker;
 mod doubt;
 pub mod external;
+mod happenings;
 mod known;
 mod pipeline;
 mod received;
 mod verified;
 
 pub use broker::{Broker, BrokerError};
+pub use happenings::{Happened, Happenings};
 pub use pipeline::{Outcome, Pipeline, Unread};
 pub use received::{Received, Session};

@@ -198,7 +198,7 @@ impl Broker for EmbeddedBroker {
         stop: CancellationToken,
     ) -> Result<(), BrokerError> {
         let listeners = self.take_listeners()?;
-        let told = self.sessions.clone().tell(services.clone(), stop.clone());
+        let told = self.sessions.tell(services.clone(), stop.clone());
         hook::register(
             &self.context,
             services,

@@ -248,3 +248,59 @@ async fn revoking_ends_a_session_on_a_broker_elsewhere() {
     rows(&app, 0).await;
     app.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_comes_and_goes_is_told_in_its_order_and_when_the_database_is_back() {
+    use sea_orm::ConnectionTrait as _;
+    let (app, broker, admin) = site().await;
+    let identity = claimed(&app, &admin, "X-4").await;
+    let device = online(&identity, &broker, 1).await;
+    shown(&app, &admin, &identity, Presence::Online).await;
+    let link = &app.services().link;
+    let topic = Topic::Presence(identity.id).to_string();
+    let says = async |status| {
+        let retained = PublishOptions::at_least_once().retain(true);
+        let said = device
+            .publish_with(&topic, presence(status), retained)
+            .await;
+        assert_eq!(said, Answer::Accepted);
+    };
+
+    // Over and over as on a takeover: the will of the former session, then the new one.
+    let turns = 40;
+    for _ in 0..turns {
+        says(PresenceStatus::Offline).await;
+        says(PresenceStatus::Online).await;
+    }
+    says(PresenceStatus::Offline).await;
+    until("all of it is told", async || {
+        use sea_orm::{ColumnTrait as _, EntityTrait as _, QueryFilter as _, QueryOrder as _};
+        let told = entity::device_event::Entity::find()
+            .filter(entity::device_event::Column::Kind.eq("presence"))
+            .order_by_asc(entity::device_event::Column::Id)
+            .all(&app.services().db.read)
+            .await
+            .ok()?;
+        let word = |row: &entity::device_event::Model| row.detail["presence"].clone();
+        let words: Vec<_> = told.iter().map(word).collect();
+        assert!(words.is_sorted_by(|a, b| a != b), "in turns: {words:?}");
+        (words.len() == 2 * (turns + 1)).then_some(())
+    })
+    .await;
+    assert!(!link.is_connected(identity.id));
+
+    let rename = async |from: &str, to: &str| {
+        let rename = format!("ALTER TABLE {from} RENAME TO {to}");
+        let database = &app.services().db.write;
+        database.execute_unprepared(&rename).await.expect("renamed");
+    };
+    rename("device_event", "away").await;
+    says(PresenceStatus::Online).await;
+    until("it was heard", async || {
+        link.is_connected(identity.id).then_some(())
+    })
+    .await;
+    rename("away", "device_event").await;
+    shown(&app, &admin, &identity, Presence::Online).await;
+    app.stop().await;
+}

@@ -94,6 +94,7 @@ impl Connection {
             tokio::select! {
                 delivery = deliveries.recv(), if open => match delivery {
                     Some(delivery) => {
+                        self.presence(&delivery.publish);
                         let taking = self.clone();
                         under_way.push_back(tokio::spawn(async move {
                             // What is not answered at the end comes again at the next start.
@@ -117,6 +118,14 @@ impl Connection {
         }
     }
 
+    /// Notes who comes and goes, one message after the other.
+    fn presence(&self, publish: &Publish) {
+        if let Ok(Topic::Presence(device)) = String::from_utf8_lossy(&publish.topic).parse() {
+            self.broker
+                .presence(&self.services, device, &publish.payload);
+        }
+    }
+
     /// Whether the message is dealt with and may be acknowledged.
     async fn take(&self, publish: &Publish) -> bool {
         let topic = String::from_utf8_lossy(&publish.topic);
@@ -125,18 +134,9 @@ impl Connection {
             return true;
         };
         let device = topic.device();
-        if let Topic::Presence(device) = topic {
-            let heard = self
-                .broker
-                .presence(&self.services, device, &publish.payload)
-                .await;
-            return match heard {
-                Ok(()) | Err(domain::AppError::NotFound) => true,
-                Err(error) => {
-                    tracing::error!(%error, %device, "a device's presence was not written");
-                    false
-                }
-            };
+        if let Topic::Presence(_) = topic {
+            // Noted when it came; what is retained comes again at the next start.
+            return true;
         }
         if let Topic::RequestState { user, device } = &topic {
             // The broker's rules let a person's apps ask under their own address alone.

@@ -1,55 +1,17 @@
 //! Who is connected, and telling the service of it in the order in which it happened.
 
-use std::{
-    collections::{HashMap, HashSet},
-    sync::Arc,
-    time::Duration,
-};
+use std::collections::{HashMap, HashSet};
 
-use domain::{AppError, DeviceId, UserId, device::PresenceCause};
-use ingest::Session;
+use domain::{DeviceId, UserId, device::PresenceCause};
+use ingest::{Happened, Happenings, Session};
 use parking_lot::{Mutex, RwLock};
 use protocol::Principal;
-use service::{
-    Services, commands, devices,
-    presence::{self, AT_ONCE, SessionChange},
-};
-use tokio::{sync::mpsc, task::JoinHandle};
+use service::Services;
+use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-/// Between tries to write what happened: a minute and a half in all.
-const RETRY: [Duration; 12] = {
-    let mut pauses = [Duration::from_secs(10); 12];
-    pauses[0] = Duration::from_millis(50);
-    pauses[1] = Duration::from_millis(250);
-    pauses[2] = Duration::from_secs(1);
-    pauses[3] = Duration::from_secs(5);
-    pauses
-};
-
-/// A session that began or ended.
-#[derive(Debug)]
-enum Change {
-    Connected {
-        device: DeviceId,
-        session: u64,
-        serial: String,
-    },
-    Disconnected {
-        device: DeviceId,
-        session: u64,
-        cause: PresenceCause,
-    },
-    Subscribed {
-        device: DeviceId,
-    },
-    ResetAcknowledged {
-        device: DeviceId,
-    },
-}
-
 /// The live sessions of this process.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Sessions {
     /// By client id: who, and which session of theirs.
     live: RwLock<HashMap<String, (Principal, Session)>>,
@@ -58,23 +20,7 @@ pub(super) struct Sessions {
     /// By client id: the serial with which it was let in.
     serials: Mutex<HashMap<String, (Principal, String)>>,
     revoked: Mutex<HashSet<String>>,
-    changes: mpsc::UnboundedSender<Change>,
-    inbox: Mutex<Option<mpsc::UnboundedReceiver<Change>>>,
-}
-
-impl Default for Sessions {
-    fn default() -> Self {
-        // Bounded by the connections: each has at most a few changes under way.
-        let (changes, inbox) = mpsc::unbounded_channel();
-        Self {
-            live: RwLock::default(),
-            apps: RwLock::default(),
-            serials: Mutex::default(),
-            revoked: Mutex::default(),
-            changes,
-            inbox: Mutex::new(Some(inbox)),
-        }
-    }
+    happened: Happenings,
 }
 
 impl Sessions {
@@ -142,10 +88,10 @@ impl Sessions {
             .write()
             .insert(client_id.to_owned(), (principal, Session::new(session)));
         if let Some(device) = device {
-            self.tell_change(Change::Connected {
+            self.happened.note(Happened::Connected {
                 device,
                 session,
-                serial,
+                serial: Some(serial),
             });
         }
     }
@@ -168,7 +114,7 @@ impl Sessions {
             cause
         };
         if let Some(device) = device {
-            self.tell_change(Change::Disconnected {
+            self.happened.note(Happened::Disconnected {
                 device,
                 session,
                 cause,
@@ -178,139 +124,16 @@ impl Sessions {
 
     /// The device hears its commands now.
     pub(super) fn subscribed(&self, device: DeviceId) {
-        self.tell_change(Change::Subscribed { device });
+        self.happened.note(Happened::Listens { device });
     }
 
     pub(super) fn reset_acknowledged(&self, device: DeviceId) {
-        self.tell_change(Change::ResetAcknowledged { device });
-    }
-
-    fn tell_change(&self, change: Change) {
-        // Without a receiver the server is stopping, and its next start says so itself.
-        let _ = self.changes.send(change);
+        self.happened.note(Happened::ResetAcknowledged { device });
     }
 
     /// Tells the service of every change until `stop`.
-    pub(super) fn tell(
-        self: Arc<Self>,
-        services: Services,
-        stop: CancellationToken,
-    ) -> JoinHandle<()> {
-        let inbox = self.inbox.lock().take();
-        tokio::spawn(async move {
-            let Some(mut inbox) = inbox else { return };
-            let mut changes = Vec::with_capacity(AT_ONCE);
-            while let Some(1..) = stop
-                .run_until_cancelled(inbox.recv_many(&mut changes, AT_ONCE))
-                .await
-            {
-                for round in rounds(changes.drain(..)) {
-                    apply(&services, round, &stop).await;
-                }
-            }
-        })
-    }
-}
-
-/// Changes in rounds, so that no device is twice in one and each one's stay in their order.
-fn rounds(changes: impl Iterator<Item = Change>) -> Vec<Vec<Change>> {
-    let mut rounds: Vec<Vec<Change>> = Vec::new();
-    let mut before: HashMap<DeviceId, usize> = HashMap::new();
-    for change in changes {
-        let round = before.entry(change.device()).or_default();
-        if rounds.len() == *round {
-            rounds.push(Vec::new());
-        }
-        rounds[*round].push(change);
-        *round += 1;
-    }
-    rounds
-}
-
-/// Writes a round: the sessions of all its devices at once, and what follows from each.
-async fn apply(services: &Services, round: Vec<Change>, stop: &CancellationToken) {
-    let happened: Vec<SessionChange> = round.iter().filter_map(Change::of_session).collect();
-    let written = again(stop, || presence::sessions(services, &happened));
-    if let Err(error) = written.await {
-        let sessions = happened.len();
-        tracing::error!(%error, sessions, "changes of sessions were not written");
-    }
-    for change in round {
-        let done = match &change {
-            Change::Connected { device, serial, .. } => {
-                let follow =
-                    async || devices::admission::connected_with(services, *device, serial).await;
-                again(stop, follow).await
-            }
-            Change::Disconnected { .. } => Ok(()),
-            Change::Subscribed { device } => {
-                // Delivering waits for the broker and the database: others need not wait for it.
-                let (services, device) = (services.clone(), *device);
-                tokio::spawn(async move {
-                    if let Err(error) = commands::deliver(&services, device).await {
-                        tracing::error!(%device, %error, "waiting commands were not delivered");
-                    }
-                });
-                Ok(())
-            }
-            Change::ResetAcknowledged { device } => {
-                again(stop, || devices::reset_acknowledged(services, *device)).await
-            }
-        };
-        if let Err(error) = done {
-            tracing::error!(%error, ?change, "a session's change was not followed");
-        }
-    }
-}
-
-/// Does this again while the database has no room for it: who is connected is told once, and a change that
-/// is lost would be wrong on every page until the next one.
-async fn again<W: Future<Output = Result<(), AppError>>>(
-    stop: &CancellationToken,
-    mut work: impl FnMut() -> W,
-) -> Result<(), AppError> {
-    for pause in RETRY {
-        match work().await {
-            Err(error @ (AppError::Internal { .. } | AppError::Unavailable)) => {
-                tracing::warn!(%error, "a session's change waits to be written");
-                let stopped = tokio::time::timeout(pause, stop.cancelled());
-                if stopped.await.is_ok() {
-                    return Err(error);
-                }
-            }
-            done => return done,
-        }
-    }
-    work().await
-}
-
-impl Change {
-    fn device(&self) -> DeviceId {
-        match self {
-            Self::Connected { device, .. }
-            | Self::Disconnected { device, .. }
-            | Self::Subscribed { device }
-            | Self::ResetAcknowledged { device } => *device,
-        }
-    }
-
-    fn of_session(&self) -> Option<SessionChange> {
-        let (device, session, ended) = match self {
-            Self::Connected {
-                device, session, ..
-            } => (*device, *session, None),
-            Self::Disconnected {
-                device,
-                session,
-                cause,
-            } => (*device, *session, Some(*cause)),
-            _ => return None,
-        };
-        Some(SessionChange {
-            device,
-            session,
-            ended,
-        })
+    pub(super) fn tell(&self, services: Services, stop: CancellationToken) -> JoinHandle<()> {
+        self.happened.tell(services, stop)
     }
 }
 
@@ -318,76 +141,5 @@ fn device_of(principal: &Principal) -> Option<DeviceId> {
     match principal {
         Principal::Device { id, .. } => Some(*id),
         Principal::App { .. } => None,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use std::future::ready;
-
-    use super::*;
-
-    #[tokio::test]
-    async fn what_the_database_has_no_room_for_is_done_again_and_a_refusal_is_not() {
-        let stop = CancellationToken::new();
-        let mut tries = 0;
-        let done = again(&stop, || {
-            tries += 1;
-            ready(match tries {
-                3 => Ok(()),
-                _ => Err(AppError::Unavailable),
-            })
-        });
-        assert_eq!(done.await, Ok(()));
-        assert_eq!(tries, 3);
-        let mut tries = 0;
-        let refused = again(&stop, || {
-            tries += 1;
-            ready(Err(AppError::NotFound))
-        });
-        assert_eq!(refused.await, Err(AppError::NotFound));
-        assert_eq!(tries, 1);
-        stop.cancel();
-        let mut tries = 0;
-        let stopped = again(&stop, || {
-            tries += 1;
-            ready(Err(AppError::Unavailable))
-        });
-        assert_eq!(stopped.await, Err(AppError::Unavailable));
-        assert_eq!(tries, 1, "a server that stops waits for nothing");
-    }
-
-    #[test]
-    fn a_device_is_once_in_a_round_and_its_changes_stay_in_order() {
-        let (a, b) = (DeviceId::random(), DeviceId::random());
-        let ended = |device, session| Change::Disconnected {
-            device,
-            session,
-            cause: PresenceCause::ConnectionLost,
-        };
-        let began = |device, session| Change::Connected {
-            device,
-            session,
-            serial: String::new(),
-        };
-        let changes = [ended(a, 1), began(a, 2), ended(b, 1), ended(a, 2)];
-        let seen: Vec<Vec<_>> = rounds(changes.into_iter())
-            .iter()
-            .map(|round| round.iter().filter_map(Change::of_session).collect())
-            .map(|round: Vec<SessionChange>| {
-                round
-                    .iter()
-                    .map(|c| (c.device, c.session, c.ended.is_some()))
-                    .collect()
-            })
-            .collect();
-        assert_eq!(
-            seen,
-            [
-                vec![(a, 1, true), (b, 1, true)],
-                vec![(a, 2, false)],
-                vec![(a, 2, true)]
-            ]
-        );
     }
 }
