@@ -1,4 +1,5 @@
-//! Where it is not certain who speaks: identities are judged, and reports kept apart until they are.
+//! Where it is not certain who speaks: identities are judged, and until they are, reports are kept apart and answers to
+//! commands refused.
 //!
 //! A report of a connection that has said who it is, and is who it is known to be, never comes here.
 
@@ -12,7 +13,7 @@ use service::{
     telemetry::Incoming,
 };
 
-use crate::{Pipeline, Received, known::Known, received::Said};
+use crate::{Pipeline, Received, Session, happenings::deliver, known::Known, received::Said};
 
 /// Whether a message was kept apart.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -44,9 +45,38 @@ impl Pipeline {
         }
         if let Some(session) = session {
             self.let_in(sender, session.number).await?;
-            session.note(Said::Known);
+            self.trust(received.device, session);
         }
         Ok(Kept::Not)
+    }
+
+    /// The connection is the device's: what waits for the device is for it.
+    fn trust(&self, device: DeviceId, session: &Session) {
+        session.note(Said::Known);
+        deliver(&self.services, device, false);
+    }
+
+    /// Whether an answer to a command is the device's own. One of a connection that is not known to be the device is
+    /// refused: the command goes to the device when it is there.
+    pub(crate) async fn may_answer(
+        &self,
+        received: &Received,
+        sender: &Sender,
+    ) -> Result<bool, AppError> {
+        let Some(session) = &received.session else {
+            return Ok(sender.held.is_none());
+        };
+        match session.said() {
+            Said::Known => Ok(true),
+            Said::Nothing => Ok(false),
+            Said::Doubtful(finding) => {
+                let through = identity::lets_through(&self.services, finding).await?;
+                if through {
+                    self.trust(received.device, session);
+                }
+                Ok(through)
+            }
+        }
     }
 
     /// What waited over this session goes into the history, in its order.
@@ -107,7 +137,7 @@ impl Pipeline {
             Hold::Full => Ok(Kept::Refused),
             Hold::LetThrough => {
                 if let Some(session) = &received.session {
-                    session.note(Said::Known);
+                    self.trust(received.device, session);
                 }
                 Ok(Kept::Not)
             }

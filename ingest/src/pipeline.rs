@@ -282,6 +282,9 @@ impl Pipeline {
                 Err(_) => return Ok(Err(RefusalReason::Malformed)),
             },
             Topic::Result { command, .. } => match CommandResult::deserialize(body()) {
+                Ok(_) if !Box::pin(self.may_answer(received, sender)).await? => {
+                    return Ok(Err(RefusalReason::Quarantined));
+                }
                 Ok(result) => {
                     let (device, command) = (received.device, *command);
                     let recorded = commands::record_result(&self.services, device, command, result);

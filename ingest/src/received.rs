@@ -2,7 +2,7 @@
 
 use std::sync::{
     Arc,
-    atomic::{AtomicI64, Ordering},
+    atomic::{AtomicBool, AtomicI64, Ordering},
 };
 
 use bytes::Bytes;
@@ -30,12 +30,14 @@ pub struct Received {
 /// Findings are numbered from 1.
 const KNOWN: i64 = -1;
 
-/// One connection of a device, and whether it has said who it is; clones are of the same connection.
+/// One connection of a device, whether it has said who it is, and whether it listens; clones are of the same
+/// connection.
 #[derive(Debug, Clone)]
 pub struct Session {
     /// Tells it apart from others of the same device.
     pub number: u64,
     standing: Arc<AtomicI64>,
+    listens: Arc<AtomicBool>,
 }
 
 /// What a connection has said of its identity.
@@ -55,7 +57,19 @@ impl Session {
         Self {
             number,
             standing: Arc::default(),
+            listens: Arc::default(),
         }
+    }
+
+    /// It has subscribed to its commands.
+    pub fn listens(&self) {
+        self.listens.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether commands are for it: it listens, and is who the device is known to be. Until it has said so, somebody
+    /// else with the device's certificate may be at its other end.
+    pub fn may_be_told(&self) -> bool {
+        self.listens.load(Ordering::Relaxed) && self.said() == Said::Known
     }
 
     pub(crate) fn said(&self) -> Said {

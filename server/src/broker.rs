@@ -256,7 +256,7 @@ impl DeviceLink for EmbeddedBroker {
     }
 
     fn is_connected(&self, device: DeviceId) -> bool {
-        self.sessions.is_connected(device)
+        self.sessions.may_be_told(device)
     }
 
     async fn disconnect_app(&self, user: UserId, serial: &str) -> Result<(), LinkError> {

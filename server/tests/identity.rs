@@ -3,11 +3,13 @@
 
 use domain::{
     Scalar,
+    command::{CommandOptions, CommandState, NewCommand},
     identity::{Act, Evidence, Finding, FindingKind, FindingState, Reaction},
 };
 use protocol::Topic;
+use rumqttc::mqttbytes::v5::PubAckReason;
 use serde_json::{Value, json};
-use service::{devices, identity, notices};
+use service::{commands, devices, identity, notices};
 use testkit::{
     app::{App, Person},
     device::{Answer, Device, Identity, computer},
@@ -591,6 +593,67 @@ async fn the_agent_on_a_copied_card_switches_itself_off_and_stays_off() {
         let ended = run("board-2").await.expect("an end");
         assert!(matches!(ended, Err(RunError::Disabled)), "{ended:?}");
         assert_eq!(bench.finding().await.count, 1, "it did not come again");
+        bench.app.stop().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_copy_is_given_no_command_and_ends_none() {
+    for bench in Bench::each(None).await {
+        let (services, id) = (bench.app.services(), bench.identity.id);
+        bench.online(1, "board-1", CARD).await.leave().await;
+        let owner = bench.admin.actor.require_owner(services, id).await;
+        let print = NewCommand {
+            name: "print".to_owned(),
+            component: None,
+            arguments: json!({ "text": "for the device alone" }),
+            valid_for_ms: 3_600_000,
+            options: CommandOptions::default(),
+        };
+        let sent = commands::send(services, &owner.expect("the owner"), print).await;
+        let command = sent.expect("queued").id;
+        let state = async || {
+            let viewer = bench.admin.actor.require_viewer(services, id).await;
+            let now = commands::get(services, &viewer.expect("a viewer"), command).await;
+            now.expect("the command").state
+        };
+        let answers = async |device: &Device, sequence: u64| {
+            let result = Topic::Result {
+                device: id,
+                command,
+            }
+            .to_string();
+            let body = json!({
+                "status": "completed", "timestamp": testkit::device::now(), "sequence": sequence,
+            });
+            let Value::Object(body) = body else {
+                unreachable!("an object")
+            };
+            let payload = bench.identity.sealed(&result, body);
+            device.publish(&result, payload).await
+        };
+        let refused = Answer::Refused(PubAckReason::ImplementationSpecificError);
+
+        // Everything is copied but the processor; it listens before it says who it is, and after.
+        let mut copy = bench.connect().await;
+        assert!(copy.subscribe(&format!("commands/{id}/#")).await);
+        assert_eq!(answers(&copy, 2).await, refused);
+        bench.says(&copy, 3, "board-2", CARD).await;
+        bench.finding().await;
+        assert_eq!(answers(&copy, 4).await, refused);
+        assert_eq!(state().await, CommandState::Queued);
+
+        // The device itself: whether it subscribes first or says who it is, it is told and answers.
+        let mut original = bench.connect().await;
+        assert!(original.subscribe(&format!("commands/{id}/#")).await);
+        while let Some(heard) = copy.heard().await {
+            assert!(!heard.topic.starts_with(b"commands/"), "the copy was told");
+        }
+        bench.says(&original, 5, "board-1", CARD).await;
+        let print = format!("commands/{id}/print");
+        while original.next().await.topic != print.as_bytes() {}
+        assert_eq!(answers(&original, 6).await, Answer::Accepted);
+        assert_eq!(state().await, CommandState::Completed);
         bench.app.stop().await;
     }
 }

@@ -15,6 +15,6 @@ pub use act::{new_code, resolve, undo};
 pub use finding::{KEY, REUSED, list, open_count, read};
 pub use hear::{Standing, heard, suspected};
 pub use policy::{policies, set_policy};
-pub(crate) use quarantine::ownership_ended;
-pub use quarantine::{Hold, Waiting, forget, hold, purge, waiting};
+pub use quarantine::{Hold, Waiting, forget, hold, lets_through, purge, waiting};
+pub(crate) use quarantine::{is_held, ownership_ended};
 pub use sightings::Sightings;

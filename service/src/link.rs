@@ -23,7 +23,8 @@ pub trait DeviceLink: Send + Sync + 'static {
     /// Ends the live session of this Common Name, if any, and deletes its broker state.
     async fn disconnect(&self, common_name: &str) -> Result<(), LinkError>;
 
-    /// Whether a session of this device is connected now, as far as this process knows.
+    /// Whether this device can be given commands now, as far as this process knows: it is connected, and where the
+    /// broker tells connections apart, it listens and is who it is known to be.
     fn is_connected(&self, device: DeviceId) -> bool;
 
     /// Ends the live session of the app with this certificate, if any.

@@ -28,8 +28,10 @@ impl Sessions {
         self.live.read().len()
     }
 
-    pub(super) fn is_connected(&self, device: DeviceId) -> bool {
-        self.live.read().contains_key(&device.to_string())
+    pub(super) fn may_be_told(&self, device: DeviceId) -> bool {
+        let live = self.live.read();
+        let found = live.get(&device.to_string());
+        found.is_some_and(|(_, session)| session.may_be_told())
     }
 
     /// Its next end is by revocation.
@@ -124,6 +126,9 @@ impl Sessions {
 
     /// The device hears its commands now.
     pub(super) fn subscribed(&self, device: DeviceId) {
+        if let Some((_, session)) = self.live.read().get(&device.to_string()) {
+            session.listens();
+        }
         self.happened.note(Happened::Listens { device });
     }
 

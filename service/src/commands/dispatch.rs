@@ -21,7 +21,7 @@ use serde_json::{Map, Value};
 use tokio::sync::Notify;
 
 use super::{row, step, wifi};
-use crate::{Services, downlink, internal};
+use crate::{Services, downlink, identity, internal};
 
 /// A delivered command that the device has not answered for so long is published again.
 const UNANSWERED_MS: i64 = 10_000;
@@ -154,6 +154,9 @@ async fn serve_once(services: &Services, device: DeviceId, reach: Reach) -> Resu
     else {
         return Ok(());
     };
+    if identity::is_held(&services.db.read, target.id).await? {
+        return Ok(());
+    }
     let mut wanted = Condition::any().add(state_is(CommandState::Queued));
     let stale = services.now().plus_ms(-UNANSWERED_MS).0;
     let delivered = Condition::all().add(state_is(CommandState::Delivered));

@@ -58,14 +58,10 @@ pub async fn hold(
         .one(&transaction)
         .await
         .map_err(internal)?;
-    if let Some(finding) = finding {
-        let act = finding::row(&transaction, finding).await?.act;
-        if matches!(
-            act.as_deref().and_then(Act::parse),
-            Some(Act::Accept | Act::Release)
-        ) {
-            return Ok(Hold::LetThrough);
-        }
+    if let Some(finding) = finding
+        && is_let_through(&transaction, finding).await?
+    {
+        return Ok(Hold::LetThrough);
     }
     let held = known.map_or(0, |known| known.quarantined);
     let more = i64::try_from(message.reports.len()).unwrap_or(i64::MAX);
@@ -99,6 +95,32 @@ pub async fn hold(
     let heard = (device.uuid, message.received_at, message.report_interval_ms);
     presence::alive(services, &[heard]).await?;
     Ok(Hold::Kept)
+}
+
+/// Whether a finding has been decided on so that its speaker is let through.
+pub async fn lets_through(services: &Services, finding: i64) -> Result<bool, AppError> {
+    is_let_through(&services.db.read, finding).await
+}
+
+async fn is_let_through<C: ConnectionTrait>(
+    connection: &C,
+    finding: i64,
+) -> Result<bool, AppError> {
+    let act = finding::row(connection, finding).await?.act;
+    let act = act.as_deref().and_then(Act::parse);
+    Ok(matches!(act, Some(Act::Accept | Act::Release)))
+}
+
+/// Whether it is in doubt who speaks for a device now, as far as its last identity tells.
+pub(crate) async fn is_held<C: ConnectionTrait>(
+    connection: &C,
+    device: i64,
+) -> Result<bool, AppError> {
+    let known = identity_known::Entity::find_by_id(device)
+        .one(connection)
+        .await
+        .map_err(internal)?;
+    Ok(known.is_some_and(|known| known.held_finding_id.is_some()))
 }
 
 /// A message that waits for its sender to say who it is.
