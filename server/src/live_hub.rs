@@ -28,20 +28,19 @@ pub struct LiveHub {
 }
 
 impl LiveHub {
-    /// Starts to listen to the bus, until `stop`.
-    #[must_use]
-    pub fn start(services: Services, stop: CancellationToken) -> Self {
+    /// A hub, and its task, which listens to the bus until `stop`; nothing is told where nobody runs it.
+    pub fn new(
+        services: Services,
+        stop: CancellationToken,
+    ) -> (Self, impl Future<Output = ()> + Send + 'static) {
         let registry = Arc::new(Registry::default());
-        tokio::spawn(fan_out(
-            services.bus.subscribe(),
-            registry.clone(),
-            stop.clone(),
-        ));
-        Self {
+        let listening = fan_out(services.bus.subscribe(), registry.clone(), stop.clone());
+        let hub = Self {
             services,
             registry,
             stop,
-        }
+        };
+        (hub, listening)
     }
 
     /// How many browser tabs are connected.

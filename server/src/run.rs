@@ -205,17 +205,21 @@ pub async fn run_by(config: Config, clock: Arc<dyn Clock>) -> Result<Running, St
         .map_err(|source| io_error("the committer", source))?;
     let directory = Directory::default();
     let pipeline = Pipeline::new(services.clone(), committer.clone(), directory.clone());
+    let (hub, listening) = LiveHub::new(services.clone(), stop.clone());
     let state = AppState {
         services: services.clone(),
         leptos: leptos_options(&config),
-        committer,
+        committer: committer.clone(),
         broker: broker.clone(),
         pipeline: pipeline.clone(),
-        hub: LiveHub::start(services.clone(), stop.clone()),
+        hub,
         http: Arc::new(config.http.clone()),
         door: Arc::default(),
     };
     let mut tasks = JoinSet::new();
+    // It has a thread of its own: that it has ended is seen here.
+    spawn(&mut tasks, async move { committer.ended().await });
+    spawn(&mut tasks, listening);
     let keep = telemetry::Keep {
         reports_days: config.telemetry.keep_reports_days,
         minutes_days: config.telemetry.keep_minutes_days,

@@ -537,6 +537,8 @@ struct Speaking {
     asked: AtomicU32,
     /// The how-manieth question after that finds that it has spoken.
     spoke_at: u32,
+    /// Takes whoever sets one with it.
+    breaks: bool,
 }
 
 #[async_trait::async_trait]
@@ -554,6 +556,7 @@ impl Deadlines for Speaking {
     }
 
     async fn set(&self, due: &[(DeviceId, TimestampMs)]) -> Result<Vec<DeviceId>, AppError> {
+        assert!(!self.breaks, "a part of the committer fails");
         self.deadlines.set(due).await
     }
 
@@ -567,6 +570,27 @@ impl Deadlines for Speaking {
             self.deadlines.set(&[(device, later)]).await?;
         }
         self.deadlines.is_set(device).await
+    }
+}
+
+#[tokio::test]
+async fn a_committer_that_has_ended_is_known_to_have() {
+    for database in each_engine().await {
+        let deadlines = Speaking {
+            breaks: true,
+            ..Speaking::default()
+        };
+        let site = Site::with(database, Arc::new(NoLink), Arc::new(deadlines));
+        let bench = Bench::at(site).await;
+        assert!(bench.committer.is_running());
+        let stored = bench.committer.submit(bench.report(1, 0, 1.0)).await;
+        assert_eq!(stored.unwrap(), Committed::Stored);
+        // It moves the deadlines after that, and comes to its end by it.
+        let ended = tokio::time::timeout(testkit::device::PATIENCE, bench.committer.ended());
+        ended.await.unwrap();
+        assert!(!bench.committer.is_running());
+        let kept = bench.committer.submit(bench.report(2, 0, 2.0)).await;
+        assert_eq!(kept, Err(AppError::Unavailable));
     }
 }
 

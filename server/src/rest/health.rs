@@ -22,6 +22,8 @@ struct Health {
     status: &'static str,
     /// The database.
     database: &'static str,
+    /// What stores reports.
+    committer: &'static str,
     /// The way to the devices.
     broker: &'static str,
     /// The version of the program.
@@ -33,14 +35,16 @@ struct Health {
     responses((status = 200, body = Health), (status = 503, body = Health)))]
 async fn healthz(State(state): State<AppState>) -> (StatusCode, Json<Health>) {
     let database = state.services.db.ping().await.is_ok();
+    let committer = state.committer.is_running();
     let broker = state.broker.is_up();
-    let (status, code) = match database && broker {
+    let (status, code) = match database && committer && broker {
         true => ("ok", StatusCode::OK),
         false => ("degraded", StatusCode::SERVICE_UNAVAILABLE),
     };
     let health = Health {
         status,
         database: word(database),
+        committer: word(committer),
         broker: word(broker),
         version: env!("CARGO_PKG_VERSION"),
     };

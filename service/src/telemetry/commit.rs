@@ -182,6 +182,16 @@ impl Committer {
         }
     }
 
+    /// Whether it takes messages: it has neither been stopped nor come to its end by itself.
+    pub fn is_running(&self) -> bool {
+        !self.queue.is_closed()
+    }
+
+    /// Returns when it takes no more messages, whatever the reason.
+    pub async fn ended(&self) {
+        self.queue.closed().await;
+    }
+
     /// What it did so far.
     pub fn counters(&self) -> &CommitCounters {
         &self.counters
