@@ -5,15 +5,20 @@
 
 use std::{
     collections::HashSet,
+    sync::Arc,
     time::{Duration, Instant},
 };
 
 use domain::{AppError, DeviceId, Email, UserId, live::LiveEvent};
 use entity::{certificate, device, device_access, device_live};
+use futures::{StreamExt as _, stream};
 use protocol::{Scalar, Topic};
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QuerySelect};
 use serde_json::{Map, Value};
-use tokio::{sync::broadcast::error::RecvError, time::sleep};
+use tokio::{
+    sync::broadcast::error::{RecvError, TryRecvError},
+    time::sleep,
+};
 use tokio_util::sync::CancellationToken;
 
 use super::directory::Directory;
@@ -21,38 +26,74 @@ use crate::{Services, internal};
 
 /// Between two states of a device.
 const EVERY: Duration = Duration::from_millis(100);
+/// Before what could not be told is tried again.
+const AGAIN: Duration = Duration::from_secs(1);
+/// Devices told of at the same time: one that the broker does not answer for holds up few others.
+const AT_ONCE: usize = 16;
 /// How long the list of people with an app may be old where the broker does not tell who listens.
 const LISTENERS: Duration = Duration::from_secs(5);
 
-/// Tells apps of every change until `stop`.
+/// What apps are to be told of.
+#[derive(Debug, Default)]
+struct Owed {
+    devices: HashSet<DeviceId>,
+    /// Changes were missed: of every device that somebody who listens may see.
+    all: bool,
+}
+
+impl Owed {
+    fn is_nothing(&self) -> bool {
+        self.devices.is_empty() && !self.all
+    }
+
+    /// Whether there may be more to hear.
+    fn hear(&mut self, heard: Result<Arc<LiveEvent>, RecvError>) -> bool {
+        match heard {
+            Ok(event) => self.devices.extend(event_of(&event)),
+            Err(RecvError::Lagged(_)) => self.all = true,
+            Err(RecvError::Closed) => return false,
+        }
+        true
+    }
+}
+
+/// Tells apps of every change until `stop`. What could not be told stays owed, as it is by then.
 pub async fn tell_apps(services: Services, directory: Directory, stop: CancellationToken) {
     let mut changes = services.bus.subscribe();
     let mut listeners = Listeners::default();
-    while let Some(first) = stop.run_until_cancelled(changes.recv()).await {
-        let mut changed = HashSet::new();
-        let mut missed = false;
-        let mut next = Some(first);
-        while let Some(heard) = next {
-            match heard {
-                Ok(event) => changed.extend(event_of(&event)),
-                Err(RecvError::Lagged(_)) => missed = true,
-                Err(RecvError::Closed) => return,
-            }
-            next = match changes.try_recv() {
-                Ok(event) => Some(Ok(event)),
-                Err(tokio::sync::broadcast::error::TryRecvError::Lagged(n)) => {
-                    Some(Err(RecvError::Lagged(n)))
-                }
-                Err(_) => None,
+    let mut owed = Owed::default();
+    loop {
+        if owed.is_nothing() {
+            let Some(first) = stop.run_until_cancelled(changes.recv()).await else {
+                return;
             };
+            if !owed.hear(first) {
+                return;
+            }
         }
-        if !missed && changed.is_empty() {
+        loop {
+            let heard = match changes.try_recv() {
+                Ok(event) => Ok(event),
+                Err(TryRecvError::Lagged(missed)) => Err(RecvError::Lagged(missed)),
+                Err(TryRecvError::Empty | TryRecvError::Closed) => break,
+            };
+            owed.hear(heard);
+        }
+        if owed.is_nothing() {
             continue;
         }
-        if let Err(error) = tell(&services, &directory, &mut listeners, changed, missed).await {
-            tracing::error!(%error, "apps were not told of a change");
+        let telling = tell(&services, &directory, &mut listeners, owed);
+        let Some(left) = stop.run_until_cancelled(telling).await else {
+            return;
+        };
+        let pause = match left.is_nothing() {
+            true => EVERY,
+            false => AGAIN,
+        };
+        owed = left;
+        if stop.run_until_cancelled(sleep(pause)).await.is_none() {
+            return;
         }
-        let _ = stop.run_until_cancelled(sleep(EVERY)).await;
     }
 }
 
@@ -65,38 +106,71 @@ fn event_of(event: &LiveEvent) -> Option<DeviceId> {
     }
 }
 
-/// Tells everybody who listens of these devices, and where some were `missed` of all that they see.
+/// Tells everybody who listens; gives what could not be told.
 async fn tell(
     services: &Services,
     directory: &Directory,
     listeners: &mut Listeners,
-    mut changed: HashSet<DeviceId>,
-    missed: bool,
+    mut owed: Owed,
+) -> Owed {
+    let listening = match listeners.now(services).await {
+        Ok(listening) if listening.is_empty() => return Owed::default(),
+        Ok(listening) => listening,
+        Err(error) => {
+            tracing::error!(%error, "who listens for states is not known");
+            return owed;
+        }
+    };
+    if owed.all {
+        match seen_by(services, &listening).await {
+            Ok(seen) => {
+                owed.devices.extend(seen);
+                owed.all = false;
+            }
+            Err(error) => tracing::error!(%error, "apps were not told of what they missed"),
+        }
+    }
+    let told = stream::iter(owed.devices)
+        .map(async |device| {
+            let told = tell_of(services, directory, &listening, device).await;
+            (device, told)
+        })
+        .buffer_unordered(AT_ONCE);
+    let left = told.filter_map(async |(device, told)| match told {
+        Ok(()) | Err(AppError::NotFound) => None,
+        Err(error) => {
+            tracing::error!(%error, %device, "apps were not told of a change; they are again");
+            Some(device)
+        }
+    });
+    Owed {
+        devices: left.collect().await,
+        all: owed.all,
+    }
+}
+
+/// Tells everybody who listens of one device.
+async fn tell_of(
+    services: &Services,
+    directory: &Directory,
+    listening: &HashSet<UserId>,
+    device: DeviceId,
 ) -> Result<(), AppError> {
-    let listening = listeners.now(services).await?;
-    if listening.is_empty() {
+    let Some(known) = directory.get(services, device).await? else {
+        return Ok(());
+    };
+    let people: Vec<&Email> = known
+        .people
+        .iter()
+        .filter(|(user, _)| listening.contains(user))
+        .map(|(_, email)| email)
+        .collect();
+    if people.is_empty() {
         return Ok(());
     }
-    if missed {
-        changed.extend(seen_by(services, &listening).await?);
-    }
-    for device in changed {
-        let Some(known) = directory.get(services, device).await? else {
-            continue;
-        };
-        let people: Vec<&Email> = known
-            .people
-            .iter()
-            .filter(|(user, _)| listening.contains(user))
-            .map(|(_, email)| email)
-            .collect();
-        if people.is_empty() {
-            continue;
-        }
-        let state = whole_state(services, device).await?;
-        for email in people {
-            publish(services, device, email, &state).await?;
-        }
+    let state = whole_state(services, device).await?;
+    for email in people {
+        publish(services, device, email, &state).await?;
     }
     Ok(())
 }
