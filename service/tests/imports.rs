@@ -10,6 +10,7 @@ use domain::{
     import::{Import, ImportColumn, ImportState},
     live::LiveEvent,
 };
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
 use service::{
     Actor, Admin, Services, components,
     devices::{self, imports},
@@ -208,6 +209,49 @@ async fn codes_are_kept_for_a_day_and_void_ones_are_not_shown() {
             "{text}"
         );
         devices::claim(services, &actor, "A", &code).await.unwrap();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_import_that_fails_for_good_keeps_neither_others_nor_the_end_of_codes_back() {
+    use entity::device_import::{Column, Entity};
+    for database in each_engine().await {
+        let site = Site::on(database);
+        let (services, actor) = (&site.services, site.set_up().await);
+        let admin = actor.require_admin().unwrap();
+        components::seed(services).await.unwrap();
+        let start = async |file: &str| {
+            let started = imports::start(services, &admin, "", file.as_bytes()).await;
+            started.unwrap()
+        };
+        let old = start("OLD\n").await;
+        finished(services, &admin, old).await;
+        site.clock.advance_ms(DAY_MS + 1);
+        let broken = start("BROKEN\n").await;
+        Entity::update_many()
+            .col_expr(Column::Kind, "of a later version".into())
+            .filter(Column::Id.eq(broken.0))
+            .exec(&services.db.write)
+            .await
+            .unwrap();
+        site.clock.advance_ms(1);
+        let next = start("NEXT\n").await;
+
+        let mut bus = services.bus.subscribe();
+        let stop = CancellationToken::new();
+        let work = tokio::spawn(imports::run(services.clone(), stop.clone()));
+        let expired = async {
+            while !matches!(&*bus.recv().await.unwrap(), LiveEvent::Import { import } if *import == old)
+            {
+            }
+        };
+        timeout(PATIENCE, expired).await.unwrap();
+        stop.cancel();
+        work.await.unwrap();
+        let made = imports::read(services, &admin, next).await.unwrap();
+        assert_eq!((made.made, made.state), (1, ImportState::Done));
+        let gone = imports::read(services, &admin, old).await.unwrap();
+        assert!(gone.codes_until.is_none());
     }
 }
 

@@ -3,7 +3,7 @@
 //! Invariant: a device, its code and what its line says are committed together, so a line is done once,
 //! whatever happens to this process, and however many processes work.
 
-use std::time::Duration;
+use std::{collections::HashSet, time::Duration};
 
 use domain::{
     AppError, DeviceId, ImportId,
@@ -36,11 +36,7 @@ pub async fn run(services: Services, stop: CancellationToken) {
     loop {
         tokio::select! {
             () = stop.cancelled() => return,
-            done = work(&services, &stop) => {
-                if let Err(error) = done {
-                    tracing::error!(%error, "an import does not go on; it is tried again");
-                }
-            }
+            () = work(&services, &stop) => {}
         }
         tokio::select! {
             () = stop.cancelled() => return,
@@ -50,16 +46,34 @@ pub async fn run(services: Services, stop: CancellationToken) {
     }
 }
 
-async fn work(services: &Services, stop: &CancellationToken) -> Result<(), AppError> {
-    let mut left = unfinished(services).await?;
-    // A part of each in turn: a small one does not wait for a large one.
-    while !left.is_empty() && !stop.is_cancelled() {
-        for id in left {
-            part(services, id).await?;
-        }
-        left = unfinished(services).await?;
+/// Does what there is to do; what fails is tried again at the next look, and keeps nothing else back.
+async fn work(services: &Services, stop: &CancellationToken) {
+    if let Err(error) = lines(services, stop).await {
+        tracing::error!(%error, "which imports are unfinished is not known");
     }
-    expire(services).await
+    if let Err(error) = expire(services).await {
+        tracing::error!(%error, "which codes come to their end is not known");
+    }
+}
+
+/// Does the lines of all imports.
+async fn lines(services: &Services, stop: &CancellationToken) -> Result<(), AppError> {
+    let mut failed = HashSet::new();
+    // A part of each in turn: a small one does not wait for a large one.
+    while !stop.is_cancelled() {
+        let mut left = unfinished(services).await?;
+        left.retain(|id| !failed.contains(id));
+        if left.is_empty() {
+            return Ok(());
+        }
+        for id in left {
+            if let Err(error) = part(services, id).await {
+                tracing::error!(%error, import = %id, "an import does not go on; it is tried again");
+                failed.insert(id);
+            }
+        }
+    }
+    Ok(())
 }
 
 async fn unfinished(services: &Services) -> Result<Vec<ImportId>, AppError> {
@@ -231,11 +245,18 @@ async fn expire(services: &Services) -> Result<(), AppError> {
         .map_err(internal)?;
     for import in over {
         let id = ImportId(import.id);
-        let transaction = services.db.write.begin().await.map_err(internal)?;
-        let row = locked(&transaction, id).await?;
-        erase(&transaction, row).await?;
-        transaction.commit().await.map_err(internal)?;
-        tell(services, id).await;
+        if let Err(error) = expire_one(services, id).await {
+            tracing::error!(%error, import = %id, "codes are kept over their time; it is tried again");
+        }
     }
+    Ok(())
+}
+
+async fn expire_one(services: &Services, id: ImportId) -> Result<(), AppError> {
+    let transaction = services.db.write.begin().await.map_err(internal)?;
+    let row = locked(&transaction, id).await?;
+    erase(&transaction, row).await?;
+    transaction.commit().await.map_err(internal)?;
+    tell(services, id).await;
     Ok(())
 }
