@@ -70,17 +70,12 @@ async fn claimed(
     change.update(&services.db.write).await.unwrap();
     let live = entity::device_live::ActiveModel {
         device_id: Set(id),
-        ownership: Set(1),
-        sequence_high: Set(-1),
-        sequence_bits: Set(vec![0; 128]),
         state: Set(state),
-        revision: Set(1),
         last_received_ms: Set(Some(services.now().0 - ago_ms)),
-        duplicates: Set(0),
-        refused_recently: Set(0),
         ..Default::default()
     };
-    live.insert(&services.db.write).await.unwrap();
+    live.update(&services.db.write).await.unwrap();
+    services.cache.forget(made.id).await.unwrap();
     made.id
 }
 
