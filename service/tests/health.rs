@@ -36,9 +36,9 @@ async fn begun(site: &Site) -> (Actor, DeviceId) {
     (admin, device)
 }
 
-async fn troubles(services: &Services, device: DeviceId) -> Vec<Trouble> {
-    let mut extras = devices::extras(services, &[device], &[]).await.unwrap();
-    extras.pop().unwrap().troubles
+async fn troubles(services: &Services, actor: &Actor, device: DeviceId) -> Vec<Trouble> {
+    let extras = devices::extras(services, actor, &[device], &[]).await;
+    extras.unwrap().pop().unwrap().troubles
 }
 
 async fn happened(services: &Services, actor: &Actor, device: DeviceId, kind: EventKind) -> usize {
@@ -75,12 +75,15 @@ async fn a_device_that_comes_and_goes_is_named_until_it_stays() {
         }
         health::look(services).await.unwrap();
         health::look(services).await.unwrap();
-        let Some(Trouble::Flapping { connections, .. }) = troubles(services, device).await.pop()
+        let Some(Trouble::Flapping { connections, .. }) =
+            troubles(services, &admin, device).await.pop()
         else {
             panic!("it is flapping");
         };
         assert_eq!(connections, 7);
-        assert!(troubles(services, other).await.is_empty());
+        assert!(troubles(services, &admin, other).await.is_empty());
+        let stranger = site.person(&admin, "s@example.org", SiteRole::Member).await;
+        assert!(troubles(services, &stranger, device).await.is_empty());
         assert_eq!(found(services, &admin, "is:flapping").await, 1);
         assert_eq!(
             happened(services, &admin, device, EventKind::Flapping).await,
@@ -88,7 +91,7 @@ async fn a_device_that_comes_and_goes_is_named_until_it_stays() {
         );
         site.clock.advance_ms(11 * MINUTE_MS);
         health::look(services).await.unwrap();
-        assert!(troubles(services, device).await.is_empty());
+        assert!(troubles(services, &admin, device).await.is_empty());
         assert_eq!(
             happened(services, &admin, device, EventKind::Steady).await,
             1
@@ -99,7 +102,7 @@ async fn a_device_that_comes_and_goes_is_named_until_it_stays() {
 #[tokio::test]
 async fn a_device_that_is_silent_and_speaks_again_is_not_flapping() {
     let site = Site::on(testkit::database::sqlite().await);
-    let (_, device) = begun(&site).await;
+    let (admin, device) = begun(&site).await;
     let services = &site.services;
     presence::connected(services, device, 1).await.unwrap();
     for _ in 0..8 {
@@ -111,7 +114,7 @@ async fn a_device_that_is_silent_and_speaks_again_is_not_flapping() {
             .unwrap();
     }
     health::look(services).await.unwrap();
-    assert!(troubles(services, device).await.is_empty());
+    assert!(troubles(services, &admin, device).await.is_empty());
 }
 
 #[tokio::test]
@@ -125,7 +128,8 @@ async fn a_wrong_clock_is_named_until_it_is_right() {
         health::seen_ahead(services, device, ahead).await.unwrap();
         health::look(services).await.unwrap();
         health::look(services).await.unwrap();
-        let Some(Trouble::Clock { ahead_ms, .. }) = troubles(services, device).await.pop() else {
+        let Some(Trouble::Clock { ahead_ms, .. }) = troubles(services, &admin, device).await.pop()
+        else {
             panic!("its clock is wrong");
         };
         assert_eq!(ahead_ms, ahead);
@@ -141,7 +145,7 @@ async fn a_wrong_clock_is_named_until_it_is_right() {
         assert_eq!(found(services, &admin, "is:clock").await, 1);
         health::seen_ahead(services, device, 300).await.unwrap();
         health::look(services).await.unwrap();
-        assert!(troubles(services, device).await.is_empty());
+        assert!(troubles(services, &admin, device).await.is_empty());
         assert_eq!(
             happened(services, &admin, device, EventKind::ClockRight).await,
             1

@@ -48,7 +48,7 @@ pub async fn read_beside(id: DeviceId, days: u32) -> Result<Beside, Failure> {
     let (services, actor) = (request::services()?, request::actor()?);
     let viewer = actor.require_viewer(&services, id).await?;
     let owner = actor.require_owner(&services, id).await.ok();
-    let mut extra = devices::extras(&services, &[id], &[]).await?;
+    let mut extra = devices::extras(&services, &actor, &[id], &[]).await?;
     let extra = extra.pop().unwrap_or_default();
     let (people, known) = match &owner {
         Some(owner) => {

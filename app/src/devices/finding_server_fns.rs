@@ -71,7 +71,7 @@ pub async fn find_devices(query: DeviceQuery, keys: Vec<String>) -> Result<Found
     };
     let ids: Vec<_> = page.items.iter().map(|device| device.id).collect();
     Ok(Found {
-        extras: devices::extras(&services, &ids, &keys).await?,
+        extras: devices::extras(&services, &actor, &ids, &keys).await?,
         counts: devices::counts(&services, &actor).await?,
         tags: tags::counts(&services, &actor).await?,
         views: views::list(&services, &actor).await?,

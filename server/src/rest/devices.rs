@@ -115,7 +115,7 @@ async fn list(
     Query(query): Query<ListQuery>,
 ) -> Result<Response, Refusal> {
     let page = devices::list(&state.services, &actor, &query.checked()?).await?;
-    let rows = super::finding::rows(&state.services, page).await?;
+    let rows = super::finding::rows(&state.services, &actor, page).await?;
     Ok(Json(rows).into_response())
 }
 

@@ -9,7 +9,7 @@ use domain::{
 };
 use serde::{Deserialize, Serialize};
 use service::{
-    Services,
+    Actor, Services,
     devices::{self, matching, tags},
 };
 use utoipa::ToSchema;
@@ -38,10 +38,11 @@ pub(super) struct Row {
 /// The rows of a page with their tags and troubles.
 pub(super) async fn rows(
     services: &Services,
+    actor: &Actor,
     page: Page<DeviceSummary>,
 ) -> Result<Page<Row>, AppError> {
     let ids: Vec<_> = page.items.iter().map(|device| device.id).collect();
-    let extras = devices::extras(services, &ids, &[]).await?;
+    let extras = devices::extras(services, actor, &ids, &[]).await?;
     let row = |(summary, extra): (DeviceSummary, RowExtra)| Row {
         summary,
         tags: extra.tags,

@@ -145,7 +145,8 @@ impl Actor {
         })
     }
 
-    /// Proof that they may command and manage a device: its owner, an administrator, or (to debug) a developer.
+    /// Proof that they may command and manage a device: its owner or an administrator. Who debugs it may command it by
+    /// [`Commander`](crate::commands::Commander).
     pub async fn require_owner(
         &self,
         services: &Services,

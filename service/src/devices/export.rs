@@ -90,7 +90,7 @@ impl Export {
             .filter_map(|column| column.state_key().map(str::to_owned))
             .collect();
         let uuids: Vec<_> = summaries.iter().map(|(_, device)| device.id).collect();
-        let extras = extras::extras(&self.services, &uuids, &keys).await?;
+        let extras = extras::extras(&self.services, &self.actor, &uuids, &keys).await?;
         let mut rows: HashMap<i64, (DeviceSummary, RowExtra)> = summaries
             .into_iter()
             .zip(extras)

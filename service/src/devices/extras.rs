@@ -9,20 +9,23 @@ use domain::{
 use entity::{device, device_health};
 use sea_orm::{ColumnTrait, EntityTrait, JoinType, QueryFilter, QuerySelect};
 
-use super::tags;
-use crate::{Services, internal};
+use super::{list, tags};
+use crate::{Actor, Services, internal};
 
-/// Tags, troubles and these values of the state, for devices that the caller may see and in their order.
+/// Tags, troubles and these values of the state, in the order of the devices; of one that the actor may not see there
+/// is nothing.
 pub async fn extras(
     services: &Services,
+    actor: &Actor,
     devices: &[DeviceId],
     keys: &[String],
 ) -> Result<Vec<RowExtra>, AppError> {
-    let mut tags = tags::of_many(services, devices).await?;
-    let mut troubles = troubles(services, devices).await?;
+    let seen = list::visible(services, actor, devices).await?;
+    let mut tags = tags::of_many(services, &seen).await?;
+    let mut troubles = troubles(services, &seen).await?;
     let states = match keys.is_empty() {
         true => HashMap::new(),
-        false => services.cache.get(devices).await?,
+        false => services.cache.get(&seen).await?,
     };
     Ok(devices
         .iter()

@@ -112,8 +112,8 @@ pub async fn of(services: &Services, viewer: &ViewerOf) -> Result<Vec<Tag>, AppE
     Ok(all.remove(&uuid).unwrap_or_default())
 }
 
-/// The tags of these devices, which the caller may see; those without any are not in the answer.
-pub async fn of_many(
+/// The tags of these devices; those without any are not in the answer.
+pub(super) async fn of_many(
     services: &Services,
     devices: &[DeviceId],
 ) -> Result<HashMap<DeviceId, Vec<Tag>>, AppError> {
