@@ -44,11 +44,29 @@ pub(crate) fn bind(wasm: &Path, pkg: &Path, names: bool) -> Result<()> {
         }
     }
     let first = parts::join(pkg, LINK, &split.prefetch_map)?;
+    if !names {
+        let script = pkg.join(format!("{NAME}.js"));
+        fs::write(&script, without_comments(&fs::read_to_string(&script)?))?;
+    }
     fs::write(
         pkg.join("__wasm_split_manifest.json"),
         serde_json::to_vec(&first)?,
     )?;
     Ok(())
+}
+
+/// The same script without indentation and the comments that stand on lines of their own.
+fn without_comments(script: &str) -> String {
+    let comment = |line: &&str| {
+        ["//", "/**", "* ", "*/"]
+            .iter()
+            .any(|mark| line.starts_with(mark))
+    };
+    let lines = script.lines().map(str::trim);
+    let code = lines.filter(|line| !line.is_empty() && !comment(line));
+    code.fold(String::with_capacity(script.len()), |code, line| {
+        code + line + "\n"
+    })
 }
 
 /// Writes a `.br` and a `.gz` beside every file that gets smaller by it.
@@ -76,4 +94,18 @@ pub(crate) fn compress(folder: &Path) -> Result<()> {
         fs::write(named("gz"), gzip.finish()?)?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::without_comments;
+
+    #[test]
+    fn what_people_read_goes_from_a_script() {
+        let script = "/**\n * Says.\n */\nexport function say() {\n    // Why.\n    const a = 2 * 3; // kept\n\n}\n";
+        assert_eq!(
+            without_comments(script),
+            "export function say() {\nconst a = 2 * 3; // kept\n}\n"
+        );
+    }
 }

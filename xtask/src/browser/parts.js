@@ -1,15 +1,27 @@
 
-/** The page shown first comes as one file, from which its parts are taken; later pages load what they lack. */
-let first;
 /** How every module begins. */
 const MODULE = Uint8Array.of(0, 97, 115, 109, 1, 0, 0, 0);
-function opening(file, load) {
+/** The parts that are there or on their way, by name. */
+const parts = new Map();
+
+/** What loads one part of the interface: a file with all that it needs, of which what is there is left out. */
+function loading(file) {
+    let loaded;
     return wrapAsyncCb(() => {
-        first ??= WebAssembly.compileStreaming(fetch(address(file))).then(partsOf).catch(() => undefined);
-        return load();
+        loaded ??= asked(new URL(`./${file}.wasm`, import.meta.url))
+            .then(WebAssembly.compile)
+            .then((whole) => Promise.all(partsOf(whole).map(([name, pieces]) => standing(name, pieces))));
+        return loaded;
     });
 }
-/** The parts by name, each as the pieces of a module: its file keeps the sections of one kind together. */
+function standing(name, pieces) {
+    if (!parts.has(name)) {
+        const bytes = new Blob(pieces).arrayBuffer();
+        parts.set(name, bytes.then((module) => WebAssembly.instantiate(module, getSharedImports())));
+    }
+    return parts.get(name);
+}
+/** The names of the parts in a file, each with the pieces of its module: the sections of one kind stand together. */
 function partsOf(whole) {
     const bytesOf = (name) => new Uint8Array(WebAssembly.Module.customSections(whole, name)[0]);
     const columns = {};
@@ -25,11 +37,7 @@ function partsOf(whole) {
         return column.bytes.subarray(start, column.at);
     };
     const lines = new TextDecoder().decode(bytesOf("parts")).split("\n").map((line) => line.split(" "));
-    return new Map(lines.map(([name, ...kinds]) => [name, [MODULE, ...kinds.map(taken)]]));
-}
-async function part(name) {
-    const pieces = (await first)?.get(name);
-    return pieces ? new Response(new Blob(pieces, { type: "application/wasm" })) : asked(address(name));
+    return lines.map(([name, ...kinds]) => [name, [MODULE, ...kinds.map(taken)]]);
 }
 /** A server that is away, or a line that breaks, is no reason to give up: whoever waits for a part goes on waiting. */
 async function asked(url) {
@@ -37,13 +45,10 @@ async function asked(url) {
         try {
             const answer = await fetch(url);
             // Whole: what breaks in the middle is asked for again, too.
-            if (answer.ok) return new Response(await answer.arrayBuffer(), { headers: answer.headers });
+            if (answer.ok) return await answer.arrayBuffer();
         } catch {
             // The next attempt says the same where it is for good.
         }
         await new Promise((done) => setTimeout(done, pause));
     }
-}
-function address(name) {
-    return new URL(`./${name}.wasm`, import.meta.url);
 }

@@ -1,13 +1,14 @@
-//! The parts of the page that a browser shows first, as one file.
+//! The parts of the interface, each as one file.
 //!
-//! The splitter gives each set of pages the code that only they share: some hundred small parts for a page.
-//! Compressed together they are a third smaller than one by one, and come in one answer; and smaller again
-//! where like stands by like. The file is a module with nothing but custom sections: one for each kind of
-//! section, which holds that section of all parts one after the other under the kind's number, and `parts`,
-//! a line for each part with its name and the kinds of its sections in their order.
+//! The splitter gives each set of pages the code that only they share: some hundred small parts for a page,
+//! and a script that asks for each by itself. Compressed together they are less than half of that, also where
+//! some are there already, and come in one answer; and smaller again where like stands by like. The file is a
+//! module with nothing but custom sections: one for each kind of section, which holds that section of all
+//! parts one after the other under the kind's number, and `parts`, a line for each part with its name and the
+//! kinds of its sections in their order.
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, BTreeSet, HashMap},
     fmt::Write as _,
     fs,
     path::Path,
@@ -18,33 +19,36 @@ use wasm_encoder::{CustomSection, Module, RawSection, Section as _};
 use wasmparser::{Parser, Payload};
 
 const LOADER: &str = include_str!("parts.js");
-/// The number of sections that say something about a module.
-const CUSTOM: u8 = 0;
 
-/// Writes the file of each page in `pages` into `pkg`, lets the script `link` load them, and gives what a
-/// page must load.
+/// Writes the file of each of `pages` into `pkg` instead of its parts, lets the script `link` load them, and
+/// gives the files of each.
 pub(super) fn join(
     pkg: &Path,
     link: &str,
     pages: &HashMap<String, Vec<String>>,
-) -> Result<BTreeMap<String, Vec<String>>> {
+) -> Result<BTreeMap<String, [String; 1]>> {
     let mut first = BTreeMap::new();
+    let mut joined = BTreeSet::new();
     for (page, parts) in pages {
         let parts = parts
             .iter()
             .map(|name| {
                 let path = pkg.join(format!("{name}.wasm"));
                 let part = fs::read(&path).with_context(|| path.display().to_string())?;
+                joined.insert(path);
                 Ok((name.as_str(), part))
             })
             .collect::<Result<Vec<_>>>()?;
         let name = format!("first_{page}");
         fs::write(pkg.join(format!("{name}.wasm")), in_columns(&parts)?)?;
-        first.insert(page.clone(), vec![name]);
+        first.insert(page.clone(), [name]);
+    }
+    for path in joined {
+        fs::remove_file(path)?;
     }
     let path = pkg.join(link);
     let script = fs::read_to_string(&path).with_context(|| path.display().to_string())?;
-    fs::write(&path, loading_parts(&script, pages)?)?;
+    fs::write(&path, loading_files(&script, &first)?)?;
     Ok(first)
 }
 
@@ -56,8 +60,7 @@ fn in_columns(parts: &[(&str, Vec<u8>)]) -> Result<Vec<u8>> {
         names.push_str(name);
         for payload in Parser::new(0).parse_all(part) {
             let payload = payload?;
-            // Nothing reads what is said about a part beside what it is.
-            let Some((id, range)) = payload.as_section().filter(|(id, _)| *id != CUSTOM) else {
+            let Some((id, range)) = payload.as_section() else {
                 continue;
             };
             let data = &part[range];
@@ -78,31 +81,25 @@ fn in_columns(parts: &[(&str, Vec<u8>)]) -> Result<Vec<u8>> {
     Ok(whole.finish())
 }
 
-/// The splitter's script, where each part is taken from the first page's file if it is in there.
-fn loading_parts(script: &str, pages: &HashMap<String, Vec<String>>) -> Result<String> {
-    let fetched = script.matches("fetch(new URL(\"./").count();
-    // Before each part stands a comment with the names of all pages that share it.
-    let mut joined = script
-        .lines()
-        .filter(|line| !line.starts_with("/* "))
-        .map(|line| line.to_owned() + "\n")
-        .collect::<String>()
-        .replace("fetch(new URL(\"./", "part(\"")
-        .replace(".wasm\", import.meta.url))", "\")");
-    ensure!(
-        fetched > 0 && joined.matches("= part(\"").count() == fetched,
-        "the splitter's script does not fetch its parts as it used to"
-    );
-    for page in pages.keys() {
-        let load = format!("__wasm_split_load_{page} = wrapAsyncCb(makeLoad(");
+/// The splitter's script, which loads each page's file instead of its parts.
+fn loading_files(script: &str, pages: &BTreeMap<String, [String; 1]>) -> Result<String> {
+    let (shared, loads) = script
+        .split_once("function makeLoad(")
+        .filter(|(shared, _)| shared.contains("getSharedImports") && shared.contains("wrapAsyncCb"))
+        .context("the splitter's script does not begin as it used to")?;
+    let mut joined = shared.to_owned() + LOADER;
+    for (page, [file]) in pages {
+        let export = format!("export const __wasm_split_load_{page} = ");
         ensure!(
-            joined.contains(&load),
+            loads.contains(&export),
             "the splitter's script does not load {page}"
         );
-        let open = format!("__wasm_split_load_{page} = opening(\"first_{page}\", makeLoad(");
-        joined = joined.replace(&load, &open);
+        let _ = writeln!(joined, "{export}loading({file:?});");
     }
-    joined.push_str(LOADER);
+    ensure!(
+        loads.matches("export const ").count() == pages.len(),
+        "the splitter's script loads what is in no file"
+    );
     Ok(joined)
 }
 
@@ -156,7 +153,6 @@ mod tests {
         let module = |id, data| {
             let mut module = Module::new();
             module.section(&RawSection { id, data });
-            module.section(&custom("name"));
             module.finish()
         };
         let parts = [
@@ -187,14 +183,18 @@ mod tests {
 
     #[test]
     fn a_page_is_loaded_from_its_file() {
-        let script = "/* home, list */\nconst __chunk_1 = makeLoad(() => {\n    const src = fetch(new URL(\"./chunk_1.wasm\", import.meta.url));\n}\n, []);\n\
+        let script = "function getSharedImports() {}\nfunction wrapAsyncCb(callee) {}\nfunction makeLoad(fetcher, deps) {}\n\
+            const __chunk_1 = makeLoad(() => {}, []);\n\
             export const __wasm_split_load_home = wrapAsyncCb(makeLoad(() => {}, [__chunk_1]));\n";
-        let pages = HashMap::from([("home".to_owned(), vec!["chunk_1".to_owned()])]);
-        let joined = loading_parts(script, &pages).expect("a script");
+        let pages = BTreeMap::from([("home".to_owned(), ["first_home".to_owned()])]);
+        let joined = loading_files(script, &pages).expect("a script");
         assert!(joined.starts_with(
-            "const __chunk_1 = makeLoad(() => {\n    const src = part(\"chunk_1\");\n}\n, []);\n\
-            export const __wasm_split_load_home = opening(\"first_home\", makeLoad(() => {}, [__chunk_1]));\n"
+            "function getSharedImports() {}\nfunction wrapAsyncCb(callee) {}\n\n/** How"
         ));
-        assert!(loading_parts("export const nothing = 1;", &pages).is_err());
+        assert!(
+            joined.ends_with("export const __wasm_split_load_home = loading(\"first_home\");\n")
+        );
+        assert!(loading_files("export const nothing = 1;", &pages).is_err());
+        assert!(loading_files(script, &BTreeMap::new()).is_err());
     }
 }
