@@ -6,7 +6,7 @@ use anyhow::{Context, Result};
 use app::session::SESSION_COOKIE;
 use domain::{
     DeviceId, Scalar,
-    live::{ClientFrame, LiveEvent, ServerFrame, Subject},
+    live::{Change, ClientFrame, LiveEvent, ServerFrame, Subject},
 };
 use futures::{SinkExt as _, StreamExt as _};
 use tokio::{net::TcpStream, task::JoinHandle};
@@ -30,7 +30,7 @@ pub(crate) struct Browser {
 }
 
 impl Browser {
-    /// Opens the connection and subscribes; returns when every snapshot is there. Reports carry the
+    /// Opens the connection and subscribes; returns when the server listens for it. Reports carry the
     /// microseconds since `epoch` under `key`.
     pub(crate) async fn watch(
         http: &str,
@@ -59,7 +59,7 @@ impl Browser {
         while waiting > 0 {
             let message = socket.next().await.context("the server closed it")??;
             if let Message::Text(text) = message
-                && let ServerFrame::Snapshot { .. } = serde_json::from_str(&text)?
+                && let ServerFrame::Subscribed { .. } = serde_json::from_str(&text)?
             {
                 waiting -= 1;
             }
@@ -78,7 +78,7 @@ impl Browser {
                 };
                 let now = micros(epoch.elapsed());
                 if let ServerFrame::Change { event, .. } = serde_json::from_str(&text)?
-                    && let LiveEvent::State { changed, .. } = event
+                    && let Change::State(LiveEvent::State { changed, .. }) = *event
                     && let Some(Scalar::Number(sent)) = changed.get(key)
                 {
                     #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]

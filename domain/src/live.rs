@@ -177,22 +177,18 @@ pub enum ClientFrame {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum ServerFrame {
-    /// The subject as it stands; changes follow. After a reconnect the browser subscribes again and
-    /// the snapshot closes the gap.
-    Snapshot {
+    /// From here on changes are told; what the page read before may be older, and it reads again.
+    Subscribed {
         /// The subscription.
         id: u32,
-        /// The server's clock.
-        now: TimestampMs,
-        /// The subject's state.
-        snapshot: Box<Snapshot>,
     },
-    /// A change of a watched subject; a slow reader gets the latest value, never a growing queue.
+    /// A change of a watched subject, which the page reads again; a slow reader gets the latest one, never a growing
+    /// queue. Of a new state the values are told too, of anything else what kind of event it was.
     Change {
         /// The subscription.
         id: u32,
         /// What changed.
-        event: LiveEvent,
+        event: Box<Change>,
     },
     /// New counts for the overview.
     Counts {
@@ -215,6 +211,27 @@ pub enum ServerFrame {
     Pong,
 }
 
+/// What a [`ServerFrame::Change`] says of an event.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Change {
+    /// [`LiveEvent::State`].
+    State(LiveEvent),
+    /// Any other: what a person may see of it they read where that is checked.
+    Head(EventHead),
+}
+
+impl From<&LiveEvent> for Change {
+    fn from(event: &LiveEvent) -> Self {
+        let kind = match event {
+            LiveEvent::State { .. } => return Self::State(event.clone()),
+            LiveEvent::History { .. } => EventHeadKind::History,
+            _ => EventHeadKind::Other,
+        };
+        Self::Head(EventHead { kind })
+    }
+}
+
 /// The head of a [`ServerFrame`]: enough for a reader that asks again for what has changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 pub struct FrameHead {
@@ -232,7 +249,7 @@ pub struct FrameHead {
 }
 
 /// The head of a [`LiveEvent`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct EventHead {
     /// Which event it is.
     #[serde(rename = "type")]
@@ -240,7 +257,7 @@ pub struct EventHead {
 }
 
 /// Which [`LiveEvent`] it is, as far as a page tells them apart.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum EventHeadKind {
     /// [`LiveEvent::History`].
@@ -254,8 +271,8 @@ pub enum EventHeadKind {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum FrameKind {
-    /// [`ServerFrame::Snapshot`].
-    Snapshot,
+    /// [`ServerFrame::Subscribed`].
+    Subscribed,
     /// [`ServerFrame::Change`].
     Change,
     /// [`ServerFrame::Counts`].
@@ -266,62 +283,6 @@ pub enum FrameKind {
     Unread,
     /// [`ServerFrame::Pong`].
     Pong,
-}
-
-/// A subject as it stands.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "subject", rename_all = "snake_case")]
-pub enum Snapshot {
-    /// One device.
-    Device {
-        /// Its revision.
-        revision: u64,
-        /// Its presence.
-        presence: PresenceInfo,
-        /// Its state.
-        state: StateMap,
-        /// When each key was reported.
-        state_at: std::collections::BTreeMap<String, TimestampMs>,
-        /// Its latest commands, newest first.
-        commands: Vec<Command>,
-    },
-    /// Several devices.
-    Devices {
-        /// Each with presence and state.
-        devices: Vec<DeviceNow>,
-    },
-    /// The site.
-    Overview {
-        /// How many there are of each status.
-        counts: PresenceCounts,
-    },
-    /// One job.
-    Job {
-        /// The job.
-        job: Box<crate::job::Job>,
-    },
-    /// All jobs: the page reads its part of them.
-    Jobs,
-    /// One import.
-    Import {
-        /// The import.
-        import: Box<crate::import::Import>,
-    },
-    /// A device's raw messages: the page reads them.
-    Traffic,
-}
-
-/// Presence and state of one device at one revision.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct DeviceNow {
-    /// The device.
-    pub id: DeviceId,
-    /// Its revision.
-    pub revision: u64,
-    /// Its presence.
-    pub presence: PresenceInfo,
-    /// Its state.
-    pub state: StateMap,
 }
 
 #[cfg(test)]
@@ -355,22 +316,16 @@ mod tests {
     fn every_frame_has_a_head() {
         let device = DeviceId::random();
         let counts = PresenceCounts::default();
-        let overview = Box::new(Snapshot::Overview { counts });
-        let now = TimestampMs(1);
         for (frame, id, kind) in [
             (
-                ServerFrame::Snapshot {
-                    id: 7,
-                    now,
-                    snapshot: overview,
-                },
+                ServerFrame::Subscribed { id: 7 },
                 Some(7),
-                FrameKind::Snapshot,
+                FrameKind::Subscribed,
             ),
             (
                 ServerFrame::Change {
                     id: 8,
-                    event: LiveEvent::Device { device },
+                    event: Box::new(Change::from(&LiveEvent::Device { device })),
                 },
                 Some(8),
                 FrameKind::Change,
@@ -396,6 +351,7 @@ mod tests {
             (LiveEvent::History { device }, EventHeadKind::History),
             (LiveEvent::Device { device }, EventHeadKind::Other),
         ] {
+            let event = Box::new(Change::from(&event));
             let frame = ServerFrame::Change { id: 1, event };
             let text = serde_json::to_string(&frame).expect("JSON");
             let head: FrameHead = serde_json::from_str(&text).expect("the head");

@@ -1,13 +1,13 @@
 //! Live updates for browsers: one task reads the bus, every connection has a bounded mailbox.
 //!
-//! Invariant: a subscription listens before its snapshot is read, and what the snapshot already
-//! holds is dropped by revision; so nothing is missed and nothing comes twice. A slow reader gets
+//! Invariant: a subscription listens before the revisions of its devices are read, and what is not above them is
+//! dropped; so nothing is missed. A page is told that something changed, and reads it where it is checked who may. A slow reader gets
 //! the latest state of each device, never a growing queue.
 
 mod connection;
 mod mailbox;
 mod registry;
-mod snapshot;
+mod standing;
 
 use std::sync::Arc;
 

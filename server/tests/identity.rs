@@ -1,6 +1,9 @@
 //! Clone, board swap, card swap and collision against the whole server: each ends as the policy says, and undo
 //! restores.
 
+#[path = "identity/bench.rs"]
+mod bench;
+
 use domain::{
     Scalar,
     command::{CommandOptions, CommandState, NewCommand},
@@ -16,148 +19,9 @@ use testkit::{
     until,
 };
 
+use bench::Bench;
+
 const CARD: &str = "card-1";
-
-struct Bench {
-    app: App,
-    admin: Person,
-    identity: Identity,
-}
-
-impl Bench {
-    /// A site on each engine with one device, and what is done about a kind of finding.
-    async fn each(policy: Option<(FindingKind, Reaction)>) -> Vec<Self> {
-        let mut benches = Vec::new();
-        for app in App::on_each_engine().await {
-            benches.push(Self::with(app, policy).await);
-        }
-        benches
-    }
-
-    async fn with(app: App, policy: Option<(FindingKind, Reaction)>) -> Self {
-        let admin = app.set_up().await;
-        let (services, actor) = (app.services(), &admin.actor);
-        if let Some((kind, reaction)) = policy {
-            let proof = actor.require_admin().expect("an administrator");
-            identity::set_policy(services, &proof, kind, reaction)
-                .await
-                .expect("a policy");
-        }
-        let identity = Identity::enrol(services, actor, Some(actor), computer("board-1"))
-            .await
-            .expect("an enrolled device");
-        Self {
-            app,
-            admin,
-            identity,
-        }
-    }
-
-    /// A connection under the device's certificate that says it is this board with this storage.
-    async fn online(&self, sequence: u64, serial: &str, storage: &str) -> Device {
-        let device = self.connect().await;
-        let system = format!("system/{}/#", self.identity.id);
-        assert!(device.subscribe(&system).await);
-        self.says(&device, sequence, serial, storage).await;
-        device
-    }
-
-    async fn connect(&self) -> Device {
-        Device::connect(&self.identity, self.app.mqtt())
-            .await
-            .expect("let in")
-    }
-
-    async fn says(&self, device: &Device, sequence: u64, serial: &str, storage: &str) {
-        let topic = Topic::Identity(self.identity.id).to_string();
-        let mut body = self.identity.shown(sequence);
-        body.insert("cpu_serial".to_owned(), json!(serial));
-        body.insert("storage_id".to_owned(), json!(storage));
-        let payload = self.identity.sealed(&topic, body);
-        // A policy may end the connection before the answer is out.
-        device.publish(&topic, payload).await;
-    }
-
-    async fn reports(&self, device: &Device, sequence: u64, value: f64) {
-        let answer = device.report("cpu", sequence, &[("average", value)]).await;
-        assert_eq!(answer, Answer::Accepted);
-    }
-
-    async fn findings(&self) -> Vec<Finding> {
-        let proof = self.admin.actor.require_admin().expect("an administrator");
-        identity::list(self.app.services(), &proof, None, None, "", 1)
-            .await
-            .expect("findings")
-            .items
-    }
-
-    async fn finding(&self) -> Finding {
-        let mut all = self.findings().await;
-        assert_eq!(all.len(), 1, "{all:?}");
-        all.remove(0)
-    }
-
-    async fn resolve(&self, act: Act) {
-        let proof = self.admin.actor.require_admin().expect("an administrator");
-        let id = self.finding().await.id;
-        identity::resolve(self.app.services(), &proof, id, act)
-            .await
-            .expect("resolved");
-        let finding = self.finding().await;
-        assert_eq!(
-            (finding.state, finding.act),
-            (FindingState::Resolved, Some(act))
-        );
-        assert!(finding.may_undo && finding.acts().is_empty());
-    }
-
-    async fn undo(&self) {
-        let proof = self.admin.actor.require_admin().expect("an administrator");
-        let id = self.finding().await.id;
-        identity::undo(self.app.services(), &proof, id)
-            .await
-            .expect("undone");
-        let finding = self.finding().await;
-        assert_eq!((finding.state, finding.act), (FindingState::Open, None));
-    }
-
-    /// The serial number on record, and the latest value of the state.
-    async fn page(&self) -> (String, Option<Scalar>) {
-        let services = self.app.services();
-        let viewer = self.admin.actor.require_viewer(services, self.identity.id);
-        let viewer = viewer.await.expect("a viewer");
-        let detail = devices::detail(services, &viewer).await.expect("its page");
-        let value = detail.state.get("cpu_average").cloned();
-        (detail.summary.cpu_serial, value)
-    }
-
-    /// The values in the history.
-    async fn history(&self) -> Vec<f64> {
-        use sea_orm::{EntityTrait as _, QueryOrder as _};
-        let rows = entity::report::Entity::find()
-            .order_by_asc(entity::report::Column::AtMs)
-            .all(&self.app.services().db.read)
-            .await
-            .expect("reports");
-        rows.iter()
-            .filter_map(|row| row.readings.get("average")?.as_f64())
-            .collect()
-    }
-
-    /// Waits until the page shows the value: the state follows what was stored and acknowledged.
-    async fn shows(&self, value: f64) {
-        testkit::until("the state follows", async || {
-            (self.page().await.1 == Some(number(value))).then_some(())
-        })
-        .await;
-    }
-
-    async fn unread(&self) -> u64 {
-        notices::unread(self.app.services(), &self.admin.actor)
-            .await
-            .expect("a count")
-    }
-}
 
 fn number(value: f64) -> Scalar {
     Scalar::Number(value)

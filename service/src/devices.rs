@@ -37,7 +37,7 @@ pub use extras::extras;
 pub use found::Found;
 pub use identify::{identified, reset_acknowledged, tell_what_is_retained};
 pub(crate) use list::state;
-pub use list::{counts, list, now, visible};
+pub use list::{counts, list, revisions, visible};
 pub use matching::matching;
 pub use naming::{rename, set_nickname};
 pub(crate) use preregister::new_code;

@@ -2,6 +2,9 @@
 
 #![allow(clippy::unwrap_used)]
 
+#[path = "telemetry/bench.rs"]
+mod bench;
+
 use std::sync::{
     Arc,
     atomic::{AtomicU32, Ordering},
@@ -10,6 +13,7 @@ use std::sync::{
 use domain::{
     AppError, DeviceId, Scalar, TimestampMs,
     device::{Presence, PresenceCause},
+    role::SiteRole,
     telemetry::{Period, SeriesQuery},
 };
 use protocol::Sequence;
@@ -27,102 +31,9 @@ use testkit::{
 };
 use tokio_util::sync::CancellationToken;
 
+use bench::Bench;
+
 const MINUTE_MS: i64 = 60_000;
-
-struct Bench {
-    site: Site,
-    owner: Actor,
-    identity: Identity,
-    known: Arc<Known>,
-    committer: Committer,
-}
-
-impl Bench {
-    async fn on(database: testkit::database::TestDatabase) -> Self {
-        Self::at(Site::on(database)).await
-    }
-
-    async fn at(site: Site) -> Self {
-        service::components::seed(&site.services).await.unwrap();
-        let owner = site.set_up().await;
-        let identity = Identity::enrol(&site.services, &owner, Some(&owner), computer("T-1"))
-            .await
-            .unwrap();
-        let known = Directory::default()
-            .get(&site.services, identity.id)
-            .await
-            .unwrap()
-            .unwrap();
-        let (committer, _task) =
-            Committer::start(site.services.clone(), CancellationToken::new()).unwrap();
-        Self {
-            site,
-            owner,
-            identity,
-            known,
-            committer,
-        }
-    }
-
-    fn now(&self) -> TimestampMs {
-        self.site.services.now()
-    }
-
-    /// A report of the processor, measured `ago_ms` before now.
-    fn report(&self, sequence: u64, ago_ms: i64, average: f64) -> Incoming {
-        let key = "cpu".parse().unwrap();
-        Incoming {
-            device: self.known.device,
-            ownership: self.known.ownership,
-            sequence: Sequence(sequence),
-            sent_at: Some(self.now()),
-            received_at: self.now(),
-            report_interval_ms: 10_000,
-            reports: vec![ReportPart {
-                component_id: self.known.components[&key].id,
-                key,
-                at: self.now().plus_ms(-ago_ms),
-                late: ago_ms > 5 * MINUTE_MS,
-                status: None,
-                values: vec![
-                    ("average".parse().unwrap(), Scalar::Number(average)),
-                    (
-                        "note".parse().unwrap(),
-                        Scalar::Text("뜰 \u{1f331}".to_owned()),
-                    ),
-                    ("busy".parse().unwrap(), Scalar::Bool(true)),
-                ],
-            }],
-            state: std::collections::BTreeMap::new(),
-        }
-    }
-
-    async fn page(&self) -> domain::device::DeviceDetail {
-        let services = &self.site.services;
-        let viewer = self
-            .owner
-            .require_viewer(services, self.identity.id)
-            .await
-            .unwrap();
-        devices::detail(services, &viewer).await.unwrap()
-    }
-
-    async fn series(&self, back_ms: i64, points: u32) -> Vec<domain::telemetry::Series> {
-        let services = &self.site.services;
-        let viewer = self
-            .owner
-            .require_viewer(services, self.identity.id)
-            .await
-            .unwrap();
-        let query = SeriesQuery {
-            component: "cpu".parse().unwrap(),
-            value: Some("average".to_owned()),
-            period: Period::new(self.now().plus_ms(-back_ms), self.now().plus_ms(1)),
-            max_points: points,
-        };
-        telemetry::series(services, &viewer, &query).await.unwrap()
-    }
-}
 
 #[tokio::test]
 async fn a_report_is_stored_once_and_merged_by_its_own_time() {
@@ -570,6 +481,38 @@ impl Deadlines for Speaking {
             self.deadlines.set(&[(device, later)]).await?;
         }
         self.deadlines.is_set(device).await
+    }
+}
+
+#[tokio::test]
+async fn who_watches_is_given_the_revisions_of_what_they_may_see_and_no_newer_ones_than_they_read()
+{
+    for database in each_engine().await {
+        let bench = Bench::on(database).await;
+        let (services, id) = (&bench.site.services, bench.identity.id);
+        let stranger = bench
+            .site
+            .person(&bench.owner, "s@example.org", SiteRole::Member);
+        let stranger = stranger.await;
+        let before = services.cache.get(&[id]).await.unwrap()[&id].clone();
+        let stored = bench.committer.submit(bench.report(1, 0, 1.0)).await;
+        assert_eq!(stored.unwrap(), Committed::Stored);
+        let now = testkit::until("the cache has it", async || {
+            let known = services.cache.get(&[id]).await.ok()?.remove(&id)?;
+            (known.revision > before.revision).then_some(known.revision)
+        })
+        .await;
+        let known = async |who: &Actor| devices::revisions(services, who, &[id]).await.unwrap();
+        assert_eq!(known(&bench.owner).await, [(id, now)].into());
+        assert!(known(&stranger).await.is_empty());
+        // Committed, and not in the cache yet, where pages are read from: its change must still be told.
+        services.cache.forget(id).await.unwrap();
+        services
+            .cache
+            .put(vec![(id, before.clone())])
+            .await
+            .unwrap();
+        assert_eq!(known(&bench.owner).await, [(id, before.revision)].into());
     }
 }
 

@@ -194,7 +194,7 @@ async fn serve(
                     continue;
                 }
                 match frame.kind {
-                    FrameKind::Snapshot => {
+                    FrameKind::Subscribed => {
                         status.set(LiveStatus::Live);
                         // What changed since the page was read was told to nobody.
                         page.change();

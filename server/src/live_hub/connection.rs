@@ -1,4 +1,4 @@
-//! One browser's connection: its subscriptions, their snapshots, then changes.
+//! One browser's connection: its subscriptions, whether it may have them, then changes.
 
 use std::{
     collections::{HashMap, HashSet},
@@ -9,7 +9,7 @@ use std::{
 use axum::extract::ws::{Message, WebSocket};
 use domain::{
     AppError, DeviceId,
-    live::{ClientFrame, LiveEvent, ServerFrame, Snapshot, Subject},
+    live::{ClientFrame, LiveEvent, ServerFrame, Subject},
 };
 use futures::{SinkExt, StreamExt, future::BoxFuture, stream::SplitSink};
 use service::{Actor, Services, commands, devices, notices, traffic};
@@ -19,7 +19,7 @@ use tokio_util::sync::CancellationToken;
 use super::{
     mailbox::{Mailbox, Told},
     registry::{Registry, Watched},
-    snapshot,
+    standing,
 };
 
 /// How often the browser is asked for a sign of life, and its session whether it has not ended.
@@ -144,9 +144,9 @@ impl Connection<'_> {
                     watch: None,
                 };
                 self.subscriptions.insert(id, subscription);
-                // Listens first: what changes while the snapshot is read waits in the mailbox.
+                // Listens first: what changes while that is read waits in the mailbox.
                 self.watch();
-                self.snapshot(id).await?;
+                self.stand(id).await?;
                 self.unread().await
             }
         }
@@ -171,25 +171,20 @@ impl Connection<'_> {
         self.watched = watched;
     }
 
-    async fn snapshot(&mut self, id: u32) -> Result<(), Gone> {
+    async fn stand(&mut self, id: u32) -> Result<(), Gone> {
         let Some(subject) = self.subscriptions.get(&id).map(|s| s.subject.clone()) else {
             return Ok(());
         };
         let read = match &subject {
             Subject::Traffic { device } => self.keep_traffic(id, *device).await,
-            subject => snapshot::read(self.services, &self.actor, subject).await,
+            subject => standing::read(self.services, &self.actor, subject).await,
         };
         match read {
-            Ok((snapshot, known)) => {
+            Ok(known) => {
                 if let Some(subscription) = self.subscriptions.get_mut(&id) {
                     subscription.known = known;
                 }
-                let frame = ServerFrame::Snapshot {
-                    id,
-                    now: self.services.now(),
-                    snapshot: Box::new(snapshot),
-                };
-                self.frame(&frame).await
+                self.frame(&ServerFrame::Subscribed { id }).await
             }
             Err(AppError::NotFound | AppError::Forbidden) => {
                 self.subscriptions.remove(&id);
@@ -197,7 +192,7 @@ impl Connection<'_> {
                 self.frame(&ServerFrame::Refused { id }).await
             }
             Err(error) => {
-                tracing::warn!(%error, "a live snapshot could not be read");
+                tracing::warn!(%error, "what a page watches could not be read");
                 Err(Gone)
             }
         }
@@ -208,13 +203,13 @@ impl Connection<'_> {
         &mut self,
         id: u32,
         device: DeviceId,
-    ) -> Result<(Snapshot, HashMap<DeviceId, u64>), AppError> {
+    ) -> Result<HashMap<DeviceId, u64>, AppError> {
         let commander = commands::Commander::prove(self.services, &self.actor, device).await?;
         let watch = traffic::watch(self.services, &commander).await?;
         if let Some(subscription) = self.subscriptions.get_mut(&id) {
             subscription.watch = Some(watch);
         }
-        Ok((Snapshot::Traffic, HashMap::new()))
+        Ok(HashMap::new())
     }
 
     async fn deliver(&mut self) -> Result<(), Gone> {
@@ -222,7 +217,7 @@ impl Connection<'_> {
         let ids: Vec<u32> = self.subscriptions.keys().copied().collect();
         if post.read_again || post.access {
             for id in ids {
-                self.snapshot(id).await?;
+                self.stand(id).await?;
             }
         }
         let ids: Vec<u32> = self.subscriptions.keys().copied().collect();
@@ -242,7 +237,7 @@ impl Connection<'_> {
                     | Subject::Import { .. } => false,
                 });
             if touched {
-                self.snapshot(*id).await?;
+                self.stand(*id).await?;
             }
             for device in post.recheck.iter().copied() {
                 let told = Told::new(LiveEvent::Device { device }).ok_or(Gone)?;

@@ -5,7 +5,10 @@ use std::{
     sync::Arc,
 };
 
-use domain::{CommandId, DeviceId, ImportId, JobId, live::LiveEvent};
+use domain::{
+    CommandId, DeviceId, ImportId, JobId,
+    live::{Change, LiveEvent},
+};
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 
@@ -23,7 +26,7 @@ pub(super) struct Told {
 
 impl Told {
     pub(super) fn new(event: LiveEvent) -> Option<Arc<Self>> {
-        let json = serde_json::to_string(&event).ok()?;
+        let json = serde_json::to_string(&Change::from(&event)).ok()?;
         Some(Arc::new(Self { event, json }))
     }
 }
@@ -181,6 +184,19 @@ mod tests {
             changed: [(key.to_owned(), Scalar::Number(value))].into(),
         })
         .expect("JSON")
+    }
+
+    #[test]
+    fn of_nothing_but_a_state_more_is_told_than_that_it_happened() {
+        let device = DeviceId(uuid::Uuid::nil());
+        let json = |event| Told::new(event).expect("JSON").json.clone();
+        assert_eq!(json(LiveEvent::Device { device }), r#"{"type":"other"}"#);
+        assert_eq!(json(LiveEvent::History { device }), r#"{"type":"history"}"#);
+        assert!(
+            state(device, 1, "led", 1.0)
+                .json
+                .contains(r#""changed":{"led":1.0}"#)
+        );
     }
 
     #[test]

@@ -9,7 +9,6 @@ use domain::{
         PresenceCause, PresenceCounts, PresenceInfo, StateMap,
     },
     event::EventKind,
-    live::DeviceNow,
 };
 use entity::{device, device_access, device_live, user};
 use protocol::Scalar;
@@ -264,36 +263,33 @@ pub async fn visible(
     Ok(rows.into_iter().map(DeviceId).collect())
 }
 
-/// Presence and state of those of these devices that the actor may see. The revision is the oldest of
-/// what was read: a change that is told again changes nothing, one that is missed would.
-pub async fn now(
+/// The revisions of those of these devices that the actor may see, the oldest that somebody who reads now may be given:
+/// a change that is told again changes nothing, one that is missed would.
+pub async fn revisions(
     services: &Services,
     actor: &Actor,
     ids: &[DeviceId],
-) -> Result<Vec<DeviceNow>, AppError> {
-    let rows = selected(actor)
+) -> Result<HashMap<DeviceId, u64>, AppError> {
+    let rows: Vec<(Uuid, Option<i64>)> = device::Entity::find()
+        .select_only()
+        .column(device::Column::Uuid)
+        .column(device_live::Column::Revision)
+        .join(JoinType::LeftJoin, to_live())
         .filter(device::Column::Uuid.is_in(ids.iter().map(|id| id.0)))
         .filter(visible_to(actor))
-        .into_model::<Row>()
+        .into_tuple()
         .all(&services.db.read)
         .await
         .map_err(internal)?;
-    let mut states = states(services, &rows).await?;
-    rows.into_iter()
-        .map(|row| {
-            let id = DeviceId(row.uuid);
-            let cached = states.remove(&id).unwrap_or_default();
-            let stored = row
-                .revision
-                .and_then(|revision| u64::try_from(revision).ok());
-            Ok(DeviceNow {
-                id,
-                revision: Ord::min(cached.revision, stored.unwrap_or(0)),
-                presence: presence_of(&row)?,
-                state: cached.state,
-            })
-        })
-        .collect()
+    let cached = services.cache.get(ids).await?;
+    let revision = |(uuid, stored): (Uuid, Option<i64>)| {
+        let device = DeviceId(uuid);
+        let stored = stored.and_then(|revision| u64::try_from(revision).ok());
+        let stored = stored.unwrap_or(0);
+        let cached = cached.get(&device).map_or(stored, |known| known.revision);
+        (device, Ord::min(cached, stored))
+    };
+    Ok(rows.into_iter().map(revision).collect())
 }
 
 /// The one row of a device, as this person sees it.
