@@ -5,7 +5,7 @@ use std::{error::Error, path::PathBuf};
 use leptos_i18n_build::{Config, ParseOptions, TranslationsInfos};
 
 /// One file of each language, owned by one feature.
-const NAMESPACES: [&str; 15] = [
+const NAMESPACES: [&str; 16] = [
     "identity",
     "frame",
     "errors",
@@ -14,6 +14,7 @@ const NAMESPACES: [&str; 15] = [
     "devices",
     "finding",
     "imports",
+    "pairing",
     "scan",
     "telemetry",
     "commands",

@@ -24,6 +24,7 @@ pub(crate) mod list_rows;
 pub(crate) mod list_tools;
 mod list_views;
 pub(crate) mod list_wrong;
+mod pairing;
 pub mod preregister_page;
 mod query;
 mod scan;

@@ -4,6 +4,7 @@ use leptos::prelude::*;
 use leptos_i18n::tu_string;
 
 use super::{
+    pairing::{PairingOf, pairing},
     scan::{ScanOf, scanner},
     server_fns::ClaimDevice,
 };
@@ -19,6 +20,7 @@ pub fn ClaimPage() -> impl IntoView {
     let i18n = use_i18n();
     let form = FormState::of::<ClaimDevice>();
     let open = RwSignal::new(false);
+    let pair = RwSignal::new(false);
     #[cfg(feature = "hydrate")]
     Effect::new(fill_from_address);
     view! {
@@ -38,8 +40,18 @@ pub fn ClaimPage() -> impl IntoView {
                     <Draw icon=Icon::QrCode/>
                     {tu_string!(i18n, scan.open)}
                 </button>
+                <button
+                    type="button"
+                    class="btn"
+                    aria-expanded=move || pair.get().to_string()
+                    on:click=move |_| pair.set(true)
+                >
+                    <Draw icon=Icon::Wifi/>
+                    {tu_string!(i18n, pairing.open)}
+                </button>
             </div>
             {when(move || open.get(), move || scanner(Box::new(ScanOf { open })))}
+            {when(move || pair.get(), move || pairing(Box::new(PairingOf { open: pair })))}
             <PostForm form class="form">
                 <ErrorNotice error=form.other_error(&["code", "cpu_serial"])/>
                 <Field
@@ -67,25 +79,40 @@ pub fn ClaimPage() -> impl IntoView {
     }
 }
 
-/// What the address holds behind `#`.
+/// What the address holds behind `#`: a label's content, or the serial number alone, as a device gives it that was just
+/// paired.
 #[cfg(feature = "hydrate")]
 fn fill_from_address() {
     let fragment = window().location().hash().unwrap_or_default();
-    if let Some((serial, code)) = super::scan::parts_of(&fragment) {
-        fill(serial, code);
+    match super::scan::parts_of(&fragment) {
+        Some((serial, code)) => fill(serial, code),
+        None if fragment.contains(',') => {}
+        None => fill_serial(fragment.trim_start_matches('#')),
     }
 }
 
 /// Fills the form, and leads on to its button.
 #[cfg(feature = "hydrate")]
 pub(super) fn fill(serial: &str, code: &str) {
+    put("cpu_serial", serial);
+    put("code", code);
+}
+
+/// Fills the serial number; a code that is there stays.
+#[cfg(feature = "hydrate")]
+pub(super) fn fill_serial(serial: &str) {
+    if !serial.is_empty() {
+        put("cpu_serial", serial);
+    }
+}
+
+#[cfg(feature = "hydrate")]
+fn put(name: &str, value: &str) {
     use wasm_bindgen::JsCast;
-    for (name, value) in [("cpu_serial", serial), ("code", code)] {
-        let field = document()
-            .get_element_by_id(name)
-            .and_then(|element| element.dyn_into::<web_sys::HtmlInputElement>().ok());
-        if let Some(field) = field {
-            field.set_value(value);
-        }
+    let field = document()
+        .get_element_by_id(name)
+        .and_then(|element| element.dyn_into::<web_sys::HtmlInputElement>().ok());
+    if let Some(field) = field {
+        field.set_value(value);
     }
 }
