@@ -298,3 +298,28 @@ async fn an_import_goes_on_after_a_stop_and_can_be_cancelled() {
         );
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn labels_of_many_devices_are_in_one_alphabet() {
+    let database = testkit::database::sqlite().await;
+    let site = Site::on(database);
+    let (services, actor) = (&site.services, site.set_up().await);
+    let admin = actor.require_admin().unwrap();
+    components::seed(services).await.unwrap();
+    let lines: Vec<String> = (0..510)
+        .map(|n| format!("L-{n},{:03}", (n * 7) % 510))
+        .collect();
+    let file = format!("serial,name\n{}\n", lines.join("\n"));
+    let id = imports::start(services, &admin, "many.csv", file.as_bytes()).await;
+    finished(services, &admin, id.unwrap()).await;
+    let all = entity::device::Entity::find().all(&services.db.read).await;
+    let ids: Vec<DeviceId> = all.unwrap().iter().map(|row| DeviceId(row.uuid)).collect();
+    let id = imports::start_labels(services, &admin, &ids).await.unwrap();
+    finished(services, &admin, id).await;
+    let labels = imports::labels(services, &admin, id, 1, 1_000)
+        .await
+        .unwrap();
+    let names: Vec<String> = labels.items.into_iter().map(|label| label.name).collect();
+    let in_order: Vec<String> = (0..510).map(|n| format!("{n:03}")).collect();
+    assert_eq!(names, in_order);
+}

@@ -94,12 +94,12 @@ pub async fn start_labels(
         let found = entity::device::Entity::find()
             .filter(entity::device::Column::Uuid.is_in(uuids))
             .filter(entity::device::Column::Lifecycle.eq(Lifecycle::Unclaimed.as_str()))
-            .order_by_asc(entity::device::Column::NameKey)
             .all(&services.db.read)
             .await
             .map_err(internal)?;
         rows.extend(found);
     }
+    rows.sort_by(|one, other| one.name_key.cmp(&other.name_key));
     if rows.is_empty() {
         return Err(AppError::conflict("already_claimed"));
     }

@@ -232,18 +232,24 @@ fn checked(field: &str, text: &str, most: usize) -> Result<String, AppError> {
     }
 }
 
+/// What the QR code of a label says.
+pub(super) fn claim_link(services: &Services, serial: &str, code: EnrollmentCode) -> ClaimLink {
+    ClaimLink {
+        origin: services.site.public_url.clone(),
+        serial: serial.to_owned(),
+        code,
+        ca_hash: services.pki.ca_hash(),
+    }
+}
+
+/// A code with its QR code drawn.
 pub(super) fn shown(
     services: &Services,
     id: DeviceId,
     serial: &str,
     code: EnrollmentCode,
 ) -> Result<Preregistered, AppError> {
-    let link = ClaimLink {
-        origin: services.site.public_url.clone(),
-        serial: serial.to_owned(),
-        code: code.clone(),
-        ca_hash: services.pki.ca_hash(),
-    };
+    let link = claim_link(services, serial, code.clone());
     let qr = QrCode::with_error_correction_level(link.to_string(), EcLevel::M).map_err(internal)?;
     let qr_svg = qr
         .render::<svg::Color<'_>>()

@@ -14,7 +14,10 @@ use serde_json::json;
 use super::{CODE_PURPOSE, ROWS, file::Wish, from_row, row_of};
 use crate::{
     Admin, Services, audit,
-    devices::{Preregistered, enrol, preregister::shown},
+    devices::{
+        Preregistered, enrol,
+        preregister::{claim_link, shown},
+    },
     internal,
 };
 
@@ -105,7 +108,7 @@ pub async fn csv(
         let Some(last) = rows.last() else { break };
         after = last.line;
         for (line, device, code) in opened(services, rows).await? {
-            let record = record(services, &line, device.as_ref(), code)?;
+            let record = record(services, &line, device.as_ref(), code);
             let cells = record.iter().map(|cell| harmless(cell));
             writer.write_record(cells).map_err(internal)?;
         }
@@ -122,7 +125,7 @@ fn record(
     line: &device_import_line::Model,
     device: Option<&device::Model>,
     code: Option<EnrollmentCode>,
-) -> Result<[String; 10], AppError> {
+) -> [String; 10] {
     let wish = Wish::from_json(&line.wish);
     let column = line.refused_column.as_deref().and_then(ImportColumn::parse);
     let result = match (line.waits, &line.refused) {
@@ -139,14 +142,14 @@ fn record(
     };
     let (uuid, code, link) = match (device, code) {
         (Some(device), Some(code)) => {
-            let label = shown(services, DeviceId(device.uuid), serial, code)?;
-            let (code, link) = (label.code.to_string(), label.link.to_string());
-            (device.uuid.to_string(), code, link)
+            let link = claim_link(services, serial, code);
+            let code = link.code.to_string();
+            (device.uuid.to_string(), code, link.to_string())
         }
         (Some(device), None) => (device.uuid.to_string(), String::new(), String::new()),
         (None, _) => Default::default(),
     };
-    Ok([
+    [
         line.line.to_string(),
         result.to_owned(),
         serial.to_owned(),
@@ -157,7 +160,7 @@ fn record(
         line.refused_column.clone().unwrap_or_default(),
         column.map_or("", |column| wish.cell(column)).to_owned(),
         line.refused.clone().unwrap_or_default(),
-    ])
+    ]
 }
 
 /// A cell that begins like a formula is text all the same.
