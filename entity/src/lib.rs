@@ -37,4 +37,5 @@ pub mod saved_view;
 pub mod search_gram;
 pub mod session;
 pub mod setting;
+pub mod tag_act;
 pub mod user;

@@ -11,6 +11,7 @@ mod m20261121_000005_finding;
 mod m20261121_000006_identity;
 mod m20261121_000007_imports;
 mod m20261121_000018_former_addresses;
+mod m20261121_000022_tag_acts;
 
 /// Every migration, oldest first.
 #[derive(Debug)]
@@ -28,6 +29,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261121_000006_identity::Migration),
             Box::new(m20261121_000007_imports::Migration),
             Box::new(m20261121_000018_former_addresses::Migration),
+            Box::new(m20261121_000022_tag_acts::Migration),
         ]
     }
 }

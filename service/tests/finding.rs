@@ -5,7 +5,9 @@
 use std::collections::BTreeSet;
 
 use domain::{AppError, DeviceId, device::DeviceQuery, role::SiteRole, tag::Tag};
-use sea_orm::{ActiveModelTrait, ActiveValue::Set, ColumnTrait, EntityTrait, QueryFilter};
+use sea_orm::{
+    ActiveModelTrait, ActiveValue::Set, ColumnTrait, EntityTrait, QueryFilter, QueryOrder,
+};
 use serde_json::json;
 use service::{
     Actor, Services,
@@ -234,6 +236,40 @@ async fn a_filter_that_is_not_understood_says_where() {
     assert_eq!(refused, Err(AppError::invalid("search", message)));
 }
 
+/// What the trail says of tags of many, in its order.
+async fn trail(services: &Services) -> Vec<(String, serde_json::Value)> {
+    use entity::audit::{Column, Entity};
+    let rows = Entity::find()
+        .filter(Column::Action.ends_with("tag_many"))
+        .order_by_asc(Column::Id)
+        .all(&services.db.read)
+        .await
+        .unwrap();
+    rows.into_iter()
+        .map(|row| (row.action, row.detail))
+        .collect()
+}
+
+#[tokio::test]
+async fn undoing_makes_no_device_have_more_tags_than_it_may() {
+    for database in each_engine().await {
+        let site = Site::on(database);
+        let (admin, [_, b, c]) = lab(&site).await;
+        let services = &site.services;
+        let (none, spare) = (Vec::new(), tags::read("spare").unwrap());
+        let filter = matching::read("kind:computer").unwrap();
+        let done = tags::tag_matching(services, &admin, &filter, &none, &spare);
+        let act = done.await.unwrap().undo.unwrap();
+        let owner = admin.require_owner(services, b).await.unwrap();
+        let words: Vec<String> = (0..tags::MOST).map(|n| format!("t{n:02}")).collect();
+        let full = tags::read(&words.join(" ")).unwrap();
+        tags::set(services, &owner, &full).await.unwrap();
+        assert_eq!(tags::undo(services, &admin, act).await, Ok(0));
+        assert_eq!(tags_of(services, &admin, b).await, words);
+        assert!(tags_of(services, &admin, c).await.is_empty());
+    }
+}
+
 #[tokio::test]
 async fn many_are_tagged_at_once_and_as_they_were_again() {
     for database in each_engine().await {
@@ -264,6 +300,14 @@ async fn many_are_tagged_at_once_and_as_they_were_again() {
         assert!(tags_of(services, &admin, c).await.is_empty());
         let twice = tags::undo(services, &admin, act).await;
         assert_eq!(twice, Err(AppError::conflict("undone_already")));
+        let trail = trail(services).await;
+        assert_eq!(trail[0].0, "tag_many");
+        assert_eq!(
+            trail[1],
+            ("undo_tag_many".to_owned(), json!({ "devices": 3 }))
+        );
+        assert_eq!(trail[0].1["devices"], 3, "{trail:?}");
+        assert_eq!(trail[0].1["filter"], "kind:computer", "{trail:?}");
 
         let counts = tags::counts(services, &admin).await.unwrap();
         let counted: Vec<_> = counts.tags.iter().map(|(t, n)| (t.as_str(), *n)).collect();

@@ -89,6 +89,7 @@ async fn delete(services: &Services, actor: &Actor) -> Result<bool, AppError> {
         device_access.UserId,
         search_gram.UserId,
         saved_view.UserId,
+        tag_act.UserId,
         former_address.UserId,
         invitation.CreatedBy
     );

@@ -1,7 +1,7 @@
 //! Tags put on and taken off everything that matches, and the way back.
 //!
-//! The way back is the audit record of the act: it names exactly what was changed, so that undoing it leaves
-//! alone what had been so before.
+//! The way back is the act as it is kept: it names exactly what was changed, so that undoing it leaves alone
+//! what had been so before. Doing and undoing are two entries of the trail, which nothing rewrites.
 
 use std::collections::{HashMap, HashSet};
 
@@ -10,33 +10,25 @@ use domain::{
     tag::Tag,
 };
 use entity::{
-    audit::{ActiveModel as AuditRow, Column as AuditColumn, Entity as Audit},
     device_access,
     device_tag::{Column, Entity},
+    tag_act,
 };
 use sea_orm::{
     ActiveModelTrait, ActiveValue::Set, ColumnTrait, ConnectionTrait, DatabaseTransaction,
     EntityTrait, NotSet, QueryFilter, QuerySelect, TransactionTrait,
 };
-use serde::{Deserialize, Serialize};
+use serde_json::json;
 
 use super::{AT_ONCE, MOST, put};
-use crate::{Actor, Services, accounts::actor::DeviceRef, devices::matching::matching, internal};
+use crate::{
+    Actor, Services, accounts::actor::DeviceRef, audit, devices::matching::matching, internal,
+};
 
 /// The most devices of one act.
 const MOST_DEVICES: u64 = 20_000;
-/// How an act is called in the audit trail.
-const ACTION: &str = "tag_many";
-
-/// What an act has changed, as the audit trail keeps it: each row of `device_tag`.
-#[derive(Debug, Default, Serialize, Deserialize)]
-struct Record {
-    filter: String,
-    added: Vec<(String, i64)>,
-    removed: Vec<(String, i64)>,
-    #[serde(default)]
-    undone: bool,
-}
+/// Rows of `device_tag`.
+type Rows = Vec<(String, i64)>;
 
 /// Puts tags on, and takes tags off, every device that passes the filter and that the actor may manage.
 pub async fn tag_matching(
@@ -57,10 +49,7 @@ pub async fn tag_matching(
     let devices = managed(services, actor, found).await?;
     let transaction = services.db.write.begin().await.map_err(internal)?;
     let now = tags_of(&transaction, &devices).await?;
-    let mut record = Record {
-        filter: filter.to_string(),
-        ..Record::default()
-    };
+    let (mut added, mut removed) = (Rows::new(), Rows::new());
     let (mut changed, mut full) = (Vec::new(), 0);
     for device in &devices {
         let has = now.get(&device.id);
@@ -77,8 +66,8 @@ pub async fn tag_matching(
             continue;
         }
         if !gone.is_empty() || !new.is_empty() {
-            record.removed.extend(gone.into_iter().map(row));
-            record.added.extend(new.into_iter().map(row));
+            removed.extend(gone.into_iter().map(row));
+            added.extend(new.into_iter().map(row));
             changed.push(*device);
         }
     }
@@ -91,57 +80,89 @@ pub async fn tag_matching(
             undo: None,
         });
     }
-    take(&transaction, &record.removed).await?;
-    put(&transaction, record.added.clone()).await?;
-    let kept = write_audit(services, &transaction, actor, &record).await?;
+    take(&transaction, &removed).await?;
+    let act = tag_act::ActiveModel {
+        id: NotSet,
+        user_id: Set(actor.user.id.0),
+        at_ms: Set(services.now().0),
+        added: Set(json!(added)),
+        removed: Set(json!(removed)),
+        undone_ms: Set(None),
+    };
+    put(&transaction, added).await?;
+    let act = act.insert(&transaction).await.map_err(internal)?;
+    let detail = json!({
+        "filter": filter.to_string(), "add": add, "remove": remove, "devices": changed.len(),
+    });
+    let target = Some(act.id.to_string());
+    audit::record(services, &transaction, actor, "tag_many", target, detail).await?;
     transaction.commit().await.map_err(internal)?;
     tell(services, &changed).await;
     Ok(BulkTagged {
         changed: count(changed.len()),
         left: count(left),
-        undo: Some(kept),
+        undo: Some(act.id),
     })
 }
 
-/// Takes an act of one's own back, once: what it put on is taken off, and the other way round.
+/// Takes an act of one's own back, once: what it put on is taken off, and the other way round. A device that
+/// has as many tags as it may by now is left without those that it lost; gives how many have changed.
 pub async fn undo(services: &Services, actor: &Actor, act: i64) -> Result<u64, AppError> {
     let transaction = services.db.write.begin().await.map_err(internal)?;
-    let row = Audit::find_by_id(act)
-        .filter(AuditColumn::Action.eq(ACTION))
-        .filter(AuditColumn::UserId.eq(actor.user.id.0))
+    let act = tag_act::Entity::find_by_id(act)
+        .filter(tag_act::Column::UserId.eq(actor.user.id.0))
+        .lock_exclusive()
         .one(&transaction)
         .await
         .map_err(internal)?
         .ok_or(AppError::NotFound)?;
-    let mut record: Record = serde_json::from_value(row.detail.clone()).map_err(internal)?;
-    if record.undone {
+    if act.undone_ms.is_some() {
         return Err(AppError::conflict("undone_already"));
     }
-    let ids: HashSet<i64> = record
-        .added
-        .iter()
-        .chain(&record.removed)
-        .map(|row| row.1)
-        .collect();
+    let (added, removed) = (by_device(&act.added)?, by_device(&act.removed)?);
+    let ids: HashSet<i64> = added.keys().chain(removed.keys()).copied().collect();
     let devices = devices_of(&transaction, &ids).await?;
     // Who has lost a device meanwhile may no longer change it.
-    let devices = managed(services, actor, devices).await?;
-    let may: HashSet<i64> = devices.iter().map(|device| device.id).collect();
-    let mine = |rows: &[(String, i64)]| -> Vec<(String, i64)> {
-        rows.iter()
-            .filter(|row| may.contains(&row.1))
-            .cloned()
-            .collect()
-    };
-    take(&transaction, &mine(&record.added)).await?;
-    put(&transaction, mine(&record.removed)).await?;
-    record.undone = true;
-    let mut change: AuditRow = row.into();
-    change.detail = Set(serde_json::to_value(&record).map_err(internal)?);
+    let mut devices = managed(services, actor, devices).await?;
+    let before = tags_of(&transaction, &devices).await?;
+    let (mut off, mut on) = (Rows::new(), Rows::new());
+    devices.retain(|device| {
+        let has = before.get(&device.id).cloned().unwrap_or_default();
+        let of = |act: &HashMap<i64, Vec<String>>, had: bool| -> Rows {
+            let tags = act.get(&device.id).into_iter().flatten();
+            let tags = tags.filter(|tag| has.contains(*tag) == had);
+            tags.map(|tag| (tag.clone(), device.id)).collect()
+        };
+        let (gone, mut back) = (of(&added, true), of(&removed, false));
+        if has.len() - gone.len() + back.len() > MOST {
+            back.clear();
+        }
+        let changes = !gone.is_empty() || !back.is_empty();
+        off.extend(gone);
+        on.extend(back);
+        changes
+    });
+    take(&transaction, &off).await?;
+    put(&transaction, on).await?;
+    let target = Some(act.id.to_string());
+    let mut change: tag_act::ActiveModel = act.into();
+    change.undone_ms = Set(Some(services.now().0));
     change.update(&transaction).await.map_err(internal)?;
+    let (action, detail) = ("undo_tag_many", json!({ "devices": devices.len() }));
+    audit::record(services, &transaction, actor, action, target, detail).await?;
     transaction.commit().await.map_err(internal)?;
     tell(services, &devices).await;
     Ok(u64::try_from(devices.len()).unwrap_or(u64::MAX))
+}
+
+/// The tags of each device in what an act has kept.
+fn by_device(kept: &serde_json::Value) -> Result<HashMap<i64, Vec<String>>, AppError> {
+    let rows: Rows = serde_json::from_value(kept.clone()).map_err(internal)?;
+    let mut by_device: HashMap<i64, Vec<String>> = HashMap::new();
+    for (tag, device) in rows {
+        by_device.entry(device).or_default().push(tag);
+    }
+    Ok(by_device)
 }
 
 /// Those of these devices that the actor may manage.
@@ -231,25 +252,6 @@ async fn take(transaction: &DatabaseTransaction, rows: &[(String, i64)]) -> Resu
         }
     }
     Ok(())
-}
-
-async fn write_audit(
-    services: &Services,
-    transaction: &DatabaseTransaction,
-    actor: &Actor,
-    record: &Record,
-) -> Result<i64, AppError> {
-    let row = AuditRow {
-        id: NotSet,
-        at_ms: Set(services.now().0),
-        user_id: Set(Some(actor.user.id.0)),
-        action: Set(ACTION.to_owned()),
-        target: Set(None),
-        detail: Set(serde_json::to_value(record).map_err(internal)?),
-        address: Set(actor.address.clone()),
-    };
-    let row = row.insert(transaction).await.map_err(internal)?;
-    Ok(row.id)
 }
 
 async fn tell(services: &Services, devices: &[DeviceRef]) {
