@@ -12,6 +12,7 @@ mod m20261121_000006_identity;
 mod m20261121_000007_imports;
 mod m20261121_000018_former_addresses;
 mod m20261121_000022_tag_acts;
+mod m20261121_000023_old_commands;
 
 /// Every migration, oldest first.
 #[derive(Debug)]
@@ -30,6 +31,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261121_000007_imports::Migration),
             Box::new(m20261121_000018_former_addresses::Migration),
             Box::new(m20261121_000022_tag_acts::Migration),
+            Box::new(m20261121_000023_old_commands::Migration),
         ]
     }
 }

@@ -32,6 +32,8 @@ pub struct Config {
     pub accounts: Accounts,
     /// What devices report, and how long it is kept.
     pub telemetry: Telemetry,
+    /// What has happened, and how long it is kept.
+    pub records: Records,
 }
 
 impl Default for Config {
@@ -45,6 +47,7 @@ impl Default for Config {
             database: Database::default(),
             accounts: Accounts::default(),
             telemetry: Telemetry::default(),
+            records: Records::default(),
         }
     }
 }
@@ -187,5 +190,19 @@ impl Default for Telemetry {
             keep_reports_days: 90,
             keep_minutes_days: 400,
         }
+    }
+}
+
+/// What has happened, and how long it is kept.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(default)]
+pub struct Records {
+    /// Days that events, the trail, notices, and commands and jobs that have ended are kept.
+    pub keep_days: u32,
+}
+
+impl Default for Records {
+    fn default() -> Self {
+        Self { keep_days: 400 }
     }
 }

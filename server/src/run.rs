@@ -22,6 +22,7 @@ use service::{
     live::InProcessBus,
     pki::{self, Pki, PkiError},
     presence::{self, InProcessDeadlines},
+    records,
     services::Parts,
     state_cache::InProcessCache,
     telemetry::{self, Committer},
@@ -249,6 +250,11 @@ pub async fn run_by(config: Config, clock: Arc<dyn Clock>) -> Result<Running, St
     spawn(
         &mut tasks,
         telemetry::roll_up(services.clone(), keep, stop.clone()),
+    );
+    let keep_days = config.records.keep_days;
+    spawn(
+        &mut tasks,
+        records::forget_old(services.clone(), keep_days, stop.clone()),
     );
     let serving = broker.run(services.clone(), pipeline, stop.clone());
     tasks.spawn(async move { serving.await.map_err(|error| error.to_string()) });

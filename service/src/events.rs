@@ -1,6 +1,7 @@
 //! What happens to devices: their timeline, and the security log of refusals.
 //!
 //! The same thing in a row is one event with a count, so that a device that floods cannot fill the table.
+//! How long they are kept says [`records`](crate::records).
 
 use domain::{
     AppError, DeviceId, TimestampMs,

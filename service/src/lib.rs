@@ -24,6 +24,7 @@ pub mod live;
 pub mod notices;
 pub mod pki;
 pub mod presence;
+pub mod records;
 pub mod services;
 pub mod state_cache;
 pub mod storable;

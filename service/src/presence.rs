@@ -22,7 +22,7 @@ use crate::{Services, internal};
 pub use change::AT_ONCE;
 use change::Change;
 pub use deadlines::{Deadlines, InProcessDeadlines};
-pub use history::{MOST_DAYS, history};
+pub use history::{MOST_CHANGES, MOST_DAYS, history};
 
 /// A device is silent after this many of its report intervals.
 const SILENT_INTERVALS: i64 = 3;

@@ -16,8 +16,8 @@ const HOUR_MS: i64 = 3_600_000;
 pub const MOST_DAYS: u32 = 90;
 /// Slots of a strip: as many as can be told apart.
 const SLOTS: i64 = 84;
-/// Changes read at most, the latest; what was before them is not known.
-const MOST_CHANGES: u64 = 50_000;
+/// Changes read at most, the latest; what was before them is not known, and not kept.
+pub const MOST_CHANGES: u64 = 50_000;
 /// Absences told at most, the latest.
 const MOST_ABSENCES: usize = 50;
 
