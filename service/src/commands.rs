@@ -18,7 +18,7 @@ pub use dispatch::deliver;
 pub(crate) use dispatch::{Dispatch, wake};
 pub(crate) use ended::ownership_ended;
 pub use permission::{Commander, MayCommand};
-pub(crate) use queue::{Draft, MAX_WAITING, check_form, check_options, waiting};
+pub(crate) use queue::{Attempt, Draft, MAX_WAITING, check_form, check_options, waiting};
 pub use queue::{send, send_once};
 pub(crate) use row::{one_to_domain, publish};
 pub use sweep::run;

@@ -117,6 +117,7 @@ async fn queue(
         expires_ms: now.plus_ms(new.valid_for_ms).0,
         options: new.options,
         job: None,
+        attempt: Attempt::FIRST,
     };
     let inserted = draft.row().insert(&transaction).await.map_err(internal)?;
     let wished = twin::wish(&transaction, &inserted).await?;
@@ -153,10 +154,30 @@ pub(crate) struct Draft {
     pub(crate) expires_ms: i64,
     pub(crate) options: CommandOptions,
     pub(crate) job: Option<Uuid>,
+    pub(crate) attempt: Attempt,
+}
+
+/// Which try it is.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Attempt {
+    pub(crate) number: i32,
+    /// The first try, where this is another.
+    pub(crate) of: Option<Uuid>,
+    /// When it may begin.
+    pub(crate) not_before_ms: i64,
+}
+
+impl Attempt {
+    /// The first one, at once.
+    pub(crate) const FIRST: Self = Self {
+        number: 1,
+        of: None,
+        not_before_ms: 0,
+    };
 }
 
 impl Draft {
-    /// Its row: the first try, in the queue.
+    /// Its row, in the queue.
     pub(crate) fn row(self) -> command::ActiveModel {
         command::ActiveModel {
             id: Set(self.id),
@@ -178,10 +199,10 @@ impl Draft {
             expires_ms: Set(self.expires_ms),
             transient: Set(self.options.transient),
             retries_left: Set(self.options.retries.into()),
-            attempt: Set(1),
+            attempt: Set(self.attempt.number),
             retry_wait_ms: Set(self.options.retry_wait_ms),
-            retry_of: Set(None),
-            not_before_ms: Set(0),
+            retry_of: Set(self.attempt.of),
+            not_before_ms: Set(self.attempt.not_before_ms),
             timeout_ms: Set(self.options.timeout_ms),
             answered_ms: Set(None),
             job_id: Set(self.job),

@@ -4,12 +4,18 @@
 //! Invariant: a further try is a command of its own, with an id of its own, because a device executes an
 //! id once. It keeps the first one's expiry, so no try begins after it.
 
-use domain::{AppError, command::CommandState};
+use domain::{
+    AppError,
+    command::{CommandOptions, CommandState},
+};
 use entity::command;
-use sea_orm::{ActiveModelTrait, ActiveValue::Set, ConnectionTrait};
+use sea_orm::{ActiveModelTrait, ConnectionTrait};
 use uuid::Uuid;
 
-use super::{queue::MAX_RETRY_WAIT_MS, row, wifi};
+use super::{
+    queue::{Attempt, Draft, MAX_RETRY_WAIT_MS},
+    row, wifi,
+};
 use crate::{internal, jobs, twin};
 
 /// What the end of a command led to.
@@ -41,34 +47,30 @@ pub(super) async fn ended<C: ConnectionTrait>(
             wishes: twin::command_ended(connection, row).await?,
         });
     }
-    let next = command::ActiveModel {
-        id: Set(Uuid::now_v7()),
-        device_id: Set(row.device_id),
-        name: Set(row.name.clone()),
-        component_key: Set(row.component_key.clone()),
-        arguments: Set(row.arguments.clone()),
-        state: Set(CommandState::Queued.as_str().to_owned()),
-        progress: Set(None),
-        reason: Set(None),
-        output: Set(None),
-        created_by: Set(row.created_by),
-        ownership: Set(row.ownership),
-        queued_ms: Set(now),
-        delivered_ms: Set(None),
-        accepted_ms: Set(None),
-        executing_ms: Set(None),
-        finished_ms: Set(None),
-        expires_ms: Set(row.expires_ms),
-        transient: Set(row.transient),
-        retries_left: Set(row.retries_left - 1),
-        attempt: Set(row.attempt + 1),
-        retry_wait_ms: Set((row.retry_wait_ms * 2).min(MAX_RETRY_WAIT_MS)),
-        retry_of: Set(Some(row.retry_of.unwrap_or(row.id))),
-        not_before_ms: Set(begins),
-        timeout_ms: Set(row.timeout_ms),
-        answered_ms: Set(None),
-        job_id: Set(row.job_id),
+    let next = Draft {
+        id: Uuid::now_v7(),
+        device: row.device_id,
+        ownership: row.ownership,
+        name: row.name.clone(),
+        component: row.component_key.clone(),
+        arguments: row.arguments.clone(),
+        created_by: row.created_by,
+        queued_ms: now,
+        expires_ms: row.expires_ms,
+        options: CommandOptions {
+            transient: row.transient,
+            retries: u8::try_from(row.retries_left - 1).map_err(internal)?,
+            retry_wait_ms: (row.retry_wait_ms * 2).min(MAX_RETRY_WAIT_MS),
+            timeout_ms: row.timeout_ms,
+        },
+        job: row.job_id,
+        attempt: Attempt {
+            number: row.attempt + 1,
+            of: row.retry_of.or(Some(row.id)),
+            not_before_ms: begins,
+        },
     };
+    let next = next.row();
     let next = next.insert(connection).await.map_err(internal)?;
     wifi::forget(connection, row).await?;
     twin::followed(connection, row.id, next.id).await?;

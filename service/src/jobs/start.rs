@@ -17,7 +17,7 @@ use uuid::Uuid;
 
 use crate::{
     Services, commands,
-    commands::{Draft, MAX_WAITING, step},
+    commands::{Attempt, Draft, MAX_WAITING, step},
     internal, twin,
 };
 
@@ -137,6 +137,7 @@ fn draft(job: &job::Model, of: Waiting, id: Uuid, now: TimestampMs) -> Result<Dr
             timeout_ms: Some(job.timeout_ms),
         },
         job: Some(job.id),
+        attempt: Attempt::FIRST,
     })
 }
 

@@ -29,7 +29,7 @@ use uuid::Uuid;
 use super::{tell, wishes::of_device};
 use crate::{
     Services, commands,
-    commands::{Draft, MAX_WAITING},
+    commands::{Attempt, Draft, MAX_WAITING},
     devices, downlink, internal,
 };
 
@@ -314,6 +314,7 @@ async fn send(
             ..CommandOptions::default()
         },
         job: None,
+        attempt: Attempt::FIRST,
     };
     let mut sent = Vec::new();
     let (single, together): (Vec<_>, Vec<_>) =
