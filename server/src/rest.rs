@@ -21,6 +21,7 @@ mod twin;
 mod users;
 mod views;
 mod wifi;
+mod word;
 
 use axum::{Router, routing::get};
 use utoipa::OpenApi;

@@ -7,7 +7,6 @@ mod hardware;
 mod rules;
 mod types;
 
-use domain::AppError;
 use utoipa_axum::router::OpenApiRouter;
 
 use crate::state::AppState;
@@ -16,18 +15,4 @@ pub(crate) fn router() -> OpenApiRouter<AppState> {
     types::router()
         .merge(hardware::router())
         .merge(rules::router())
-}
-
-/// A word of a list of words, or an error that names the field.
-pub(super) fn word<T>(
-    field: &str,
-    text: Option<&str>,
-    parse: impl Fn(&str) -> Option<T>,
-) -> Result<Option<T>, AppError> {
-    match text.map(str::trim) {
-        None | Some("") => Ok(None),
-        Some(text) => parse(text)
-            .map(Some)
-            .ok_or_else(|| AppError::invalid(field, "unknown_value")),
-    }
 }

@@ -11,8 +11,8 @@ use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::{
-    catalog::word,
     problem::{Body, Path, Refusal},
+    word::optional,
 };
 use crate::{
     http::{Signed, SignedAny},
@@ -108,8 +108,8 @@ impl AttachBody {
                 .map_err(|_| AppError::invalid("component_type", "unknown_component_type"))?,
             name: self.name,
             pin_number: self.pin_number,
-            pin_mode: word("pin_mode", self.pin_mode.as_deref(), PinMode::parse)?,
-            default_state: word(
+            pin_mode: optional("pin_mode", self.pin_mode.as_deref(), PinMode::parse)?,
+            default_state: optional(
                 "default_state",
                 self.default_state.as_deref(),
                 DefaultState::parse,

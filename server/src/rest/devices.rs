@@ -20,7 +20,10 @@ use service::{
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::{router::OpenApiRouter, routes};
 
-use super::problem::{Body, Path, Query, Refusal};
+use super::{
+    problem::{Body, Path, Query, Refusal},
+    word::{optional, several},
+};
 use crate::{
     http::{Signed, SignedDevice},
     state::AppState,
@@ -75,28 +78,13 @@ pub(super) struct ListQuery {
 
 impl ListQuery {
     pub(super) fn checked(self) -> Result<DeviceQuery, AppError> {
-        fn several<T>(
-            field: &str,
-            text: &str,
-            parse: impl Fn(&str) -> Option<T>,
-        ) -> Result<Vec<T>, AppError> {
-            text.split(',')
-                .map(str::trim)
-                .filter(|word| !word.is_empty())
-                .map(|word| parse(word).ok_or_else(|| AppError::invalid(field, "unknown_value")))
-                .collect()
-        }
         let start = DeviceQuery::default();
         Ok(DeviceQuery {
             search: self.search,
-            presence: several("presence", &self.presence, Presence::parse)?,
-            lifecycle: several("lifecycle", &self.lifecycle, Lifecycle::parse)?,
-            kind: several("kind", &self.kind, DeviceKind::parse)?,
-            sort: match self.sort.as_deref() {
-                None => start.sort,
-                Some(name) => DeviceSort::parse(name)
-                    .ok_or_else(|| AppError::invalid("sort", "unknown_value"))?,
-            },
+            presence: several("presence", self.presence.split(','), Presence::parse)?,
+            lifecycle: several("lifecycle", self.lifecycle.split(','), Lifecycle::parse)?,
+            kind: several("kind", self.kind.split(','), DeviceKind::parse)?,
+            sort: optional("sort", self.sort.as_deref(), DeviceSort::parse)?.unwrap_or(start.sort),
             reverse: self.reverse,
             page: self.page.unwrap_or(1).max(1),
             page_size: self.page_size.unwrap_or(start.page_size).clamp(10, 200),
@@ -284,12 +272,8 @@ async fn preregister(
     Body(body): Body<Preregistration>,
 ) -> Result<(StatusCode, Json<Preregistered>), Refusal> {
     let admin = actor.require_admin()?;
-    let kind = match body.kind.as_deref() {
-        None => DeviceKind::Board,
-        Some(name) => {
-            DeviceKind::parse(name).ok_or_else(|| AppError::invalid("kind", "unknown_value"))?
-        }
-    };
+    let kind = optional("kind", body.kind.as_deref(), DeviceKind::parse)?;
+    let kind = kind.unwrap_or(DeviceKind::Board);
     let version = match kind {
         DeviceKind::Computer => "pc",
         DeviceKind::Board => "5",

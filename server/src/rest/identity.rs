@@ -15,7 +15,10 @@ use service::{identity, notices};
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::{router::OpenApiRouter, routes};
 
-use super::problem::{Body, Path, Query, Refusal};
+use super::{
+    problem::{Body, Path, Query, Refusal},
+    word::{optional, word},
+};
 use crate::{http::Signed, state::AppState};
 
 pub(crate) fn router() -> OpenApiRouter<AppState> {
@@ -42,16 +45,6 @@ struct ListQuery {
     search: String,
     /// From 1.
     page: Option<u32>,
-}
-
-fn optional<T>(
-    field: &str,
-    text: Option<&str>,
-    parse: impl Fn(&str) -> Option<T>,
-) -> Result<Option<T>, AppError> {
-    text.filter(|text| !text.is_empty())
-        .map(|text| parse(text).ok_or_else(|| AppError::invalid(field, "unknown_value")))
-        .transpose()
 }
 
 /// One page of the findings, the latest first. Administrators only.
@@ -108,7 +101,7 @@ async fn resolve(
     Body(decision): Body<Decision>,
 ) -> Result<StatusCode, Refusal> {
     let admin = actor.require_admin()?;
-    let act = Act::parse(&decision.act).ok_or_else(|| AppError::invalid("act", "unknown_value"))?;
+    let act = word("act", &decision.act, Act::parse)?;
     identity::resolve(&state.services, &admin, id, act).await?;
     Ok(StatusCode::NO_CONTENT)
 }
@@ -195,8 +188,7 @@ async fn set_policy(
 ) -> Result<StatusCode, Refusal> {
     let admin = actor.require_admin()?;
     let kind = FindingKind::parse(&kind).ok_or(AppError::NotFound)?;
-    let reaction = Reaction::parse(&wish.reaction)
-        .ok_or_else(|| AppError::invalid("reaction", "unknown_value"))?;
+    let reaction = word("reaction", &wish.reaction, Reaction::parse)?;
     identity::set_policy(&state.services, &admin, kind, reaction).await?;
     Ok(StatusCode::NO_CONTENT)
 }

@@ -15,7 +15,10 @@ use service::jobs;
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::{router::OpenApiRouter, routes};
 
-use super::problem::{Body, Path, Query, Refusal};
+use super::{
+    problem::{Body, Path, Query, Refusal},
+    word::{optional, several},
+};
 use crate::{http::Signed, state::AppState};
 
 pub(crate) fn router() -> OpenApiRouter<AppState> {
@@ -172,12 +175,7 @@ async fn list(
     Signed(actor): Signed,
     Query(query): Query<ListQuery>,
 ) -> Result<Response, Refusal> {
-    let of = query
-        .state
-        .map(|name| {
-            JobState::parse(&name).ok_or_else(|| AppError::invalid("state", "unknown_value"))
-        })
-        .transpose()?;
+    let of = optional("state", query.state.as_deref(), JobState::parse)?;
     let (page, size) = (query.page.unwrap_or(1), query.page_size.unwrap_or(50));
     let page = jobs::list(&state.services, &actor, &query.search, of, page, size).await?;
     Ok(Json(page).into_response())
@@ -222,8 +220,7 @@ async fn steps(
     Path(id): Path<JobId>,
     Query(query): Query<StepQuery>,
 ) -> Result<Response, Refusal> {
-    let names: Vec<&str> = query.state.split(',').filter(|n| !n.is_empty()).collect();
-    let states = states("state", &names)?;
+    let states = several("state", query.state.split(','), StepState::parse)?;
     let (page, size) = (query.page.unwrap_or(1), query.page_size.unwrap_or(50));
     let search = &query.search;
     let page = jobs::steps(&state.services, &actor, id, &states, search, page, size).await?;
@@ -264,20 +261,11 @@ async fn retry(
     Path(id): Path<JobId>,
     Body(again): Body<Again>,
 ) -> Result<Response, Refusal> {
-    let names: Vec<&str> = again.states.iter().map(String::as_str).collect();
-    let states = match names.as_slice() {
-        [] => StepState::RETRIED.to_vec(),
-        names => states("states", names)?,
+    let names = again.states.iter().map(String::as_str);
+    let states = match again.states.is_empty() {
+        true => StepState::RETRIED.to_vec(),
+        false => several("states", names, StepState::parse)?,
     };
     let job = jobs::retry(&state.services, &actor, id, states).await?;
     Ok((StatusCode::CREATED, Json(job)).into_response())
-}
-
-fn states(field: &str, names: &[&str]) -> Result<Vec<StepState>, AppError> {
-    names
-        .iter()
-        .map(|name| {
-            StepState::parse(name.trim()).ok_or_else(|| AppError::invalid(field, "unknown_value"))
-        })
-        .collect()
 }

@@ -11,7 +11,10 @@ use service::{devices::sharing, presence};
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::{router::OpenApiRouter, routes};
 
-use super::problem::{Body, Path, Query, Refusal};
+use super::{
+    problem::{Body, Path, Query, Refusal},
+    word::word,
+};
 use crate::{http::Signed, state::AppState};
 
 pub(crate) fn router() -> OpenApiRouter<AppState> {
@@ -66,8 +69,7 @@ async fn share(
     Body(body): Body<Share>,
 ) -> Result<Json<Shared>, Refusal> {
     let owner = actor.require_owner(&state.services, id).await?;
-    let role =
-        DeviceRole::parse(&body.role).ok_or_else(|| AppError::invalid("role", "unknown_value"))?;
+    let role = word("role", &body.role, DeviceRole::parse)?;
     let UserId(user_id) = sharing::share(&state.services, &owner, &body.email, role).await?;
     Ok(Json(Shared { user_id }))
 }

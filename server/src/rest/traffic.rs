@@ -14,7 +14,10 @@ use service::{commands::Commander, traffic};
 use utoipa::IntoParams;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
-use super::problem::{Path, Query, Refusal};
+use super::{
+    problem::{Path, Query, Refusal},
+    word::optional,
+};
 use crate::{http::Signed, state::AppState};
 
 /// Most characters of what is searched for.
@@ -48,12 +51,8 @@ async fn read(
     Path(id): Path<DeviceId>,
     Query(asked): Query<Asked>,
 ) -> Result<Response, Refusal> {
-    let only = match asked.only.as_deref() {
-        None => TrafficFilter::All,
-        Some(name) => {
-            TrafficFilter::parse(name).ok_or_else(|| AppError::invalid("only", "one_of"))?
-        }
-    };
+    let only = optional("only", asked.only.as_deref(), TrafficFilter::parse)?;
+    let only = only.unwrap_or(TrafficFilter::All);
     let search = asked.q.unwrap_or_default();
     if search.chars().count() > MOST_SEARCHED {
         return Err(AppError::invalid("q", "too_large").into());

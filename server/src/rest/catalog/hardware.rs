@@ -11,10 +11,12 @@ use service::catalog::hardware;
 use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
-use super::word;
 use crate::{
     http::Signed,
-    rest::problem::{Body, Path, Refusal},
+    rest::{
+        problem::{Body, Path, Refusal},
+        word::optional,
+    },
     state::AppState,
 };
 
@@ -57,9 +59,9 @@ impl VersionBody {
     fn checked(self) -> Result<HardwareVersion, AppError> {
         let required = |field| AppError::invalid(field, "required");
         Ok(HardwareVersion {
-            kind: word("kind", Some(&self.kind), DeviceKind::parse)?
+            kind: optional("kind", Some(&self.kind), DeviceKind::parse)?
                 .ok_or_else(|| required("kind"))?,
-            header: word("header", Some(&self.header), PinHeader::parse)?
+            header: optional("header", Some(&self.header), PinHeader::parse)?
                 .ok_or_else(|| required("header"))?,
             version: self.version,
             name: self.name,

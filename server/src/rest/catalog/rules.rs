@@ -12,10 +12,12 @@ use service::catalog::rules;
 use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
-use super::word;
 use crate::{
     http::Signed,
-    rest::problem::{Body, Path, Refusal},
+    rest::{
+        problem::{Body, Path, Refusal},
+        word::optional,
+    },
     state::AppState,
 };
 
@@ -87,8 +89,8 @@ impl RuleBody {
                 .component_type
                 .parse()
                 .map_err(|_| AppError::invalid("component_type", "unknown_component_type"))?,
-            pin_mode: word("pin_mode", self.pin_mode.as_deref(), PinMode::parse)?,
-            default_state: word(
+            pin_mode: optional("pin_mode", self.pin_mode.as_deref(), PinMode::parse)?,
+            default_state: optional(
                 "default_state",
                 self.default_state.as_deref(),
                 DefaultState::parse,

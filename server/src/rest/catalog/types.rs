@@ -12,10 +12,12 @@ use service::catalog::types;
 use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
-use super::word;
 use crate::{
     http::Signed,
-    rest::problem::{Body, Path, Refusal},
+    rest::{
+        problem::{Body, Path, Refusal},
+        word::optional,
+    },
     state::AppState,
 };
 
@@ -109,7 +111,7 @@ impl TypeBody {
             (Some(name), _) | (None, Some(name)) => name,
             (None, None) => return Err(AppError::invalid("component_type", "required")),
         };
-        let category = word("category", Some(&self.category), ComponentCategory::parse)?
+        let category = optional("category", Some(&self.category), ComponentCategory::parse)?
             .ok_or_else(|| AppError::invalid("category", "required"))?;
         let metadata = match self.component_metadata {
             None | Some(Value::Null) => ComponentMetadata::default(),
