@@ -1,47 +1,19 @@
 //! The subcommands, as the real program, on the data folder of a stopped site.
 
-use std::{
-    io::Write as _,
-    path::Path,
-    process::{Command, Output, Stdio},
-};
+use std::path::Path;
 
 use serde_json::Value;
 use testkit::{
     app::App,
     device::{Device, Ended, Identity},
+    tools::Madang,
 };
 
-/// Runs `madang` on this folder; what is in `input` is its standard input.
-fn madang(data: &Path, words: &[&str], input: &str) -> Output {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_madang"));
-    command.args(words).arg("--data-dir").arg(data);
-    command.current_dir(data.parent().expect("a folder above"));
-    command.stdin(Stdio::piped()).stdout(Stdio::piped());
-    let mut running = command.stderr(Stdio::piped()).spawn().expect("madang");
-    let mut stdin = running.stdin.take().expect("its input");
-    stdin.write_all(input.as_bytes()).expect("written");
-    drop(stdin);
-    running.wait_with_output().expect("its end")
-}
-
-fn printed(data: &Path, words: &[&str], input: &str) -> String {
-    let output = madang(data, words, input);
-    let why = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{words:?}: {why}");
-    String::from_utf8(output.stdout).expect("text")
-}
+const MADANG: Madang = Madang(env!("CARGO_BIN_EXE_madang"));
 
 fn json(data: &Path, words: &[&str]) -> Value {
     let words: Vec<&str> = words.iter().copied().chain(["--json"]).collect();
-    serde_json::from_str(&printed(data, &words, "")).expect("JSON")
-}
-
-fn refused(data: &Path, words: &[&str], because: &str) {
-    let output = madang(data, words, "");
-    let why = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert!(!output.status.success(), "{words:?} was done");
-    assert!(why.contains(because), "{words:?}: {why}");
+    serde_json::from_str(&MADANG.printed(data, &words, "")).expect("JSON")
 }
 
 const PASSWORD: &str = "a long enough password";
@@ -51,12 +23,12 @@ async fn a_stopped_site_is_looked_after_from_the_command_line() {
     let app = App::start().await;
     let data = app.data().to_owned();
     let data = data.as_path();
-    refused(data, &["users", "list"], "in use by another madang");
+    MADANG.refused(data, &["users", "list"], "in use by another madang");
     let stopped = app.pause().await;
 
     // The first account.
-    refused(data, &["users", "list"], "no administrator yet");
-    refused(data, &["users", "add", "kim@example.org"], "prime_admin");
+    MADANG.refused(data, &["users", "list"], "no administrator yet");
+    MADANG.refused(data, &["users", "add", "kim@example.org"], "prime_admin");
     let first = [
         "users",
         "add",
@@ -65,34 +37,34 @@ async fn a_stopped_site_is_looked_after_from_the_command_line() {
         "prime_admin",
         "--password-stdin",
     ];
-    let said = printed(data, &first, &format!("{PASSWORD}\n"));
+    let said = MADANG.printed(data, &first, &format!("{PASSWORD}\n"));
     assert!(said.contains("kim@example.org (prime_admin)"), "{said}");
     assert!(!said.contains(PASSWORD), "{said}");
 
     // Others, and their roles.
     let made = json(data, &["users", "add", "lee@example.org", "--name", "이"]);
     let drawn = made["password"].as_str().expect("a password").to_owned();
-    refused(
+    MADANG.refused(
         data,
         &["users", "add", "lee@example.org"],
         "has an account already",
     );
-    refused(
+    MADANG.refused(
         data,
         &["users", "role", "lee@example.org", "king"],
         "prime_admin",
     );
-    refused(
+    MADANG.refused(
         data,
         &["users", "role", "nobody@example.org", "member"],
         "has no account",
     );
-    refused(
+    MADANG.refused(
         data,
         &["users", "role", "kim@example.org", "member"],
         "last prime administrator",
     );
-    let said = printed(data, &["users", "role", "lee@example.org", "developer"], "");
+    let said = MADANG.printed(data, &["users", "role", "lee@example.org", "developer"], "");
     assert_eq!(said, "lee@example.org: member → developer\n");
     let people = json(data, &["users", "list"]);
     let roles: Vec<_> = people
@@ -102,7 +74,7 @@ async fn a_stopped_site_is_looked_after_from_the_command_line() {
         .map(|p| &p["role"])
         .collect();
     assert_eq!(roles, ["prime_admin", "developer"]);
-    refused(
+    MADANG.refused(
         data,
         &["users", "list", "--as", "lee@example.org"],
         "no prime administrator",
@@ -115,7 +87,7 @@ async fn a_stopped_site_is_looked_after_from_the_command_line() {
     );
     let code = made[0]["code"].as_str().expect("a code").to_owned();
     assert_eq!(made.as_array().map(Vec::len), Some(2));
-    refused(data, &["preregister", "CLI-1"], "registered already");
+    MADANG.refused(data, &["preregister", "CLI-1"], "registered already");
 
     let app = stopped.start().await;
     let login = async |email: &str, password: &str| {
@@ -139,13 +111,13 @@ async fn a_stopped_site_is_looked_after_from_the_command_line() {
     let list = json(data, &["certificates", "list"]);
     assert_eq!(list[0]["holder"]["device"], identity.id.to_string());
     let serial = list[0]["serial"].as_str().expect("a serial").to_owned();
-    printed(data, &["certificates", "revoke", &serial], "");
-    refused(
+    MADANG.printed(data, &["certificates", "revoke", &serial], "");
+    MADANG.refused(
         data,
         &["certificates", "revoke", &serial],
         "revoked already",
     );
-    refused(data, &["certificates", "revoke", "00"], "no such thing");
+    MADANG.refused(data, &["certificates", "revoke", "00"], "no such thing");
     assert_eq!(
         json(data, &["certificates", "list"])
             .as_array()
@@ -177,13 +149,13 @@ async fn a_site_begins_under_an_authority_of_one_s_own_and_keeps_it() {
     let (certificate, key) = (certificate.display().to_string(), key.display().to_string());
     let take = ["authority", "use", certificate.as_str(), key.as_str()];
     let data = folder.path().join("data");
-    let told = printed(&data, &take, "");
-    refused(&data, &take, "a site keeps its authority");
-    let hash = printed(&data, &["authority", "show", "--hash"], "");
+    let told = MADANG.printed(&data, &take, "");
+    MADANG.refused(&data, &take, "a site keeps its authority");
+    let hash = MADANG.printed(&data, &["authority", "show", "--hash"], "");
     assert!(told.contains(hash.trim()));
 
     let app = App::start_with(|config| config.data_dir.clone_from(&data)).await;
-    let shown = printed(&data, &["authority", "show"], "");
+    let shown = MADANG.printed(&data, &["authority", "show"], "");
     assert_eq!(
         (shown.as_str(), app.ca_pem()),
         (own.as_str(), own.clone()),
@@ -202,6 +174,6 @@ async fn a_site_begins_under_an_authority_of_one_s_own_and_keeps_it() {
 fn a_folder_without_a_site_is_said_and_not_made() {
     let folder = tempfile::tempdir().expect("a folder");
     let data = folder.path().join("nothing");
-    refused(&data, &["users", "list"], "there is no site in");
+    MADANG.refused(&data, &["users", "list"], "there is no site in");
     assert!(!data.exists());
 }

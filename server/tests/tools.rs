@@ -1,12 +1,6 @@
 //! The subcommands for developers, as the real programs: what a site begins with, devices that are none, another
 //! UUID, certificates, and a device by hand.
 
-use std::{
-    io::Write as _,
-    path::Path,
-    process::{Command, Output, Stdio},
-};
-
 use agent::{
     device::Settings,
     folder::Folder,
@@ -24,36 +18,12 @@ use service::devices;
 use testkit::{
     app::App,
     device::{Device, Identity, computer},
+    tools::Madang,
     until,
 };
 use tokio_util::sync::CancellationToken;
 
-/// Runs `madang` on this folder; what is in `input` is its standard input.
-fn madang(data: &Path, words: &[&str], input: &str) -> Output {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_madang"));
-    command.args(words).arg("--data-dir").arg(data);
-    command.current_dir(data.parent().expect("a folder above"));
-    command.stdin(Stdio::piped()).stdout(Stdio::piped());
-    let mut running = command.stderr(Stdio::piped()).spawn().expect("madang");
-    let mut stdin = running.stdin.take().expect("its input");
-    stdin.write_all(input.as_bytes()).expect("written");
-    drop(stdin);
-    running.wait_with_output().expect("its end")
-}
-
-fn printed(data: &Path, words: &[&str], input: &str) -> String {
-    let output = madang(data, words, input);
-    let why = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{words:?}: {why}");
-    String::from_utf8(output.stdout).expect("text")
-}
-
-fn refused(data: &Path, words: &[&str], because: &str) {
-    let output = madang(data, words, "");
-    let why = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert!(!output.status.success(), "{words:?} was done");
-    assert!(why.contains(because), "{words:?}: {why}");
-}
+const MADANG: Madang = Madang(env!("CARGO_BIN_EXE_madang"));
 
 fn request() -> (rcgen::KeyPair, String) {
     let key = rcgen::KeyPair::generate().expect("a key");
@@ -78,15 +48,15 @@ async fn a_site_is_seeded_and_its_variants_and_uuids_are_looked_after() {
     let data = data.as_path();
     let stopped = app.pause().await;
 
-    let said = printed(data, &["seed"], "");
+    let said = MADANG.printed(data, &["seed"], "");
     assert!(said.contains("catalog"), "{said}");
-    printed(
+    MADANG.printed(
         data,
         &["variants", "add", "Outdoor", "--description", "물에 견딤"],
         "",
     );
-    refused(data, &["variants", "add", "Outdoor"], "hardware_known");
-    let list = printed(data, &["variants", "list", "--json"], "");
+    MADANG.refused(data, &["variants", "add", "Outdoor"], "hardware_known");
+    let list = MADANG.printed(data, &["variants", "list", "--json"], "");
     let list: Value = serde_json::from_str(&list).expect("JSON");
     let names: Vec<_> = list["variants"]
         .as_array()
@@ -98,19 +68,19 @@ async fn a_site_is_seeded_and_its_variants_and_uuids_are_looked_after() {
         names.contains(&"Outdoor") && names.contains(&"Standard"),
         "{names:?}"
     );
-    printed(data, &["variants", "remove", "Outdoor"], "");
-    refused(data, &["variants", "remove", "Outdoor"], "no variant");
+    MADANG.printed(data, &["variants", "remove", "Outdoor"], "");
+    MADANG.refused(data, &["variants", "remove", "Outdoor"], "no variant");
 
     // Another certificate for a key that stays here.
     let (key, csr) = request();
     let id = identity.id.to_string();
-    let pem = printed(data, &["certificates", "issue", &id, "--csr", "-"], &csr);
+    let pem = MADANG.printed(data, &["certificates", "issue", &id, "--csr", "-"], &csr);
     let mut renewed = identity.clone();
     renewed.credentials.certificate = pem;
     let (ca, pem) = (&renewed.credentials.ca, &renewed.credentials.certificate);
     let tls = agent::trust::mutual(ca, pem, &key.serialize_pem());
     renewed.tls = std::sync::Arc::new(tls.expect("a certificate"));
-    refused(
+    MADANG.refused(
         data,
         &["certificates", "issue", &id, "--csr", "nothing.pem"],
         "nothing.pem",
@@ -118,7 +88,7 @@ async fn a_site_is_seeded_and_its_variants_and_uuids_are_looked_after() {
 
     // Another UUID.
     let taken = other.id.to_string();
-    refused(
+    MADANG.refused(
         data,
         &["device", "set-uuid", &id, &taken],
         "another device has this UUID",
@@ -130,11 +100,11 @@ async fn a_site_is_seeded_and_its_variants_and_uuids_are_looked_after() {
         .leave()
         .await;
     let stopped = app.pause().await;
-    let made = printed(data, &["device", "set-uuid", &id, "--json"], "");
+    let made = MADANG.printed(data, &["device", "set-uuid", &id, "--json"], "");
     let made: Value = serde_json::from_str(&made).expect("JSON");
     let now = made["device_uuid"].as_str().expect("a UUID").to_owned();
     assert_ne!(now, id);
-    refused(data, &["device", "set-uuid", &id], "no such thing");
+    MADANG.refused(data, &["device", "set-uuid", &id], "no such thing");
 
     let app = stopped.start().await;
     assert!(
@@ -161,12 +131,12 @@ async fn simulated_devices_are_made_and_their_faults_are_noticed() {
     let folder = tempfile::tempdir().expect("a folder");
     let manifest = folder.path().join("site.json");
     let path = manifest.to_str().expect("text");
-    refused(
+    MADANG.refused(
         data,
         &["simulate", "1", "--fault", "clone=2", "--manifest", path],
         "more than 1",
     );
-    refused(
+    MADANG.refused(
         data,
         &["simulate", "1", "--fault", "lazy", "--manifest", path],
         "flapping",
@@ -182,11 +152,11 @@ async fn simulated_devices_are_made_and_their_faults_are_noticed() {
     for fault in faults {
         words.extend(["--fault", fault]);
     }
-    let said = printed(data, &words, "");
+    let said = MADANG.printed(data, &words, "");
     assert!(said.contains("6 devices"), "{said}");
     // Another time there are others.
     let more = folder.path().join("more.json");
-    printed(
+    MADANG.printed(
         data,
         &["simulate", "2", "--manifest", more.to_str().expect("text")],
         "",

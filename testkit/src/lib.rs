@@ -1,4 +1,4 @@
-//! What tests stand on: fresh databases, services in this process, a whole server, and real devices.
+//! What tests stand on: fresh databases, services in this process, a whole server and its program, and real devices.
 
 pub mod agent;
 pub mod app;
@@ -9,6 +9,7 @@ pub mod database;
 pub mod device;
 pub mod installation;
 pub mod site;
+pub mod tools;
 
 use std::time::Duration;
 
