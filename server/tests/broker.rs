@@ -512,10 +512,9 @@ async fn presence_says_when_a_device_went_and_why() {
         .await
     };
     shown(&app, Presence::Online).await;
-    let went = std::time::Instant::now();
     drop(device);
     let offline = shown(&app, Presence::Offline).await;
-    assert!(went.elapsed().as_millis() < 2_000, "{:?}", went.elapsed());
+    // Not by its silence: that takes three intervals.
     assert_eq!(offline.cause, domain::device::PresenceCause::ConnectionLost);
     let device = Device::online(&identity, app.mqtt(), 2).await;
     shown(&app, Presence::Online).await;
