@@ -127,7 +127,17 @@ pub struct RowExtra {
     /// What is wrong with it.
     pub troubles: Vec<Trouble>,
     /// The values of the state that were asked for, in that order.
-    pub values: Vec<Option<Scalar>>,
+    pub values: Vec<Option<RowValue>>,
+}
+
+/// A value of the state in a row of the list.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct RowValue {
+    /// What it is.
+    pub value: Scalar,
+    /// Whether somebody has set it by hand.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub forced: bool,
 }
 
 /// What tagging many devices has done.

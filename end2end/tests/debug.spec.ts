@@ -119,6 +119,10 @@ test('a state that is forced is said to be, put back, and ended by a report', as
   await expect(tile).toContainText(said);
   await expect(page.locator('.events')).toContainText(/강제로|State forced/);
   await looked(page, 'device-forced');
+  await page.goto('/devices?col=state.led');
+  const cell = page.locator('td[data-label]', { hasText: 'BLINK' });
+  await expect(cell).toContainText(said);
+  await page.goto(device);
   agent.kill('SIGKILL');
   run();
   await expect(async () => {

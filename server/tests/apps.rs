@@ -1,9 +1,10 @@
 //! A person's app at the broker: it asks for the state of their devices, and is told of every change.
 
 use domain::role::SiteRole;
-use protocol::Topic;
+use protocol::{Scalar, Topic};
 use rumqttc::mqttbytes::v5::{DisconnectReasonCode, PubAckReason};
 use serde_json::{Value, json};
+use service::{commands::Commander, forced};
 use testkit::{
     app::{App, Person},
     device::{Answer, Connection, Device, Ended, Identity, computer},
@@ -80,6 +81,19 @@ async fn an_app_asks_for_the_state_and_is_told_of_changes() {
     );
     let state = state_when(&mut phone, |state| state["memory_used"] == 40.0).await;
     assert_eq!(state["cpu_average"], 12.5);
+
+    // What somebody has set by hand is said to be, until it is put back.
+    let commander = Commander::prove(app.services(), &kim.actor, identity.id).await;
+    let commander = commander.expect("the owner");
+    let value = Scalar::Number(99.0);
+    let forced = forced::force(app.services(), &commander, "cpu_average", value).await;
+    forced.expect("set by hand");
+    let state = state_when(&mut phone, |state| state["cpu_average"] == 99.0).await;
+    assert_eq!(state["device_forced"], "cpu_average");
+    let released = forced::release(app.services(), &commander, "cpu_average").await;
+    released.expect("put back");
+    let state = state_when(&mut phone, |state| state["cpu_average"] == 12.5).await;
+    assert_eq!(state.get("device_forced"), None);
     device.leave().await;
     let state = state_when(&mut phone, |state| state["device_status"] == "OFFLINE").await;
     assert_eq!(state["memory_used"], 40.0);

@@ -189,7 +189,7 @@ async fn the_file_holds_exactly_what_matches_and_runs_no_formula() {
     assert_eq!(
         lines.next(),
         Some(
-            "\u{feff}name,serial,uuid,kind,lifecycle,presence,cause,since,troubles,tags,state.led"
+            "\u{feff}name,serial,uuid,kind,lifecycle,presence,cause,since,troubles,tags,state.led,state.led.forced"
         )
     );
     let rows: Vec<&str> = lines.filter(|line| !line.is_empty()).collect();

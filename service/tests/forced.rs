@@ -4,15 +4,16 @@
 
 use domain::{
     AppError, Scalar,
-    device::DeviceDetail,
+    device::{DeviceDetail, DeviceQuery},
     event::EventKind,
+    finding::Column,
     telemetry::{Period, SeriesQuery},
 };
 use protocol::Sequence;
 use service::{
     Actor,
     commands::Commander,
-    devices::{self, directory::Directory},
+    devices::{self, directory::Directory, export::Export},
     forced,
     telemetry::{self, Committed, Committer, Incoming, ReportPart},
     twin,
@@ -236,6 +237,59 @@ async fn a_forced_value_is_put_back_to_what_was_reported() {
         // The committer goes on with the state as it is now, not with what it wrote last.
         bench.report("cpu", None, 0, &[1.0]).await;
         assert_eq!(bench.page_of_the_store().await.state["led"], text("OFF"));
+    }
+}
+
+#[tokio::test]
+async fn a_forced_value_is_said_to_be_in_lists_and_files() {
+    for database in each_engine().await {
+        let bench = Bench::on(database).await;
+        let services = &bench.site.services;
+        bench.report("led", Some("OFF"), 0, &[]).await;
+        bench.report("cpu", None, 0, &[12.5]).await;
+        bench.force("led", text("ON")).await.unwrap();
+        bench
+            .force("cpu_average", Scalar::Number(99.0))
+            .await
+            .unwrap();
+        let file = async || {
+            let columns = [
+                Column::Value,
+                Column::State("led".to_owned()),
+                Column::State("pump".to_owned()),
+            ];
+            let query = DeviceQuery::default();
+            let export = Export::begin(services, &bench.owner, &query, columns.to_vec()).await;
+            let part = export.unwrap().part().await.unwrap().unwrap();
+            let part = String::from_utf8(part).unwrap();
+            let mut lines = part.lines().map(|line| {
+                // The name, the numbers and the kind come first in every file.
+                let cells: Vec<&str> = line.split(',').skip(4).collect();
+                cells.join(",")
+            });
+            (lines.next().unwrap(), lines.next().unwrap())
+        };
+        let head = "value_key,value,unit,value_forced,state.led,state.led.forced,state.pump,state.pump.forced";
+        assert_eq!(
+            file().await,
+            (
+                head.to_owned(),
+                "cpu_average,99,%,forced,ON,forced,,".to_owned()
+            )
+        );
+        let row = async || {
+            let keys = ["led".to_owned()];
+            let extras = devices::extras(services, &bench.owner, &[bench.identity.id], &keys).await;
+            extras.unwrap().remove(0).values.remove(0).unwrap()
+        };
+        let shown = row().await;
+        assert_eq!((shown.value, shown.forced), (text("ON"), true));
+
+        bench.report("led", Some("OFF"), 0, &[]).await;
+        bench.release("cpu_average").await.unwrap();
+        let shown = row().await;
+        assert_eq!((shown.value, shown.forced), (text("OFF"), false));
+        assert_eq!(file().await.1, "cpu_average,12.5,%,,OFF,,,");
     }
 }
 

@@ -65,14 +65,17 @@ pub(crate) fn rows(
                 }
                 Column::Tags => tags(&mut html, extra),
                 Column::State(_) => {
-                    let value = values.next().and_then(Option::as_ref).map(value_text);
+                    let value = values.next().and_then(Option::as_ref);
+                    let words = value.map(|row| value_text(&row.value));
                     let name = column_name(locale, column);
                     let _ = write!(
                         html,
-                        r#"<td class="r num" data-label="{}">{}</td>"#,
+                        r#"<td class="r num" data-label="{}">{}"#,
                         attribute(&name),
-                        text(value.as_deref().unwrap_or("–"))
+                        text(words.as_deref().unwrap_or("–"))
                     );
+                    forced(&mut html, locale, value.is_some_and(|row| row.forced));
+                    html.push_str("</td>");
                 }
             }
         }
@@ -114,12 +117,17 @@ fn headline(html: &mut String, locale: Locale, device: &DeviceSummary) {
             text(&value),
             text(&headline.unit)
         );
-        if headline.forced {
-            let forced = td_string!(locale, traffic.forced);
-            let _ = write!(html, r#"<small class="is-warn">{forced}</small>"#);
-        }
+        forced(html, locale, headline.forced);
     }
     html.push_str("</span></td>");
+}
+
+/// Says of a value that somebody has set it by hand.
+fn forced(html: &mut String, locale: Locale, forced: bool) {
+    if forced {
+        let words = td_string!(locale, traffic.forced);
+        let _ = write!(html, r#" <small class="is-warn">{words}</small>"#);
+    }
 }
 
 fn reported(html: &mut String, locale: Locale, now_ms: i64, device: &DeviceSummary) {
@@ -191,7 +199,7 @@ mod tests {
         device::{
             DeviceKind, DeviceSummary, Headline, Lifecycle, Presence, PresenceCause, PresenceInfo,
         },
-        finding::Trouble,
+        finding::{RowValue, Trouble},
     };
 
     use super::*;
@@ -238,7 +246,10 @@ mod tests {
                 ahead_ms: 4 * 3_600_000,
                 since: TimestampMs(0),
             }],
-            values: vec![Some(Scalar::Text("<img>".to_owned()))],
+            values: vec![Some(RowValue {
+                value: Scalar::Text("<img>".to_owned()),
+                forced: true,
+            })],
         }
     }
 
@@ -260,6 +271,7 @@ mod tests {
         assert!(html.contains("60 s ago"), "{html}");
         assert!(html.contains("q=tag:lab-1"), "{html}");
         assert!(html.contains("clock 4 h fast"), "{html}");
+        assert_eq!(html.matches("Forced</small>").count(), 2, "both values");
         assert_eq!(html.matches("<td").count(), html.matches("</td>").count());
     }
 }

@@ -11,7 +11,13 @@ use sea_orm::ConnectionTrait;
 use super::types;
 
 /// What the server itself puts into the state.
-const OWN: [&str; 4] = ["device_status", "ota_status", "ota_progress", "ota_version"];
+const OWN: [&str; 5] = [
+    "device_status",
+    "device_forced",
+    "ota_status",
+    "ota_progress",
+    "ota_version",
+];
 
 /// Refuses a type that fills a key which another one, or the server, fills.
 pub(super) async fn check<C: ConnectionTrait>(

@@ -206,7 +206,8 @@ async fn publish(
     sent.await.map_err(internal)
 }
 
-/// One flat object: what the device reported, and `device_status`.
+/// One flat object: what the device reported or somebody has set by hand, `device_status`, and in `device_forced` the
+/// keys that are set by hand, with spaces between them, where there are any.
 async fn whole_state(services: &Services, device: DeviceId) -> Result<Vec<u8>, AppError> {
     let row = device::Entity::find()
         .filter(device::Column::Uuid.eq(device.0))
@@ -216,17 +217,21 @@ async fn whole_state(services: &Services, device: DeviceId) -> Result<Vec<u8>, A
         .ok_or(AppError::NotFound)?;
     let cached = services.cache.get(&[device]).await?.remove(&device);
     let state = match cached {
-        Some(cached) => cached.state,
+        Some(cached) => cached,
         None => device_live::Entity::find_by_id(row.id)
             .one(&services.db.read)
             .await
             .map_err(internal)?
-            .map(|live| crate::telemetry::state_of(&live).state)
+            .map(|live| crate::telemetry::state_of(&live))
             .unwrap_or_default(),
     };
     let mut whole = Map::new();
     whole.insert("device_status".to_owned(), Value::String(row.presence));
-    for (key, value) in state {
+    if !state.forced.is_empty() {
+        let keys: Vec<&str> = state.forced.keys().map(String::as_str).collect();
+        whole.insert("device_forced".to_owned(), keys.join(" ").into());
+    }
+    for (key, value) in state.state {
         whole.insert(key, json_of(value));
     }
     serde_json::to_vec(&whole).map_err(internal)

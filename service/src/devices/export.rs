@@ -7,7 +7,7 @@ use std::{collections::HashMap, vec};
 use domain::{
     AppError, Scalar, TimestampMs,
     device::{DeviceQuery, DeviceSummary},
-    finding::{Column, RowExtra, Trouble},
+    finding::{Column, RowExtra, RowValue, Trouble},
 };
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
@@ -104,13 +104,15 @@ impl Export {
 fn heads(column: &Column) -> Vec<String> {
     let heads: &[&str] = match column {
         Column::Status => &["lifecycle", "presence", "cause", "since", "troubles"],
-        Column::Value => &["value_key", "value", "unit"],
+        Column::Value => &["value_key", "value", "unit", "value_forced"],
         Column::Report => &["last_report"],
         Column::Version => &["agent_version"],
         Column::Hardware => &["hardware_version", "hardware_variant"],
         Column::Owner => &["owner"],
         Column::Tags => &["tags"],
-        Column::State(key) => return vec![format!("state.{key}")],
+        Column::State(key) => {
+            return vec![format!("state.{key}"), format!("state.{key}.forced")];
+        }
     };
     heads.iter().map(|head| (*head).to_owned()).collect()
 }
@@ -120,7 +122,7 @@ fn cells<'a>(
     column: &Column,
     device: &DeviceSummary,
     extra: &'a RowExtra,
-    values: &mut impl Iterator<Item = &'a Option<Scalar>>,
+    values: &mut impl Iterator<Item = &'a Option<RowValue>>,
 ) {
     match column {
         Column::Status => {
@@ -139,6 +141,7 @@ fn cells<'a>(
             cells.push(headline.map(|line| line.key.clone()).unwrap_or_default());
             cells.push(headline.map(|line| scalar(&line.value)).unwrap_or_default());
             cells.push(headline.map(|line| text(&line.unit)).unwrap_or_default());
+            cells.push(forced(headline.is_some_and(|line| line.forced)));
         }
         Column::Report => cells.push(device.last_report_at.map(time).unwrap_or_default()),
         Column::Version => cells.push(text(device.agent_version.as_deref().unwrap_or_default())),
@@ -156,9 +159,15 @@ fn cells<'a>(
         }
         Column::State(_) => {
             let value = values.next().and_then(Option::as_ref);
-            cells.push(value.map(scalar).unwrap_or_default());
+            cells.push(value.map(|row| scalar(&row.value)).unwrap_or_default());
+            cells.push(forced(value.is_some_and(|row| row.forced)));
         }
     }
+}
+
+/// Whether a value was set by hand; nothing where it was not.
+fn forced(forced: bool) -> String {
+    if forced { "forced" } else { "" }.to_owned()
 }
 
 fn scalar(value: &Scalar) -> String {

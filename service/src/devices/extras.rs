@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use domain::{
     AppError, DeviceId, TimestampMs,
-    finding::{RowExtra, Trouble},
+    finding::{RowExtra, RowValue, Trouble},
 };
 use entity::{device, device_health};
 use sea_orm::{ColumnTrait, EntityTrait, JoinType, QueryFilter, QuerySelect};
@@ -31,7 +31,13 @@ pub async fn extras(
         .iter()
         .map(|device| {
             let state = states.get(device);
-            let value = |key: &String| state.and_then(|known| known.state.get(key).cloned());
+            let value = |key: &String| {
+                let known = state?;
+                Some(RowValue {
+                    value: known.state.get(key)?.clone(),
+                    forced: known.forced.contains_key(key),
+                })
+            };
             RowExtra {
                 tags: tags.remove(device).unwrap_or_default(),
                 troubles: troubles.remove(device).unwrap_or_default(),
