@@ -15,6 +15,7 @@ mod messages {
 pub use messages::i18n;
 
 pub mod accounts;
+mod address;
 pub mod catalog;
 pub mod commands;
 pub mod components;

@@ -164,8 +164,11 @@ pub struct DeviceDetail {
     pub my_role: Option<DeviceRole>,
     /// Whether this person may command it.
     pub may_command: bool,
-    /// Whether this person may administer it (unlink, revoke, rename).
+    /// Whether this person may administer it: components, tags, sharing.
     pub may_manage: bool,
+    /// Whether this person may give it up: who claimed it, and administrators. Others with a role on it may leave.
+    #[serde(default)]
+    pub may_give_up: bool,
     /// Its attached components.
     pub components: Vec<Component>,
     /// Its merged state.

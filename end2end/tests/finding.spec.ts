@@ -138,6 +138,15 @@ test('a device is shared, seen by another, and left', async ({ page, madang }) =
   await expect(strip.locator('.on')).toHaveAttribute('d', /v/);
   await expect(strip).toHaveAttribute('aria-label', inKorean() ? /온라인 \d/ : /Online \d/);
 
+  // Presence and chart each keep what the address says of the other.
+  await page.goto(`${address}?value=memory.percent&range=6h`);
+  await page.locator('.presence-days a[href*="days=90"]').click();
+  await expect(page).toHaveURL(/days=90.*value=memory\.percent|value=memory\.percent.*days=90/);
+  await expect(page).toHaveURL(/range=6h/);
+  await page.locator('.history a[href*="range=24h"]').first().click();
+  await expect(page).toHaveURL(/value=memory\.percent&range=24h.*days=90/);
+  await expect(page.locator('.presence-days a[aria-current]')).toHaveAttribute('href', /days=90/);
+
   await forgotten(page);
   await signIn(page, { email: 'bada@example.org', password: 'another long password 2' });
   await expect(page).not.toHaveURL(/sign-in/);

@@ -1,6 +1,6 @@
 // What is desired stays, and one command for many devices is followed on a page of its own.
 import { becomes, enrolAndClaim, live, open, words } from './device';
-import { expect, looked, scripted, setUp, test } from './person';
+import { expect, inKorean, looked, scripted, setUp, test } from './person';
 
 test('a device that comes back is brought to what is desired, until that is let go', async ({ page, madang }) => {
   test.slow();
@@ -63,6 +63,7 @@ test('a command for picked devices is a job, and its counts lead to them', async
   await page.locator('#pick button').click();
   await expect(page).toHaveURL(/\/jobs\/new\?device=/);
   await expect(page.locator('[name=component] option')).toHaveCount(1);
+  await expect(page.locator('main')).toContainText(inKorean() ? '고른 기기 1대' : '1 device chosen');
   await looked(page, 'job-new');
   await page.locator('[name=concurrency]').fill('5');
   await page.locator('form:has([name=concurrency]) button[type=submit]').click();

@@ -266,6 +266,53 @@ async fn a_device_is_shared_and_its_days_are_told() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_co_owner_may_leave_a_device_and_not_give_it_up() {
+    let app = App::start().await;
+    let admin = app.set_up().await;
+    let claimed = app.person(&admin, "a@example.org", SiteRole::Member).await;
+    let shared = app.person(&admin, "b@example.org", SiteRole::Member).await;
+    let made = Identity::enrol(
+        app.services(),
+        &admin.actor,
+        Some(&claimed.actor),
+        computer("A"),
+    );
+    let id = made.await.expect("a device").id;
+    let (own, other) = (app.browser(Some(&claimed)), app.browser(Some(&shared)));
+    let people = format!("/api/devices/{id}/people");
+    let wish = json!({ "email": "b@example.org", "role": "owner" });
+    let (status, _) = send(&app, &own, Method::PUT, &people, Some(wish)).await;
+    assert_eq!(status, StatusCode::OK);
+
+    let device = format!("/api/devices/{id}");
+    let (mine, theirs) = (
+        get(&app, &own, &device).await,
+        get(&app, &other, &device).await,
+    );
+    assert_eq!(
+        (&mine["may_manage"], &mine["may_give_up"]),
+        (&json!(true), &json!(true))
+    );
+    assert_eq!(
+        (&theirs["may_manage"], &theirs["may_give_up"]),
+        (&json!(true), &json!(false))
+    );
+    let page = async |client: &Client| {
+        let asked = client.get(app.url(&format!("/devices/{id}")));
+        let asked = asked.header("Accept", "text/html").send().await;
+        asked.expect("an answer").text().await.expect("a page")
+    };
+    let (mine, theirs) = (page(&own).await, page(&other).await);
+    assert!(mine.contains("/do/unlink_device") && !mine.contains("/do/leave_device"));
+    assert!(!theirs.contains("/do/unlink_device") && theirs.contains("/do/leave_device"));
+    let (status, _) = send(&app, &other, Method::DELETE, &device, None).await;
+    assert_eq!(status, StatusCode::FORBIDDEN);
+    let (status, _) = send(&app, &own, Method::DELETE, &device, None).await;
+    assert_eq!(status, StatusCode::NO_CONTENT);
+    app.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn values_of_several_devices_are_compared() {
     let app = App::start().await;
     let admin = app.set_up().await;

@@ -162,6 +162,62 @@ async fn what_is_attached_is_not_deleted_and_the_rest_comes_back() {
 }
 
 #[tokio::test]
+async fn what_the_first_edition_said_of_variants_is_left_to_the_interface() {
+    use entity::{hardware_variant, setting};
+    use sea_orm::{ActiveModelTrait, ActiveValue::Set, EntityTrait, IntoActiveModel};
+    for database in each_engine().await {
+        let (site, admin) = prepared(database).await;
+        let (services, write) = (&site.services, &site.services.db.write);
+        let described = async || {
+            let all = hardware::variants(services, admin.actor()).await.unwrap();
+            all.into_iter()
+                .map(|variant| (variant.name, variant.description))
+                .collect::<Vec<_>>()
+        };
+        let named = |name: &str, description: Option<&str>| {
+            (name.to_owned(), description.map(str::to_owned))
+        };
+        assert_eq!(
+            described().await,
+            [named("Pro", None), named("Standard", None)]
+        );
+
+        // A site of the first edition, whose administrator has described one and deleted a rule.
+        for variant in hardware_variant::Entity::find().all(write).await.unwrap() {
+            let said = match variant.name.as_str() {
+                "Standard" => "기본 구성 · As it is sold",
+                _ => "카메라 포함",
+            };
+            let mut variant = variant.into_active_model();
+            variant.description = Set(Some(said.to_owned()));
+            variant.update(write).await.unwrap();
+        }
+        let first = setting::ActiveModel {
+            key: Set("catalog".to_owned()),
+            value: Set(serde_json::json!({ "edition": 1 })),
+        };
+        first.update(write).await.unwrap();
+        let rules_of_5 = async || {
+            let rules = rules::of_version(services, admin.actor(), "5").await;
+            rules.unwrap()
+        };
+        let before = rules_of_5().await;
+        let gone = before[0].id;
+        rules::delete(services, &admin, gone).await.unwrap();
+        catalog::seed(services).await.unwrap();
+        assert_eq!(
+            described().await,
+            [named("Pro", Some("카메라 포함")), named("Standard", None)]
+        );
+        assert_eq!(
+            rules_of_5().await.len(),
+            before.len() - 1,
+            "it stays deleted"
+        );
+    }
+}
+
+#[tokio::test]
 async fn a_rule_names_what_there_is() {
     for database in each_engine().await {
         let (site, admin) = prepared(database).await;

@@ -214,10 +214,13 @@ pub(super) fn Hardware(
         .into_iter()
         .map(|variant| {
             let id = variant.id.to_string();
+            let description = variant
+                .description
+                .or_else(|| words::built_in_variant(locale, &variant.name).map(str::to_owned));
             view! {
                 <tr role="row">
                     <td role="cell"><b>{variant.name.clone()}</b></td>
-                    <td role="cell" class="wideonly wrap mut">{variant.description}</td>
+                    <td role="cell" class="wideonly wrap mut">{description}</td>
                     <Acts
                         query=query.clone()
                         forms

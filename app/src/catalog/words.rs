@@ -30,6 +30,15 @@ pub(crate) fn mode(locale: Locale, of: PinMode) -> &'static str {
     }
 }
 
+/// What a variant of the built-in catalog is, where nobody has described it otherwise.
+pub(crate) fn built_in_variant(locale: Locale, name: &str) -> Option<&'static str> {
+    match name {
+        "Standard" => Some(td_string!(locale, catalog.variant_standard)),
+        "Pro" => Some(td_string!(locale, catalog.variant_pro)),
+        _ => None,
+    }
+}
+
 /// Which pins a model has.
 pub(crate) fn header(locale: Locale, of: PinHeader) -> &'static str {
     match of {

@@ -104,7 +104,7 @@ async fn drawn(of: Box<(DeviceId, Signal<u64>)>) -> AnyView {
         {move || {
             presence
                 .get()
-                .map(|(history, troubles)| device_presence::card(id, &history, &troubles, days.get_untracked()))
+                .map(|(history, troubles)| device_presence::card(id, &history, &troubles, days.get_untracked(), map))
         }}
         {move || {
             tags.get().map(|(tags, known, may)| device_tags::card(id, &tags, known, may, forms.tags))

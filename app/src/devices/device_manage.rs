@@ -171,7 +171,7 @@ fn Manage(
         .map_or_else(String::new, |days| days.to_string());
     let admin = use_me().role.is_admin();
     let active = detail.summary.lifecycle == Lifecycle::Active;
-    let may_unlink = detail.may_manage && active;
+    let may_unlink = detail.may_give_up && active;
     let may_revoke = admin && detail.summary.lifecycle != Lifecycle::Revoked;
     if !may_unlink && !admin {
         return ().into_any();

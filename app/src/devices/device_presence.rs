@@ -9,9 +9,11 @@ use domain::{
 };
 use leptos::prelude::*;
 use leptos_i18n::{td_string, tu_string};
+use leptos_router::params::ParamsMap;
 
 use super::{trouble, words};
 use crate::{
+    address::kept,
     i18n::{Locale, use_i18n},
     parts::{Mark, Time, status_mark::Shape},
 };
@@ -27,11 +29,13 @@ pub(super) fn card(
     history: &PresenceHistory,
     troubles: &[Trouble],
     days: u32,
+    map: Memo<ParamsMap>,
 ) -> AnyView {
     let i18n = use_i18n();
     let locale = i18n.get_locale_untracked();
     let to = |range: u32, words: &'static str| {
-        let href = format!("/devices/{id}?days={range}");
+        // What the chart shows stays as it is.
+        let href = move || format!("/devices/{id}?days={range}{}", kept(&map.read(), &["days"]));
         let current = (range == days).then_some("true");
         view! { <a href=href data-noscroll aria-current=current>{words}</a> }
     };

@@ -3,7 +3,7 @@
 use domain::identity::{Act, Evidence, FindingKind, Reaction};
 use leptos_i18n::td_string;
 
-use crate::i18n::Locale;
+use crate::{i18n::Locale, parts::number::grouped};
 
 /// What it means.
 pub(super) fn kind(locale: Locale, kind: FindingKind) -> &'static str {
@@ -62,15 +62,37 @@ pub(super) fn act(locale: Locale, act: Act) -> &'static str {
 /// Exactly what an act will do.
 pub(super) fn effect(locale: Locale, act: Act, serial: &str, held: u64) -> String {
     match act {
-        Act::Accept => {
-            td_string!(locale, identity.effect_accept, serial = serial, n = held).to_string()
-        }
-        Act::Release => td_string!(locale, identity.effect_release, n = held).to_string(),
-        Act::Discard => td_string!(locale, identity.effect_discard, n = held).to_string(),
+        Act::Accept => td_string!(
+            locale,
+            identity.effect_accept,
+            serial = serial,
+            n = grouped(held),
+            count = held
+        )
+        .to_string(),
+        Act::Release => td_string!(
+            locale,
+            identity.effect_release,
+            n = grouped(held),
+            count = held
+        )
+        .to_string(),
+        Act::Discard => td_string!(
+            locale,
+            identity.effect_discard,
+            n = grouped(held),
+            count = held
+        )
+        .to_string(),
         Act::Block => td_string!(locale, identity.effect_block).to_owned(),
         Act::Reprovision => td_string!(locale, identity.effect_reprovision).to_owned(),
-        Act::Disable => {
-            td_string!(locale, identity.effect_disable, serial = serial, n = held).to_string()
-        }
+        Act::Disable => td_string!(
+            locale,
+            identity.effect_disable,
+            serial = serial,
+            n = grouped(held),
+            count = held
+        )
+        .to_string(),
     }
 }

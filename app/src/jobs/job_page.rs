@@ -188,9 +188,10 @@ fn acts(locale: Locale, shown: &Shown, job: &Job, cancel: FormState, retry: Form
             </PostForm>
         }
     });
-    let waiting = grouped(job.counts.waiting.into());
+    let count = job.counts.waiting;
+    let waiting = grouped(count.into());
     let cancelled = (job.state == JobState::Running).then(|| {
-        let what = td_string!(locale, jobs.cancel_what, n = waiting).to_string();
+        let what = td_string!(locale, jobs.cancel_what, n = waiting, count = count).to_string();
         let said = what.clone();
         view! {
             <PostForm form=cancel>

@@ -102,7 +102,13 @@ fn drawn(locale: Locale, target: &Target, preview: Preview, form: FormState) -> 
 }
 
 fn who(locale: Locale, preview: &Preview) -> AnyView {
-    let total = td_string!(locale, jobs.who_total, n = grouped(preview.total.into())).to_string();
+    let total = td_string!(
+        locale,
+        jobs.who_total,
+        n = grouped(preview.total.into()),
+        count = preview.total
+    )
+    .to_string();
     let lines = [
         (
             Mark::Online,
@@ -180,7 +186,14 @@ fn what(locale: Locale, actuators: &[Actuator], form: FormState) -> AnyView {
             };
             let name = format!("{label} ({})", actuator.component);
             let n = grouped(actuator.devices.into());
-            let words = td_string!(locale, jobs.actuator_of, name = name, n = n).to_string();
+            let words = td_string!(
+                locale,
+                jobs.actuator_of,
+                name = name,
+                n = n,
+                count = actuator.devices
+            )
+            .to_string();
             (actuator.component.to_string(), words)
         })
         .collect();

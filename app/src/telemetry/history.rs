@@ -20,7 +20,7 @@ use super::{
     choice::{Choice, choices},
     cursor::Wish,
     paper::Drawing,
-    span::{RANGES, Span},
+    span::{OWN, RANGES, Span},
     steps::steps,
 };
 use crate::{
@@ -152,7 +152,7 @@ fn section(
             scroll: false,
             ..NavigateOptions::default()
         };
-        go.with_value(|go| go(&span.href(id, &value), options));
+        go.with_value(|go| go(&span.href(id, &value, &map.read_untracked()), options));
     };
     let wish = Callback::new(move |wish| {
         let (span, now) = (span.get_untracked(), now.get_untracked());
@@ -198,6 +198,7 @@ fn section(
                         }}
                     </select>
                     <input type="hidden" name="range" value=move || RANGES[span.get().range].0/>
+                    {move || beside(&map.read())}
                     <button class="btn sm unscripted" type="submit">
                         {tu_string!(i18n, telemetry.show)}
                     </button>
@@ -207,13 +208,25 @@ fn section(
                 }>
                     {tu_string!(i18n, finding.charts_compare)}
                 </a>
-                {steps(id, span, chosen)}
+                {steps(id, span, chosen, map)}
             </header>
             <ErrorNotice error=shown.error/>
             {chart(shown.drawing.into(), name, unit, wish)}
         </section>
     }
     .into_any()
+}
+
+/// What the address says beside the chart, for the form to say it too.
+fn beside(map: &ParamsMap) -> AnyView {
+    map.latest_values()
+        .filter(|(name, _)| !OWN.contains(&name.as_ref()))
+        .map(|(name, value)| {
+            let (name, value) = (name.to_string(), value.to_owned());
+            view! { <input type="hidden" name=name value=value/> }
+        })
+        .collect_view()
+        .into_any()
 }
 
 /// What the chart shows. It lives as long as the page, so that neither focus nor crosshair is lost when it

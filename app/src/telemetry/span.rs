@@ -3,6 +3,9 @@
 //! Without a beginning and an end it is the time until now and goes on with it; with them it stands still.
 
 use domain::DeviceId;
+use leptos_router::params::ParamsMap;
+
+use crate::address::kept;
 
 /// What a range is called in the address, and how long it is in milliseconds.
 pub(super) const RANGES: [(&str, i64); 6] = [
@@ -18,6 +21,9 @@ const HOUR_MS: i64 = 3_600_000;
 const SHORTEST_MS: i64 = 60_000;
 /// Nothing longer is kept.
 const LONGEST_MS: i64 = 10 * 366 * 24 * HOUR_MS;
+
+/// What says in an address which value is drawn, and which part of its history.
+pub(super) const OWN: [&str; 4] = ["value", "range", "from", "to"];
 
 /// A part of the history.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -90,9 +96,10 @@ impl Span {
         self.between(from + by, to + by, now)
     }
 
-    /// Its address.
-    pub(super) fn href(&self, id: DeviceId, value: &str) -> String {
-        format!("/devices/{id}?value={value}&{}#history", self.query())
+    /// Its address, with what the present one says beside it.
+    pub(super) fn href(&self, id: DeviceId, value: &str, present: &ParamsMap) -> String {
+        let rest = kept(present, &OWN);
+        format!("/devices/{id}?value={value}&{}{rest}#history", self.query())
     }
 
     /// What an address says of it.
@@ -115,11 +122,12 @@ mod tests {
     fn an_address_is_read_back() {
         let span = Span::read(Some("7d"), None, None).between(NOW - HOUR_MS, NOW, NOW);
         let id = DeviceId::random();
-        let href = span.href(id, "cpu.average");
+        let present = [("days", "90"), ("range", "1h"), ("value", "led.on")];
+        let href = span.href(id, "cpu.average", &present.into_iter().collect());
         assert_eq!(
             href,
             format!(
-                "/devices/{id}?value=cpu.average&range=7d&from={}&to={NOW}#history",
+                "/devices/{id}?value=cpu.average&range=7d&from={}&to={NOW}&days=90#history",
                 NOW - HOUR_MS
             )
         );

@@ -3,6 +3,7 @@
 use domain::DeviceId;
 use leptos::prelude::*;
 use leptos_i18n::tu_string;
+use leptos_router::params::ParamsMap;
 
 use super::{
     choice::Choice,
@@ -16,7 +17,12 @@ use crate::{
 const MINUTE_MS: i64 = 60_000;
 
 /// Ranges, closer, wider, earlier, later: links, so that they also work without a script.
-pub(super) fn steps(id: DeviceId, span: Memo<Span>, chosen: Memo<Choice>) -> AnyView {
+pub(super) fn steps(
+    id: DeviceId,
+    span: Memo<Span>,
+    chosen: Memo<Choice>,
+    map: Memo<ParamsMap>,
+) -> AnyView {
     let i18n = use_i18n();
     let now = use_now().0;
     let minute = Memo::new(move |_| now.get() / MINUTE_MS);
@@ -24,7 +30,7 @@ pub(super) fn steps(id: DeviceId, span: Memo<Span>, chosen: Memo<Choice>) -> Any
         move || {
             // Tracked by the minute: a link that changes every second cannot be clicked.
             minute.track();
-            to(span.get(), now.get_untracked()).href(id, &chosen.read().key())
+            to(span.get(), now.get_untracked()).href(id, &chosen.read().key(), &map.read())
         }
     };
     let words = |range: usize| {
@@ -46,7 +52,7 @@ pub(super) fn steps(id: DeviceId, span: Memo<Span>, chosen: Memo<Choice>) -> Any
                     };
                     view! {
                         <a
-                            href=move || Span::live(range).href(id, &chosen.read().key())
+                            href=move || Span::live(range).href(id, &chosen.read().key(), &map.read())
                             data-noscroll
                             aria-current=current
                         >

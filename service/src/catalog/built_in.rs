@@ -105,8 +105,11 @@ pub(super) const VERSIONS: [(&str, &str, DeviceKind, PinHeader); 5] = [
     ("pc", "PC", DeviceKind::Computer, PinHeader::None),
 ];
 
-/// Name and description.
-pub(super) const VARIANTS: [(&str, &str); 2] = [
-    ("Standard", "기본 구성 · As it is sold"),
-    ("Pro", "확장 구성 · With additional equipment"),
+/// By name; what they are is said by the interface, in the language of whoever reads it.
+pub(super) const VARIANTS: [&str; 2] = ["Standard", "Pro"];
+
+/// What stands in sites of the first edition in place of that, in two languages at once.
+pub(super) const SAID_AT_FIRST: [&str; 2] = [
+    "기본 구성 · As it is sold",
+    "확장 구성 · With additional equipment",
 ];

@@ -7,7 +7,9 @@ use domain::{
 };
 use entity::{component_type, hardware_variant, hardware_version, pin_rule, setting};
 use sea_orm::{
-    ActiveValue::Set, ConnectionTrait, EntityTrait, TransactionTrait, sea_query::OnConflict,
+    ActiveValue::Set,
+    ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, TransactionTrait,
+    sea_query::{Expr, OnConflict},
 };
 use serde_json::json;
 
@@ -16,8 +18,8 @@ use crate::{Services, components, internal};
 
 /// Which edition of the built-in catalog this site has.
 const SETTING: &str = "catalog";
-/// Counted up when something is added to the built-in catalog.
-const EDITION: i64 = 1;
+/// Counted up when the built-in catalog is another one.
+const EDITION: i64 = 2;
 
 /// Adds what is built in and missing, once for each edition: what administrators changed or deleted stays so.
 pub async fn seed(services: &Services) -> Result<(), AppError> {
@@ -31,10 +33,13 @@ pub async fn seed(services: &Services) -> Result<(), AppError> {
     if seeded >= EDITION {
         return Ok(());
     }
-    types(&transaction).await?;
-    hardware(&transaction).await?;
-    wiring(&transaction).await?;
-    components::wire_what_has_no_pin(&transaction).await?;
+    if seeded < 1 {
+        types(&transaction).await?;
+        hardware(&transaction).await?;
+        wiring(&transaction).await?;
+        components::wire_what_has_no_pin(&transaction).await?;
+    }
+    undescribe(&transaction).await?;
     let row = setting::ActiveModel {
         key: Set(SETTING.to_owned()),
         value: Set(json!({ "edition": EDITION })),
@@ -81,13 +86,28 @@ async fn hardware<C: ConnectionTrait>(connection: &C) -> Result<(), AppError> {
             },
         );
     add::<hardware_version::Entity, _>(connection, versions.to_vec()).await?;
-    let variants = built_in::VARIANTS.map(|(name, description)| hardware_variant::ActiveModel {
+    let variants = built_in::VARIANTS.map(|name| hardware_variant::ActiveModel {
         name: Set(name.to_owned()),
-        description: Set(Some(description.to_owned())),
+        description: Set(None),
         deleted_ms: Set(None),
         ..Default::default()
     });
     add::<hardware_variant::Entity, _>(connection, variants.to_vec()).await
+}
+
+/// Takes the descriptions of the first edition out, where nobody has written others: the interface says what the
+/// built-in variants are, in one language.
+async fn undescribe<C: ConnectionTrait>(connection: &C) -> Result<(), AppError> {
+    hardware_variant::Entity::update_many()
+        .col_expr(
+            hardware_variant::Column::Description,
+            Expr::value(Option::<String>::None),
+        )
+        .filter(hardware_variant::Column::Description.is_in(built_in::SAID_AT_FIRST))
+        .exec(connection)
+        .await
+        .map_err(internal)?;
+    Ok(())
 }
 
 /// The wiring of each type on each piece of hardware. A computer has no pins of its own: what it drives is on
@@ -99,7 +119,7 @@ async fn wiring<C: ConnectionTrait>(connection: &C) -> Result<(), AppError> {
         .filter(|built| built.category != ComponentCategory::InternalModule);
     for built in wired {
         for (version, _, _, header) in built_in::VERSIONS {
-            for (variant, _) in built_in::VARIANTS {
+            for variant in built_in::VARIANTS {
                 let rule = |pin: Option<(PinMode, i32)>| -> Result<_, AppError> {
                     let mode = pin.map(|(mode, _)| mode);
                     let off = mode.is_some_and(PinMode::is_output);

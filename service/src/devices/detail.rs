@@ -65,6 +65,7 @@ pub async fn detail(services: &Services, viewer: &ViewerOf) -> Result<DeviceDeta
         my_role: role,
         may_command: owner || viewer.actor().user.role.sees_all_devices(),
         may_manage: owner || admin,
+        may_give_up: admin || whole.owner_id == Some(viewer.actor().user.id.0),
         state: of_attached(cached.state, &components),
         state_at: of_attached(cached.state_at, &components),
         forced: of_attached(cached.forced, &components),
