@@ -184,6 +184,62 @@ async fn the_catalog_is_read_by_everybody_and_changed_by_administrators() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_was_deleted_of_the_catalog_comes_back_as_it_was() {
+    let app = App::start().await;
+    let admin = app.set_up().await;
+    let kim = app.person(&admin, "kim@example.org", SiteRole::Member);
+    let (boss, member) = (app.browser(Some(&admin)), app.browser(Some(&kim.await)));
+    let call = async |client: &Client, method: Method, path: &str| {
+        ask(&app, client, method, path, Value::Null).await
+    };
+    let made = async |path: &str, body: Value| ask(&app, &boss, Method::POST, path, body).await.1;
+    let (get, delete, post) = (Method::GET, Method::DELETE, Method::POST);
+    let model = json!({ "version": "Zero", "name": "Pi Zero", "kind": "board", "header": "j8" });
+    made("/api/hardware-versions", model).await;
+    let lite = json!({ "name": "Lite", "description": "in a box" });
+    let variant = made("/api/hardware-variants", lite).await["id"].to_string();
+    let rule = json!({ "hardware_version": "Zero", "hardware_variant": "Lite", "component_type": "led",
+        "pin_number": 21, "pin_mode": "OUT" });
+    let rule = made("/api/device-configs", rule).await["id"].to_string();
+    let rule = format!("/api/device-configs/{rule}");
+    let variant = format!("/api/hardware-variants/{variant}");
+    for (path, listed) in [
+        (rule.as_str(), "/api/device-configs/Zero"),
+        (variant.as_str(), "/api/hardware-variants"),
+        ("/api/hardware-versions/Zero", "/api/hardware-versions"),
+    ] {
+        let before = call(&member, get.clone(), listed).await;
+        let back = format!("{path}/restore");
+        assert_eq!(call(&boss, delete.clone(), path).await.0, 204);
+        assert_ne!(call(&member, get.clone(), listed).await, before);
+        assert_eq!(call(&member, post.clone(), &back).await.0, 403);
+        let (status, restored) = call(&boss, post.clone(), &back).await;
+        assert_eq!(status, 200, "{path}: {restored}");
+        let all = before.1.as_array().expect("a list");
+        assert!(all.contains(&restored), "{restored} is not as in {all:?}");
+        assert_eq!(call(&member, get.clone(), listed).await, before);
+    }
+    for unknown in [
+        "device-configs/999",
+        "hardware-variants/999",
+        "hardware-versions/Z",
+    ] {
+        let path = format!("/api/{unknown}/restore");
+        assert_eq!(call(&boss, post.clone(), &path).await.0, 404);
+    }
+    // A rule comes back to what is there.
+    for path in [&rule, &variant] {
+        assert_eq!(call(&boss, delete.clone(), path).await.0, 204);
+    }
+    let (status, refused) = call(&boss, post, &format!("{rule}/restore")).await;
+    assert_eq!(
+        (status, &refused["detail"]),
+        (422, &json!("unknown_hardware"))
+    );
+    app.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn components_are_attached_told_to_the_device_and_let_through_by_the_rules() {
     let app = App::start().await;
     let admin = app.set_up().await;

@@ -24,8 +24,10 @@ pub(super) fn router() -> OpenApiRouter<AppState> {
     OpenApiRouter::new()
         .routes(routes!(versions, create_version))
         .routes(routes!(update_version, remove_version))
+        .routes(routes!(restore_version))
         .routes(routes!(variants, create_variant))
         .routes(routes!(update_variant, remove_variant))
+        .routes(routes!(restore_variant))
 }
 
 /// A model of board or computer.
@@ -163,6 +165,21 @@ async fn remove_version(
     Ok(StatusCode::NO_CONTENT)
 }
 
+/// Brings a deleted model back.
+#[utoipa::path(post, path = "/api/hardware-versions/{version}/restore", tag = "catalog",
+    security(("bearer" = []), ("api_key" = [])),
+    params(("version" = String, Path, description = "The model")),
+    responses((status = 200, body = VersionBody), (status = 401), (status = 403), (status = 404)))]
+async fn restore_version(
+    State(state): State<AppState>,
+    Signed(actor): Signed,
+    Path(version): Path<String>,
+) -> Result<Json<VersionBody>, Refusal> {
+    let admin = actor.require_admin()?;
+    let back = hardware::restore_version(&state.services, &admin, &version).await?;
+    Ok(Json(VersionBody::of(back)))
+}
+
 /// Every variant.
 #[utoipa::path(get, path = "/api/hardware-variants", tag = "catalog",
     security(("bearer" = []), ("api_key" = [])),
@@ -225,4 +242,19 @@ async fn remove_variant(
     let admin = actor.require_admin()?;
     hardware::delete_variant(&state.services, &admin, id).await?;
     Ok(StatusCode::NO_CONTENT)
+}
+
+/// Brings a deleted variant back.
+#[utoipa::path(post, path = "/api/hardware-variants/{id}/restore", tag = "catalog",
+    security(("bearer" = []), ("api_key" = [])),
+    params(("id" = i64, Path, description = "The variant")),
+    responses((status = 200, body = VariantAnswer), (status = 401), (status = 403), (status = 404)))]
+async fn restore_variant(
+    State(state): State<AppState>,
+    Signed(actor): Signed,
+    Path(id): Path<i64>,
+) -> Result<Json<VariantAnswer>, Refusal> {
+    let admin = actor.require_admin()?;
+    let back = hardware::restore_variant(&state.services, &admin, id).await?;
+    Ok(Json(back.into()))
 }

@@ -25,6 +25,7 @@ pub(super) fn router() -> OpenApiRouter<AppState> {
     OpenApiRouter::new()
         .routes(routes!(create))
         .routes(routes!(list, update, remove))
+        .routes(routes!(restore))
 }
 
 /// What a pin rule says.
@@ -166,4 +167,20 @@ async fn remove(
     let admin = actor.require_admin()?;
     rules::delete(&state.services, &admin, id).await?;
     Ok(StatusCode::NO_CONTENT)
+}
+
+/// Brings a deleted pin rule back.
+#[utoipa::path(post, path = "/api/device-configs/{id}/restore", tag = "catalog",
+    security(("bearer" = []), ("api_key" = [])),
+    params(("id" = i64, Path, description = "The rule")),
+    responses((status = 200, body = RuleAnswer), (status = 401), (status = 403), (status = 404),
+        (status = 422, description = "Its hardware or its type is gone; the detail says which")))]
+async fn restore(
+    State(state): State<AppState>,
+    Signed(actor): Signed,
+    Path(id): Path<i64>,
+) -> Result<Json<RuleAnswer>, Refusal> {
+    let admin = actor.require_admin()?;
+    let back = rules::restore(&state.services, &admin, id).await?;
+    Ok(Json(back.into()))
 }
