@@ -1,4 +1,5 @@
 // Debugging a device: what passes, live and narrowed, and any command with its result.
+import { once } from 'node:events';
 import { becomes, enrolAndClaim, live, open, withoutReload, words } from './device';
 import { expect, looked, scripted, setUp, test } from './person';
 
@@ -121,9 +122,12 @@ test('a state that is forced is said to be, put back, and ended by a report', as
   await looked(page, 'device-forced');
   await page.goto('/devices?col=state.led');
   const cell = page.locator('td[data-label]', { hasText: 'BLINK' });
-  await expect(cell).toContainText(said);
+  await expect(cell).toContainText(/강제|forced/);
   await page.goto(device);
+  // Its store is free when the process has ended, and not before.
+  const ended = once(agent, 'exit');
   agent.kill('SIGKILL');
+  await ended;
   run();
   await expect(async () => {
     if (!scripted()) await page.reload();
