@@ -116,12 +116,22 @@ async fn first_visits(http: &str, session: &str, figures: Figures) -> Result<()>
         .split('"')
         .find(|word| word.starts_with("/devices/") && word.len() > 40)
         .context("no device is listed")?;
+    let [debug, wifi] = ["debug", "wifi"].map(|page| format!("{device}/{page}"));
     let pages = [
         ("overview", "/"),
         ("device_list", LIST),
         ("device", device),
+        ("debug", &debug),
+        ("wifi", &wifi),
         ("preregister", "/devices/new"),
+        ("import", "/devices/import"),
         ("claim", "/claim"),
+        ("charts", "/charts"),
+        ("job_list", "/jobs"),
+        ("new_job", "/jobs/new"),
+        ("catalog", "/catalog"),
+        ("identity", "/identity"),
+        ("notices", "/notices"),
         ("users", "/users"),
         ("account", "/account"),
     ];

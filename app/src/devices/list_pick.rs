@@ -2,8 +2,6 @@
 //!
 //! The boxes of the rows belong to a form below them, so that picking works without a script too.
 
-use std::collections::BTreeSet;
-
 use domain::DeviceId;
 use leptos::prelude::*;
 use leptos_i18n::tu_string;
@@ -15,12 +13,14 @@ use crate::{
 };
 
 /// What is picked; it outlives the rows, which are drawn anew with every change.
+///
+/// A plain list, each device once: a browser loads no tree for the few that a hand can tick.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Picked(pub(super) RwSignal<BTreeSet<DeviceId>>);
+pub(super) struct Picked(pub(super) RwSignal<Vec<DeviceId>>);
 
 impl Default for Picked {
     fn default() -> Self {
-        Self(RwSignal::new(BTreeSet::new()))
+        Self(RwSignal::new(Vec::new()))
     }
 }
 
@@ -35,9 +35,11 @@ impl Picked {
                 return;
             };
             if let Ok(id) = input.value().parse::<DeviceId>() {
-                self.0.update(|picked| match input.checked() {
-                    true => drop(picked.insert(id)),
-                    false => drop(picked.remove(&id)),
+                self.0.update(|picked| {
+                    picked.retain(|other| *other != id);
+                    if input.checked() {
+                        picked.push(id);
+                    }
                 });
             }
         }

@@ -1,4 +1,4 @@
-//! The form that moves a device, and what it says will happen.
+//! The form that moves a device, and what it says will happen. A browser loads it after the page.
 
 use domain::{DeviceId, command::Command};
 use leptos::prelude::*;
@@ -14,13 +14,35 @@ use crate::{
 /// The fields whose errors stand beside them.
 const FIELDS: &[&str] = &["ssid", "password"];
 
-/// The form; `tried` is the change to try again, where the last one did not come about.
-pub(super) fn form(
-    id: DeviceId,
-    form: FormState,
-    tried: Option<Command>,
-    online: Signal<bool>,
-) -> AnyView {
+/// Of which device.
+pub(super) struct FormOf {
+    pub(super) id: DeviceId,
+    pub(super) form: FormState,
+    /// The change to try again, where the last one did not come about.
+    pub(super) tried: Option<Command>,
+    pub(super) online: Signal<bool>,
+}
+
+/// The form, as a part of its own.
+#[cfg(feature = "hydrate")]
+#[lazy]
+pub(super) async fn wifi_form(of: Box<FormOf>) -> AnyView {
+    drawn(*of)
+}
+
+/// The form. Without the hint that would have it loaded before the page.
+#[cfg(not(feature = "hydrate"))]
+pub(super) async fn wifi_form(of: Box<FormOf>) -> AnyView {
+    drawn(*of)
+}
+
+fn drawn(of: FormOf) -> AnyView {
+    let FormOf {
+        id,
+        form,
+        tried,
+        online,
+    } = of;
     let i18n = use_i18n();
     let locale = i18n.get_locale_untracked();
     let refused = form.error.get_untracked().is_some();

@@ -7,7 +7,7 @@ use leptos_router::hooks::use_params_map;
 
 use super::{
     changes,
-    form::form,
+    form::{FormOf, wifi_form},
     server_fns::{ChangeWifi, Wifi, read_wifi},
 };
 use crate::{
@@ -16,7 +16,7 @@ use crate::{
     form::FormState,
     i18n::use_i18n,
     live::watch,
-    parts::{ErrorNotice, ForbiddenPage, NotFoundPage, PageTitle, StatusMark},
+    parts::{ErrorNotice, ForbiddenPage, NotFoundPage, PageTitle, StatusMark, later::later},
     reading::{read_again, unanswered},
 };
 
@@ -103,6 +103,12 @@ fn drawn(id: DeviceId, first: Wifi, changed: Signal<u64>) -> AnyView {
     // The last one that did not come about is what is tried again.
     let last = shown.with_untracked(|wifi| wifi.changes.first().cloned());
     let tried = last.filter(|change| change.state != CommandState::Completed);
+    let form = FormOf {
+        id,
+        form: change,
+        tried,
+        online: online.into(),
+    };
     let title = td_string!(locale, wifi.title).to_owned();
     view! {
         <PageTitle text=format!("{title} · {name}")/>
@@ -125,7 +131,7 @@ fn drawn(id: DeviceId, first: Wifi, changed: Signal<u64>) -> AnyView {
                         .map(|change| changes::under_way(locale, id, &change, online.get(), cancel))
                 }}
                 // While a change is under way there is no second one; what was typed stays for after it.
-                <div hidden=move || busy.get()>{form(id, change, tried, online.into())}</div>
+                <div hidden=move || busy.get()>{later(move || wifi_form(Box::new(form)))}</div>
             </div>
             <div>
                 {move || changes::network(locale, done.get().as_ref())}
