@@ -1,10 +1,10 @@
 //! The way around: a rail, icons where it is narrow, a bar below on a phone. Only what this person may open.
 
-use leptos::prelude::*;
+use leptos::{html, prelude::*};
 use leptos_i18n::tu_string;
 use leptos_router::hooks::use_location;
 
-use super::mark::Brand;
+use super::{mark::Brand, switches::close};
 use crate::{
     i18n::{I18nKeys, Locale, use_i18n},
     parts::{Draw, Icon},
@@ -128,26 +128,55 @@ pub fn Rail() -> impl IntoView {
     .into_any()
 }
 
+/// How many places stand in the bar on a phone; the others are behind its last button.
+const IN_BAR: usize = 3;
+
 /// The bar below, on a phone.
 #[component]
 pub fn BottomBar() -> impl IntoView {
     let i18n = use_i18n();
     let path = use_location().pathname;
-    view! {
-        <nav class="bottombar" aria-label=tu_string!(i18n, frame.menu)>
-            {Place::open_to(use_me().role.is_admin())
-                .iter()
-                .map(|&place| view! {
-                    <a href=place.href() aria-current=move || place.holds(&path.read()).then_some("page")>
-                        <Draw icon=place.icon()/>
-                        {place.name(i18n)}
-                    </a>
-                })
-                .collect_view()}
-            <a href="/account" aria-current=move || (*path.read() == "/account").then_some("page")>
+    let menu = NodeRef::<html::Details>::new();
+    let places = Place::open_to(use_me().role.is_admin());
+    let (first, others) = places.split_at(places.len().min(IN_BAR));
+    let link = move |class: &'static str, place: Place| {
+        let current = move || place.holds(&path.read()).then_some("page");
+        view! {
+            <a class=class href=place.href() aria-current=current on:click=move |_| close(menu)>
+                <Draw icon=place.icon()/>
+                {place.name(i18n)}
+            </a>
+        }
+    };
+    let account = move |class: &'static str| {
+        let current = move || (*path.read() == "/account").then_some("page");
+        view! {
+            <a class=class href="/account" aria-current=current on:click=move |_| close(menu)>
                 <Draw icon=Icon::User/>
                 {tu_string!(i18n, frame.my_account)}
             </a>
+        }
+    };
+    let last = match others {
+        [] => account("").into_any(),
+        others => view! {
+            <details class="menu" node_ref=menu>
+                <summary>
+                    <Draw icon=Icon::Ellipsis/>
+                    {tu_string!(i18n, frame.more)}
+                </summary>
+                <div class="pop">
+                    {others.iter().map(|&place| link("item", place)).collect_view()}
+                    {account("item")}
+                </div>
+            </details>
+        }
+        .into_any(),
+    };
+    view! {
+        <nav class="bottombar" aria-label=tu_string!(i18n, frame.menu)>
+            {first.iter().map(|&place| link("", place)).collect_view()}
+            {last}
         </nav>
     }
     .into_any()
