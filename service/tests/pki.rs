@@ -180,7 +180,9 @@ fn own(folder: &std::path::Path, days: i64, is_ca: rcgen::IsCa) -> (PathBuf, Pat
     let pair = KeyPair::generate().unwrap();
     let mut params = CertificateParams::default();
     params.is_ca = is_ca;
-    params.not_after = time::OffsetDateTime::now_utc() + time::Duration::days(days);
+    // Not to the second: whole days are counted.
+    let less = time::Duration::hours(1);
+    params.not_after = time::OffsetDateTime::now_utc() + time::Duration::days(days) - less;
     let pem = params.self_signed(&pair).unwrap().pem();
     std::fs::write(&certificate, pem).unwrap();
     std::fs::write(&key, pair.serialize_pem()).unwrap();
