@@ -64,9 +64,11 @@ impl Around {
     /// What is known of the list, from its first answer on; none where that was a failure, which the list says.
     async fn summary(self) -> RwSignal<Option<Summary>> {
         let Self { view, devices, .. } = self;
-        let first = devices.await.ok();
-        let summary = first.map(|found| Summary::of(view.get_untracked(), &found));
-        let summary = RwSignal::new(summary);
+        let first = match &*devices.by_ref().await {
+            Ok(found) => Some(Summary::of(view.get_untracked(), found)),
+            Err(_) => None,
+        };
+        let summary = RwSignal::new(first);
         Effect::new(move || {
             let view = view.get();
             if let Some(Ok(found)) = &*devices.read() {
