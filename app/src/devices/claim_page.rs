@@ -21,6 +21,9 @@ pub fn ClaimPage() -> impl IntoView {
     let form = FormState::of::<ClaimDevice>();
     let open = RwSignal::new(false);
     let pair = RwSignal::new(false);
+    // What needs a script says so until it can: a click before that would be lost.
+    let alive = RwSignal::new(false);
+    Effect::new(move || alive.set(true));
     #[cfg(feature = "hydrate")]
     Effect::new(fill_from_address);
     view! {
@@ -34,6 +37,7 @@ pub fn ClaimPage() -> impl IntoView {
                 <button
                     type="button"
                     class="btn"
+                    disabled=move || !alive.get()
                     aria-expanded=move || open.get().to_string()
                     on:click=move |_| open.set(true)
                 >
@@ -43,6 +47,7 @@ pub fn ClaimPage() -> impl IntoView {
                 <button
                     type="button"
                     class="btn"
+                    disabled=move || !alive.get()
                     aria-expanded=move || pair.get().to_string()
                     on:click=move |_| pair.set(true)
                 >

@@ -29,7 +29,7 @@ use crate::{
     i18n::use_i18n,
     live::watch_history,
     parts::{ErrorNotice, clock::use_now},
-    reading::read_again,
+    reading::{read_again, unanswered},
 };
 
 /// As many points as a wide chart has pixels to tell them apart.
@@ -130,7 +130,11 @@ fn section(
         wanted,
         asked,
         move |wanted| read(id, wanted, now.get_untracked()),
-        move |(chosen, ..): Wanted, answer| shown.take(answer, &chosen),
+        move |(chosen, ..): Wanted, answer: Answer| {
+            if !unanswered(&answer.2) {
+                shown.take(answer, &chosen);
+            }
+        },
     );
     let latest = Memo::new(move |_| {
         let (detail, key) = (detail.read(), chosen.read().state_key());
