@@ -128,7 +128,6 @@ async fn first_visits(http: &str, session: &str, figures: Figures) -> Result<()>
         ("claim", "/claim"),
         ("charts", "/charts"),
         ("job_list", "/jobs"),
-        ("new_job", "/jobs/new"),
         ("catalog", "/catalog"),
         ("identity", "/identity"),
         ("notices", "/notices"),
