@@ -18,7 +18,7 @@ function standing(name, pieces) {
     if (!parts.has(name)) parts.set(name, WebAssembly.instantiate(joined(pieces), getSharedImports()));
     return parts.get(name);
 }
-/** Their bytes in one piece. A `Blob` would do it in another process: a quarter of a page's way to life. */
+/** Their bytes in one piece. A `Blob` would do it in another process: a third of the overview's way to life. */
 function joined(pieces) {
     const bytes = new Uint8Array(pieces.reduce((sum, piece) => sum + piece.length, 0));
     let at = 0;
