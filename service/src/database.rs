@@ -7,7 +7,10 @@ use std::{path::Path, time::Duration};
 use migration::{Migrator, MigratorTrait};
 use sea_orm::{
     ConnectOptions, ConnectionTrait, DatabaseConnection, DbBackend, DbErr,
-    sqlx::sqlite::{SqliteAutoVacuum, SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous},
+    sqlx::{
+        Connection as _,
+        sqlite::{SqliteAutoVacuum, SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous},
+    },
 };
 use url::Url;
 
@@ -121,6 +124,17 @@ async fn connect_sqlite(
         .max_lifetime(None)
         .test_before_acquire(false)
         .sqlx_logging(false)
+        .map_sqlx_sqlite_pool_opts(|pool| {
+            pool.after_release(|connection, _| {
+                Box::pin(async move {
+                    // Behind a rollback that is under way.
+                    connection.ping().await?;
+                    // SQLite ends a transaction by itself where the disk is full. The driver's rollback fails then, it
+                    // believes to be within a transaction for ever, and what it calls a commit is none.
+                    Ok(!connection.is_in_transaction())
+                })
+            })
+        })
         .map_sqlx_sqlite_opts(move |o: SqliteConnectOptions| {
             let o = o
                 .create_if_missing(!read)

@@ -9,6 +9,7 @@ use domain::{
     telemetry::{Period, SeriesQuery},
 };
 use protocol::Sequence;
+use sea_orm::{ConnectionTrait, EntityTrait, TransactionTrait};
 use service::{
     Actor, Services,
     devices::directory::{Directory, Known},
@@ -163,4 +164,49 @@ async fn late_data_that_comes_as_its_minute_is_rolled_up_is_in_the_rollup() {
     let series = telemetry::buckets(&services, &viewer.unwrap(), &query, MINUTE_MS).await;
     let points = &series.unwrap()[0].points;
     assert_eq!(points.iter().map(|point| point.count).sum::<u32>(), 2);
+}
+
+/// The highest sequence of the device that another connection than the writer's sees.
+async fn durable(store: &Store) -> i64 {
+    let row = entity::device_live::Entity::find_by_id(store.known.device.id)
+        .one(&store.services().db.read)
+        .await
+        .unwrap();
+    row.map_or(0, |row| row.sequence_high)
+}
+
+#[tokio::test]
+async fn what_is_acknowledged_after_the_disk_was_full_is_stored() {
+    let store = Store::on(testkit::database::sqlite().await).await;
+    let write = &store.services().db.write;
+    let message = |sequence: u64| {
+        let mut message = store.message(sequence, &[("cpu", 0, 1.0)]);
+        message.reports[0].values =
+            vec![("model".parse().unwrap(), Scalar::Text("x".repeat(30_000)))];
+        message
+    };
+    let mut sequence = 1;
+    assert_eq!(store.submit(message(1)).await, Committed::Stored);
+    write
+        .execute_unprepared("PRAGMA max_page_count = 1")
+        .await
+        .unwrap();
+    loop {
+        sequence += 1;
+        if store.committer.submit(message(sequence)).await.is_err() {
+            break;
+        }
+        assert_eq!(durable(&store).await, i64::try_from(sequence).unwrap());
+    }
+    // There is room again, and somebody has thought better of a change.
+    write
+        .execute_unprepared("PRAGMA max_page_count = 4294967294")
+        .await
+        .unwrap();
+    write.begin().await.unwrap().rollback().await.unwrap();
+    for _ in 0..3 {
+        sequence += 1;
+        assert_eq!(store.submit(message(sequence)).await, Committed::Stored);
+        assert_eq!(durable(&store).await, i64::try_from(sequence).unwrap());
+    }
 }
