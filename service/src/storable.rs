@@ -1,7 +1,8 @@
 //! What both engines can keep: PostgreSQL has no U+0000 in its texts and its JSON.
 //!
-//! Invariant: nothing from outside reaches a table but through here. What a device says is kept with U+FFFD instead,
-//! because it cannot be asked to say it again; what a person or a program asks for is refused.
+//! Invariant: no object from outside reaches a table but through here. What a device says is kept with U+FFFD instead,
+//! because it cannot be asked to say it again; what a person or a program asks for is refused, a single text by the
+//! database itself ([`crate::internal`]).
 
 use std::borrow::Cow;
 

@@ -113,7 +113,7 @@ pub async fn csv(
             writer.write_record(cells).map_err(internal)?;
         }
     }
-    let bytes = writer.into_inner().map_err(|e| internal(e.error()))?;
+    let bytes = writer.into_inner().map_err(|e| internal(e.to_string()))?;
     if import.codes_until.is_some() {
         read_codes(services, admin, id, "download_codes").await?;
     }
