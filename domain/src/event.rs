@@ -8,7 +8,7 @@ use crate::device::text_enum;
 text_enum! {
     /// Why a message of a device was refused.
     RefusalReason {
-        /// More than 64 KiB.
+        /// More than 64 KiB, a text of more than 4 KiB, or more than the device's state may hold.
         PayloadTooLarge = "payload_too_large",
         /// Not strict JSON, or a member is missing.
         Malformed = "malformed",

@@ -5,12 +5,12 @@
 
 use std::collections::HashMap;
 
-use domain::{AppError, DeviceId, device::StateMap, identity::FindingKind};
+use domain::{AppError, DeviceId, device::StateMap, event::RefusalReason, identity::FindingKind};
 use protocol::{Topic, identity::Identity};
 use service::{
     devices::directory::Known as Sender,
     identity::{self, Hold, Standing},
-    telemetry::Incoming,
+    telemetry::{Committed, Incoming},
 };
 
 use crate::{Pipeline, Received, Session, happenings::deliver, known::Known, received::Said};
@@ -102,7 +102,14 @@ impl Pipeline {
                 reports: message.reports,
                 state: StateMap::new(),
             };
-            self.committer.submit(message).await?;
+            let reports = u32::try_from(message.reports.len()).unwrap_or(u32::MAX);
+            let refused = match self.committer.submit(message).await? {
+                Committed::InPart { refused } => u32::from(refused),
+                Committed::TooLarge => reports,
+                _ => continue,
+            };
+            let (device, large) = (sender.device.uuid, RefusalReason::PayloadTooLarge);
+            self.count(device, "", large, refused).await;
         }
         identity::forget(&self.services, sender.device, session).await
     }
@@ -129,9 +136,7 @@ impl Pipeline {
         if !matches!(topic, Topic::Report { .. } | Topic::Batch { .. }) {
             return Ok(Kept::Refused);
         }
-        for reason in &ready.refused {
-            self.refuse(received, *reason).await;
-        }
+        self.refuse_parts(received, &ready.refused).await;
         match identity::hold(&self.services, finding, number, &ready.incoming).await? {
             Hold::Kept => Ok(Kept::Apart),
             Hold::Full => Ok(Kept::Refused),

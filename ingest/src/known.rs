@@ -1,7 +1,7 @@
 //! A verified message whose components are known: what the committer takes.
 
 use domain::{ComponentKey, TimestampMs, device::StateMap, event::RefusalReason};
-use protocol::{Batch, LATE_AFTER_MS, Report, Scalar, Topic, ValueName};
+use protocol::{Batch, LATE_AFTER_MS, MAX_TEXT_BYTES, Report, Scalar, Topic, ValueName};
 use serde::Deserialize;
 use serde_json::Value;
 use service::telemetry::{Incoming, ReportPart};
@@ -76,6 +76,10 @@ impl Part<'_> {
         if self.at.0 < verified.sender.claimed_ms {
             return Err(RefusalReason::TooOld);
         }
+        let long = |value: &Scalar| matches!(value, Scalar::Text(text) if is_long(text));
+        if self.status.as_deref().is_some_and(is_long) || self.values.iter().any(|(_, v)| long(v)) {
+            return Err(RefusalReason::PayloadTooLarge);
+        }
         let component = verified.sender.components.get(self.key);
         let component = component.ok_or(RefusalReason::UnknownComponent)?;
         if !component.allowed {
@@ -90,6 +94,11 @@ impl Part<'_> {
             values: self.values,
         })
     }
+}
+
+/// Whether a text is longer than one in the state may be.
+fn is_long(text: &str) -> bool {
+    text.len() > MAX_TEXT_BYTES
 }
 
 fn check_variant(verified: &Verified<'_>, variant: &str) -> Result<(), RefusalReason> {
@@ -124,6 +133,9 @@ fn ota_state(verified: &Verified<'_>) -> Result<StateMap, RefusalReason> {
     }
     let body = Value::Object(verified.body.clone().into_owned());
     let ota = OtaStatus::deserialize(body).map_err(|_| RefusalReason::Malformed)?;
+    if is_long(&ota.status) || ota.version.as_deref().is_some_and(is_long) {
+        return Err(RefusalReason::PayloadTooLarge);
+    }
     let mut state = StateMap::from([("ota_status".to_owned(), Scalar::Text(ota.status))]);
     if let Some(progress) = ota.progress {
         state.insert("ota_progress".to_owned(), Scalar::Number(progress));

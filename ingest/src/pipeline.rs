@@ -1,6 +1,7 @@
 //! The stages in their order, and what is answered at the end.
 
 use std::{
+    collections::HashMap,
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
@@ -26,7 +27,7 @@ use service::{
     telemetry::{Committed, Committer, Ticket},
     traffic::{self, Passing},
 };
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, MutexGuard};
 use tokio_util::sync::CancellationToken;
 
 use crate::{Received, Session, doubt::Kept, known::Known, received::Said, verified::Verified};
@@ -103,6 +104,8 @@ pub struct Pipeline {
     refused: Arc<AtomicU64>,
     /// Whose turn it is to note a refusal, by device.
     refusing: Arc<[Mutex<()>]>,
+    /// Filters that were refused and are not noted yet, by device: the first of them, and how many.
+    filters: Arc<parking_lot::Mutex<HashMap<DeviceId, (String, u32)>>>,
 }
 
 impl Pipeline {
@@ -113,6 +116,7 @@ impl Pipeline {
             committer,
             directory,
             refused: Arc::default(),
+            filters: Arc::default(),
             refusing: (0..REFUSING).map(|_| Mutex::new(())).collect(),
         }
     }
@@ -310,15 +314,17 @@ impl Pipeline {
             // An unclaimed device has no order yet.
             return Ok(Ok(Taken::Whole(Fate::Taken)));
         }
-        let in_part = ready.refused.first().copied();
-        for reason in &ready.refused {
-            self.refuse(received, *reason).await;
-        }
+        let mut refused = ready.refused;
         let committed = self.committer.submit(ready.incoming).await?;
         match committed {
-            Committed::Stored if sender.code_spent => {}
-            Committed::Stored => {
-                self.directory.spend_code(&self.services, sender).await?;
+            Committed::Stored => {}
+            Committed::InPart { refused: more } => {
+                let large = RefusalReason::PayloadTooLarge;
+                refused.extend(std::iter::repeat_n(large, usize::from(more)));
+            }
+            Committed::TooLarge => {
+                self.refuse_parts(received, &refused).await;
+                return Ok(Err(RefusalReason::PayloadTooLarge));
             }
             Committed::Duplicate => return Ok(Ok(Taken::Whole(Fate::Duplicate))),
             Committed::SequenceReused => {
@@ -328,6 +334,11 @@ impl Pipeline {
             Committed::SequenceTooOld => return Ok(Err(RefusalReason::SequenceTooOld)),
             Committed::OwnershipEnded => return Ok(Err(RefusalReason::WrongSignature)),
         }
+        if !sender.code_spent {
+            self.directory.spend_code(&self.services, sender).await?;
+        }
+        self.refuse_parts(received, &refused).await;
+        let in_part = refused.first().copied();
         Ok(Ok(in_part.map_or(Taken::Whole(Fate::Taken), Taken::InPart)))
     }
 
@@ -347,7 +358,22 @@ impl Pipeline {
     /// Counts and logs a refusal of a device that is known.
     pub async fn refuse(&self, received: &Received, reason: RefusalReason) {
         let topic = received.topic.to_string();
-        self.count(received.device, &topic, reason).await;
+        self.count(received.device, &topic, reason, 1).await;
+    }
+
+    /// Counts and logs what was refused of one message, each reason once.
+    pub(crate) async fn refuse_parts(&self, received: &Received, refused: &[RefusalReason]) {
+        let mut reasons: Vec<(RefusalReason, u32)> = Vec::new();
+        for reason in refused {
+            match reasons.iter_mut().find(|(known, _)| known == reason) {
+                Some((_, times)) => *times += 1,
+                None => reasons.push((*reason, 1)),
+            }
+        }
+        let topic = received.topic.to_string();
+        for (reason, times) in reasons {
+            self.count(received.device, &topic, reason, times).await;
+        }
     }
 
     /// As [`Pipeline::refuse`], for what did not come as far as the pipeline; its topic may be outside the
@@ -361,27 +387,71 @@ impl Pipeline {
             };
             Box::pin(traffic::note(&self.services, device, passing)).await;
         }
-        self.count(device, topic, reason).await;
+        self.count(device, topic, reason, 1).await;
     }
 
-    async fn count(&self, device: DeviceId, topic: &str, reason: RefusalReason) {
-        self.refused.fetch_add(1, Ordering::Relaxed);
+    pub(crate) async fn count(
+        &self,
+        device: DeviceId,
+        topic: &str,
+        reason: RefusalReason,
+        times: u32,
+    ) {
+        let more = u64::from(times);
+        self.refused.fetch_add(more, Ordering::Relaxed);
         let topic: String = topic.chars().take(200).collect();
         let pipeline = self.clone();
         // In a task: whoever waits for this may stop polling, and must not keep the turn meanwhile.
-        let noted = tokio::spawn(async move { pipeline.note(device, &topic, reason).await });
+        let noted = tokio::spawn(async move { pipeline.note(device, &topic, reason, times).await });
         if let Err(error) = noted.await {
             tracing::error!(%device, %error, "a refusal was not noted");
         }
     }
 
-    async fn note(&self, device: DeviceId, topic: &str, reason: RefusalReason) {
-        // One after the other: what a device is refused must not crowd out what others report.
+    /// As [`Pipeline::refuse_unread`], for a filter; does not wait until it is noted. A packet may hold thousands: those
+    /// that come before the first is noted are noted with it.
+    pub async fn refuse_filter(&self, device: DeviceId, filter: &str) {
+        if traffic::is_watched(&self.services, device) {
+            let reason = RefusalReason::ForbiddenSubscribe;
+            let passing = Passing::act(Packet::Subscribe, filter, Fate::Refused).refused(reason);
+            Box::pin(traffic::note(&self.services, device, passing)).await;
+        }
+        self.refused.fetch_add(1, Ordering::Relaxed);
+        {
+            let mut filters = self.filters.lock();
+            if let Some((_, times)) = filters.get_mut(&device) {
+                *times = times.saturating_add(1);
+                return;
+            }
+            filters.insert(device, (filter.chars().take(200).collect(), 1));
+        }
+        let pipeline = self.clone();
+        tokio::spawn(async move {
+            let _turn = pipeline.turn(device).await;
+            let waiting = pipeline.filters.lock().remove(&device);
+            if let Some((filter, times)) = waiting {
+                let reason = RefusalReason::ForbiddenSubscribe;
+                pipeline.write_down(device, &filter, reason, times).await;
+            }
+        });
+    }
+
+    /// One after the other: what a device is refused must not crowd out what others report.
+    async fn turn(&self, device: DeviceId) -> MutexGuard<'_, ()> {
         let turn = usize::from(device.0.as_bytes()[15]) % self.refusing.len();
-        let _turn = self.refusing[turn].lock().await;
+        self.refusing[turn].lock().await
+    }
+
+    async fn note(&self, device: DeviceId, topic: &str, reason: RefusalReason, times: u32) {
+        let _turn = self.turn(device).await;
+        self.write_down(device, topic, reason, times).await;
+    }
+
+    async fn write_down(&self, device: DeviceId, topic: &str, reason: RefusalReason, times: u32) {
         match self.directory.get(&self.services, device).await {
             Ok(Some(known)) => {
-                events::refused(&self.services, known.device.id, device, reason, topic).await;
+                let of = (known.device.id, device);
+                events::refused(&self.services, of, reason, topic, times).await;
             }
             _ => tracing::warn!(
                 target: "security", %device, reason = reason.as_str(), topic,

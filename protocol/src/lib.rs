@@ -36,6 +36,12 @@ pub use wifi::{WIFI_CHANGE, WifiError, WifiNetwork};
 
 /// Largest payload of one MQTT message, in bytes (64 KiB).
 pub const MAX_PAYLOAD_BYTES: usize = 64 * 1024;
+/// Most entries that reports make in one device's state.
+pub const MAX_STATE_ENTRIES: usize = 256;
+/// Most bytes of a state's JSON object that reports make.
+pub const MAX_STATE_BYTES: usize = 48 * 1024;
+/// Longest text in a report, in bytes of UTF-8 (4 KiB).
+pub const MAX_TEXT_BYTES: usize = 4 * 1024;
 /// Most reports in one `batch` message.
 pub const MAX_BATCH_REPORTS: usize = 500;
 /// Messages that a device may keep unacknowledged.

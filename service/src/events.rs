@@ -59,13 +59,35 @@ pub async fn record(
     severity: Severity,
     detail: Value,
 ) -> Result<(), AppError> {
+    let what = What {
+        kind,
+        severity,
+        times: 1,
+    };
+    insert(services, (device, uuid), what, detail).await
+}
+
+/// What happened, and how often at once.
+#[derive(Debug, Clone, Copy)]
+struct What {
+    kind: EventKind,
+    severity: Severity,
+    times: u32,
+}
+
+async fn insert(
+    services: &Services,
+    (device, uuid): (i64, DeviceId),
+    what: What,
+    detail: Value,
+) -> Result<(), AppError> {
     let row = entity::device_event::ActiveModel {
         device_id: Set(Some(device)),
         at_ms: Set(services.now().0),
-        kind: Set(kind.as_str().to_owned()),
-        severity: Set(severity.as_str().to_owned()),
+        kind: Set(what.kind.as_str().to_owned()),
+        severity: Set(what.severity.as_str().to_owned()),
         detail: Set(detail),
-        count: Set(1),
+        count: Set(i32::try_from(what.times).unwrap_or(i32::MAX)),
         ..Default::default()
     };
     let row = row.insert(&services.db.write).await.map_err(internal)?;
@@ -73,20 +95,20 @@ pub async fn record(
     Ok(())
 }
 
-/// Counts a refused message, logs it as a security event, and shows it on the device's page. Never
-/// fails: a refusal must not depend on whether it could be written down.
+/// Counts what was refused so many times of a device, logs it as a security event, and shows it on the device's page.
+/// Never fails: a refusal must not depend on whether it could be written down.
 pub async fn refused(
     services: &Services,
-    device: i64,
-    uuid: DeviceId,
+    (device, uuid): (i64, DeviceId),
     reason: RefusalReason,
     topic: &str,
+    times: u32,
 ) {
     tracing::warn!(
-        target: "security", device = %uuid, reason = reason.as_str(), topic,
+        target: "security", device = %uuid, reason = reason.as_str(), topic, times,
         "refused {} of device {uuid}", reason.as_str()
     );
-    if let Err(error) = count_refusal(services, device, uuid, reason, topic).await {
+    if let Err(error) = count_refusal(services, (device, uuid), reason, topic, times).await {
         tracing::error!(%error, device = %uuid, "a refusal was not written down");
     }
 }
@@ -101,42 +123,41 @@ pub(crate) async fn late(services: &Services, device: i64, uuid: DeviceId, late:
             "to": number("to").map_or(late.to.0, |to| to.max(late.to.0)),
         })
     };
-    let kind = EventKind::LateData;
-    if let Err(error) = record_or_grow(
-        services,
-        device,
-        uuid,
-        kind,
-        Severity::Info,
-        |_| true,
-        grown,
-    )
-    .await
-    {
+    let what = What {
+        kind: EventKind::LateData,
+        severity: Severity::Info,
+        times: 1,
+    };
+    if let Err(error) = record_or_grow(services, (device, uuid), what, |_| true, grown).await {
         tracing::error!(%error, device = %uuid, "late data was not written down");
     }
 }
 
 async fn count_refusal(
     services: &Services,
-    device: i64,
-    uuid: DeviceId,
+    (device, uuid): (i64, DeviceId),
     reason: RefusalReason,
     topic: &str,
+    times: u32,
 ) -> Result<(), AppError> {
     let backend = services.db.backend();
     let now = services.now().0;
     let count = Statement::from_sql_and_values(
         backend,
-        "INSERT INTO refusal (device_id, reason, count, last_ms) VALUES ($1, $2, 1, $3) \
-         ON CONFLICT (device_id, reason) DO UPDATE SET count = refusal.count + 1, \
+        "INSERT INTO refusal (device_id, reason, count, last_ms) VALUES ($1, $2, $3, $4) \
+         ON CONFLICT (device_id, reason) DO UPDATE SET count = refusal.count + excluded.count, \
          last_ms = excluded.last_ms",
-        [device.into(), reason.as_str().into(), now.into()],
+        [
+            device.into(),
+            reason.as_str().into(),
+            i64::from(times).into(),
+            now.into(),
+        ],
     );
     let mark = Statement::from_sql_and_values(
         backend,
-        "UPDATE device_live SET refused_recently = refused_recently + 1 WHERE device_id = $1",
-        [device.into()],
+        "UPDATE device_live SET refused_recently = refused_recently + $2 WHERE device_id = $1",
+        [device.into(), i64::from(times).into()],
     );
     let db = &services.db.write;
     db.execute_raw(count).await.map_err(internal)?;
@@ -144,18 +165,20 @@ async fn count_refusal(
     let same =
         |before: &Value| before.get("reason").and_then(Value::as_str) == Some(reason.as_str());
     let grown = |_: Option<&Value>| json!({ "reason": reason.as_str(), "topic": topic });
-    let kind = EventKind::Refused;
-    record_or_grow(services, device, uuid, kind, Severity::Warning, same, grown).await
+    let what = What {
+        kind: EventKind::Refused,
+        severity: Severity::Warning,
+        times,
+    };
+    record_or_grow(services, (device, uuid), what, same, grown).await
 }
 
 /// Grows one of the device's latest events where it is the same thing and recent, whatever else happened in
 /// between; records a new one otherwise.
 async fn record_or_grow(
     services: &Services,
-    device: i64,
-    uuid: DeviceId,
-    kind: EventKind,
-    severity: Severity,
+    (device, uuid): (i64, DeviceId),
+    what: What,
     same: impl Fn(&Value) -> bool,
     detail: impl Fn(Option<&Value>) -> Value,
 ) -> Result<(), AppError> {
@@ -169,11 +192,12 @@ async fn record_or_grow(
         .await
         .map_err(internal)?
         .into_iter()
-        .find(|e| e.kind == kind.as_str() && now - e.at_ms <= IN_A_ROW_MS && same(&e.detail));
+        .find(|e| e.kind == what.kind.as_str() && now - e.at_ms <= IN_A_ROW_MS && same(&e.detail));
     let Some(latest) = latest else {
-        return record(services, device, uuid, kind, severity, detail(None)).await;
+        return insert(services, (device, uuid), what, detail(None)).await;
     };
-    let count = latest.count.saturating_add(1);
+    let times = i32::try_from(what.times).unwrap_or(i32::MAX);
+    let count = latest.count.saturating_add(times);
     let detail = detail(Some(&latest.detail));
     let mut row: entity::device_event::ActiveModel = latest.into();
     row.at_ms = Set(now);

@@ -10,6 +10,7 @@ mod reports;
 mod resent;
 mod retention;
 mod rollup;
+mod room;
 mod series;
 mod table;
 pub mod window;

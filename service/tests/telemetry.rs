@@ -562,3 +562,56 @@ async fn a_device_that_speaks_while_it_is_found_silent_is_online() {
         }
     }
 }
+
+/// A report of the processor with these values.
+fn with_values(
+    bench: &Bench,
+    sequence: u64,
+    values: impl IntoIterator<Item = (String, Scalar)>,
+) -> Incoming {
+    let mut report = bench.report(sequence, 0, 1.0);
+    let values = values.into_iter();
+    report.reports[0].values = values
+        .map(|(name, value)| (name.parse().unwrap(), value))
+        .collect();
+    report
+}
+
+#[tokio::test]
+async fn a_state_has_room_for_so_much_and_what_is_in_it_goes_on() {
+    for database in each_engine().await {
+        let bench = Bench::on(database).await;
+        let submit = |report| bench.committer.submit(report);
+        let number = |n: usize| (format!("k{n}"), Scalar::Number(1.0));
+        let first = submit(bench.report(1, 0, 12.5)).await;
+        assert_eq!(first.unwrap(), Committed::Stored);
+        // Three entries are there.
+        let most = protocol::MAX_STATE_ENTRIES - 3;
+        let many = submit(with_values(&bench, 2, (0..most).map(number))).await;
+        assert_eq!(many.unwrap(), Committed::Stored);
+        let over = with_values(&bench, 3, [number(0), number(most)]);
+        for _ in 0..2 {
+            let refused = submit(over.clone()).await;
+            assert_eq!(refused.unwrap(), Committed::TooLarge);
+        }
+        // Of a message with several reports those that fit are stored.
+        let mut batch = bench.report(4, 0, 13.5);
+        batch.reports.push(over.reports[0].clone());
+        let part = submit(batch.clone()).await;
+        assert_eq!(part.unwrap(), Committed::InPart { refused: 1 });
+        let again = submit(batch).await;
+        assert_eq!(again.unwrap(), Committed::Duplicate);
+        // A text may not grow a state that is full, also where its key is there.
+        let text = |bytes: usize| Scalar::Text("\u{1}".repeat(bytes));
+        let heavy = with_values(&bench, 5, (0..20).map(|n| (format!("k{n}"), text(512))));
+        assert_eq!(submit(heavy).await.unwrap(), Committed::TooLarge);
+        let usual = submit(bench.report(6, 0, 14.5)).await;
+        assert_eq!(usual.unwrap(), Committed::Stored);
+
+        let state = bench.page().await.state;
+        assert_eq!(state["cpu_average"], Scalar::Number(14.5));
+        assert_eq!(state["cpu_k0"], Scalar::Number(1.0));
+        assert_eq!(state.len(), protocol::MAX_STATE_ENTRIES);
+        assert_eq!(raw(&bench).await, 4, "nothing else is in the history");
+    }
+}

@@ -21,7 +21,7 @@ use serde::{Serialize, Serializer};
 use super::{
     commit::{Committed, Incoming, ReportPart},
     held::{Held, HeldState},
-    resent,
+    resent, room,
     table::{Column, Table},
     window::{Seen, SequenceWindow},
 };
@@ -37,6 +37,8 @@ struct Live {
     ownership: i64,
     window: SequenceWindow,
     state: HeldState,
+    /// What the state weighs, in bytes.
+    bytes: usize,
     last_report: Option<TimestampMs>,
     last_received: Option<TimestampMs>,
     skew_ms: Option<i64>,
@@ -113,10 +115,10 @@ impl Writer {
             let device = touched
                 .get_mut(&message.device.id)
                 .ok_or_else(|| DbErr::Custom("a device that was not loaded".to_owned()))?;
-            let outcome = device.take(message);
+            let (outcome, lacking) = device.take(message);
             match outcome {
-                Committed::Stored => {
-                    for part in &message.reports {
+                Committed::Stored | Committed::InPart { .. } => {
+                    for part in with_room(message, &lacking) {
                         rows.push(report_row(part, message)?);
                         if part
                             .values
@@ -302,10 +304,11 @@ impl Touched {
         }
     }
 
-    /// Notes the sequence and, where it is new, merges what the message reports into the state.
-    fn take(&mut self, message: &Incoming) -> Committed {
+    /// Notes the sequence and, where it is new, merges what the message reports into the state; also which of its
+    /// reports the state has no room for. Where it has room for none, the sequence is still to be used.
+    fn take(&mut self, message: &Incoming) -> (Committed, Vec<usize>) {
         if message.ownership < self.live.ownership {
-            return Committed::OwnershipEnded;
+            return (Committed::OwnershipEnded, Vec::new());
         }
         if message.ownership > self.live.ownership {
             // A new secret starts the sequences again, and the former owner's state is not the new one's.
@@ -314,11 +317,18 @@ impl Touched {
                 ..Live::default()
             };
         }
+        let lacking = room::lacking(&self.live.state, self.live.bytes, message);
+        if !lacking.is_empty()
+            && lacking.len() == message.reports.len()
+            && self.live.window.clone().note(message.sequence.0) == Seen::New
+        {
+            return (Committed::TooLarge, lacking);
+        }
         match self.live.window.note(message.sequence.0) {
-            Seen::TooOld => return Committed::SequenceTooOld,
+            Seen::TooOld => return (Committed::SequenceTooOld, Vec::new()),
             Seen::Before => {
                 self.duplicates += 1;
-                return Committed::Duplicate;
+                return (Committed::Duplicate, Vec::new());
             }
             Seen::New => {}
         }
@@ -332,7 +342,7 @@ impl Touched {
         for (key, value) in &message.state {
             self.merge(key.clone(), value.clone(), message.received_at);
         }
-        for part in &message.reports {
+        for part in with_room(message, &lacking) {
             // The state tells of one moment: what a chart shows of the others is read from the history.
             let before = self.moment.replace(part.at);
             self.earlier |= before.is_some_and(|before| before != part.at)
@@ -349,19 +359,29 @@ impl Touched {
                 self.merge(format!("{}_{name}", part.key), value.clone(), part.at);
             }
         }
-        Committed::Stored
+        let outcome = match u16::try_from(lacking.len()) {
+            Ok(0) => Committed::Stored,
+            refused => Committed::InPart {
+                refused: refused.unwrap_or(u16::MAX),
+            },
+        };
+        (outcome, lacking)
     }
 
     fn merge(&mut self, key: String, value: Scalar, at: TimestampMs) {
+        let after = room::of_entry(&key, &value);
         match self.live.state.get_mut(&key) {
             Some(Held(_, known, _)) if *known > at => return,
             Some(known) => {
+                let before = room::of_entry(&key, &known.0);
+                self.live.bytes = self.live.bytes + after - before;
                 if known.2.is_some() {
                     self.released.push(key.clone());
                 }
                 *known = Held(value.clone(), at, None);
             }
             None => {
+                self.live.bytes += after;
                 let first = Held(value.clone(), at, None);
                 self.live.state.insert(key.clone(), first);
             }
@@ -422,10 +442,12 @@ pub(super) fn cached(row: &entity::device_live::Model) -> CachedState {
 
 impl From<entity::device_live::Model> for Live {
     fn from(row: entity::device_live::Model) -> Self {
+        let state: HeldState = serde_json::from_value(row.state).unwrap_or_default();
         Self {
             ownership: row.ownership,
             window: SequenceWindow::from_parts(row.sequence_high, &row.sequence_bits),
-            state: serde_json::from_value(row.state).unwrap_or_default(),
+            bytes: room::of_state(&state),
+            state,
             last_report: row.last_report_ms.map(TimestampMs),
             last_received: row.last_received_ms.map(TimestampMs),
             skew_ms: row.clock_skew_ms,
@@ -510,6 +532,15 @@ async fn write_live(
         }
     }
     Ok(())
+}
+
+/// The reports of a message without those that are `lacking` room.
+fn with_room<'a>(
+    message: &'a Incoming,
+    lacking: &'a [usize],
+) -> impl Iterator<Item = &'a ReportPart> {
+    let parts = message.reports.iter().enumerate();
+    parts.filter_map(|(place, part)| (!lacking.contains(&place)).then_some(part))
 }
 
 /// As the columns of [`REPORTS`].

@@ -77,6 +77,13 @@ pub struct ReportPart {
 pub enum Committed {
     /// It is durable.
     Stored,
+    /// It is durable but for these many of its reports, for which the device's state has no room.
+    InPart {
+        /// How many; at least one.
+        refused: u16,
+    },
+    /// The device's state has no room for any of it.
+    TooLarge,
     /// It was durable before.
     Duplicate,
     /// Another message had this sequence.
@@ -310,7 +317,11 @@ async fn commit(writer: &mut Writer, batch: &mut Vec<Waiting>, counters: &Commit
 
 fn answer(waiting: Waiting, outcome: Result<Committed, AppError>, counters: &CommitCounters) {
     let counter = match outcome {
-        Ok(Committed::Stored) => &counters.stored,
+        Ok(Committed::Stored | Committed::InPart { .. }) => &counters.stored,
+        Ok(Committed::TooLarge) => {
+            let _ = waiting.answer.send(outcome);
+            return;
+        }
         Ok(_) => &counters.duplicates,
         Err(_) => &counters.failed,
     };
