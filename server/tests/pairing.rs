@@ -3,16 +3,12 @@
 
 #![cfg(target_os = "linux")]
 
-use std::{
-    net::SocketAddr,
-    sync::{Arc, Mutex},
-    time::Duration,
-};
+use std::{sync::Arc, time::Duration};
 
 use agent::{
     drivers::{Description, Hardware, Loaded, simulated},
     pairing::{Means, bluez},
-    wifi::{Radio, RadioError, Security, Seen, Trial},
+    wifi::Radio,
 };
 use domain::improv::{
     self, Capabilities, Command, FAULT, Fault, RESULT, RpcResult, SERVICE, STATE, State,
@@ -25,90 +21,8 @@ use testkit::{
     bluez::{BlueZ, Bus, Central},
     device::{Identity, computer},
     until,
+    wifi::{Air, PASSWORD},
 };
-use tokio::{
-    net::{TcpListener, TcpStream},
-    sync::watch,
-};
-
-const PASSWORD: &str = "correct horse battery";
-
-/// The air: who is on `lab` reaches the site.
-#[derive(Clone)]
-struct Air {
-    site: SocketAddr,
-    network: Arc<watch::Sender<String>>,
-    kept: Arc<Mutex<Vec<String>>>,
-}
-
-impl Air {
-    async fn to(site: SocketAddr) -> Self {
-        let listener = TcpListener::bind(("127.0.0.1", 0)).await.expect("a port");
-        let air = Self {
-            site: listener.local_addr().expect("an address"),
-            network: Arc::new(watch::Sender::new(String::new())),
-            kept: Arc::default(),
-        };
-        let network = air.network.clone();
-        tokio::spawn(async move {
-            while let Ok((mut near, _)) = listener.accept().await {
-                if *network.borrow() == "lab" {
-                    tokio::spawn(async move {
-                        let mut far = TcpStream::connect(site).await.expect("the site");
-                        let _ = tokio::io::copy_bidirectional(&mut near, &mut far).await;
-                    });
-                }
-            }
-        });
-        air
-    }
-}
-
-#[async_trait::async_trait]
-impl Radio for Air {
-    async fn join(
-        &self,
-        network: &WifiNetwork,
-        _: Duration,
-        _: Duration,
-    ) -> Result<Box<dyn Trial>, RadioError> {
-        if network.password() != Some(PASSWORD) {
-            return Err(RadioError::NotJoined("the password is wrong".to_owned()));
-        }
-        let before = self.network.send_replace(network.ssid().to_owned());
-        Ok(Box::new(OnTrial {
-            air: self.clone(),
-            before,
-        }))
-    }
-
-    async fn networks(&self) -> Result<Vec<Seen>, RadioError> {
-        Ok(vec![Seen {
-            ssid: "lab".to_owned(),
-            rssi: -52,
-            security: Security::Wpa2,
-        }])
-    }
-}
-
-struct OnTrial {
-    air: Air,
-    before: String,
-}
-
-#[async_trait::async_trait]
-impl Trial for OnTrial {
-    async fn keep(self: Box<Self>) -> Result<(), RadioError> {
-        let network = self.air.network.borrow().clone();
-        self.air.kept.lock().expect("what is kept").push(network);
-        Ok(())
-    }
-
-    async fn back(self: Box<Self>) -> Result<(), RadioError> {
-        self.air.network.send_replace(self.before);
-        Ok(())
-    }
-}
 
 /// A board that may be paired.
 #[derive(Clone)]
@@ -153,7 +67,7 @@ impl Bench {
         let app = App::start().await;
         let admin = app.set_up().await;
         let (bluez, bus) = BlueZ::play().await;
-        let air = Air::to(app.https_address()).await;
+        let air = Air::to(app.https_address(), &["lab"], "").await;
         Self {
             app,
             admin,
@@ -168,7 +82,7 @@ impl Bench {
         let admin = self.admin.actor.require_admin().expect("an administrator");
         let made = devices::preregister(services, &admin, computer(serial)).await;
         ClaimLink {
-            origin: format!("https://localhost:{}", self.board.air.site.port()),
+            origin: format!("https://localhost:{}", self.board.air.address().port()),
             serial: serial.to_owned(),
             code: made.expect("a device").code,
             ca_hash: services.pki.ca_hash(),
@@ -298,7 +212,7 @@ async fn a_device_without_a_network_is_given_one_and_enrols() {
         agent.site().credentials.is_none(),
         "the site was not reached"
     );
-    assert_eq!(*bench.board.air.network.borrow(), "", "back");
+    assert_eq!(bench.board.air.network(), "", "back");
 
     send(&central, "lab", PASSWORD).await;
     hears(&mut central, [(FAULT, 0), (STATE, trying)]).await;
@@ -310,7 +224,7 @@ async fn a_device_without_a_network_is_given_one_and_enrols() {
     }
     bench.bluez.silent().await;
     assert!(agent.site().credentials.is_some());
-    assert_eq!(*bench.board.air.kept.lock().expect("what is kept"), ["lab"]);
+    assert_eq!(bench.board.air.kept(), ["lab"]);
 
     // Provisioned: whatever happens, it is not found again.
     let agent = agent.restart(bench.board.clone()).await;
@@ -328,7 +242,7 @@ async fn a_device_that_reaches_its_site_by_itself_closes_the_window() {
     let agent = Agent::fresh(&label, bench.board.clone());
     let _central = listening(&bench.bluez).await;
     // Somebody plugs in a cable.
-    bench.board.air.network.send_replace("lab".to_owned());
+    bench.board.air.go("lab");
     bench.bluez.silent().await;
     assert!(agent.site().credentials.is_some());
     agent.stop().await.expect("a clean end");

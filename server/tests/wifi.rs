@@ -2,20 +2,18 @@
 
 use std::{
     io::Write,
-    net::SocketAddr,
     sync::{Arc, Mutex},
-    time::Duration,
 };
 
 use agent::{
     drivers::{Description, Hardware, Loaded, simulated},
-    wifi::{Radio, RadioError, Trial},
+    wifi::Radio,
 };
 use domain::{
     command::{Command, CommandState},
     role::SiteRole,
 };
-use protocol::{WifiNetwork, identity::ComponentSpec};
+use protocol::identity::ComponentSpec;
 use reqwest::Client;
 use sea_orm::EntityTrait;
 use serde_json::{Value, json};
@@ -24,104 +22,11 @@ use testkit::{
     app::{App, Person},
     device::{Identity, computer},
     until,
-};
-use tokio::{
-    net::{TcpListener, TcpStream},
-    sync::watch,
+    wifi::{Air, PASSWORD},
 };
 use tracing_subscriber::{EnvFilter, fmt::MakeWriter};
 
-const PASSWORD: &str = "correct horse battery";
-
-/// The air: what a device sends reaches the broker on networks that lead there, and is cut on others.
-#[derive(Clone)]
-struct Air {
-    address: SocketAddr,
-    /// The network that the device is on.
-    network: Arc<watch::Sender<String>>,
-}
-
-impl Air {
-    async fn to(broker: SocketAddr) -> Self {
-        let listener = TcpListener::bind(("127.0.0.1", 0)).await.expect("a port");
-        let air = Self {
-            address: listener.local_addr().expect("an address"),
-            network: Arc::new(watch::Sender::new("old".to_owned())),
-        };
-        let network = air.network.clone();
-        tokio::spawn(async move {
-            while let Ok((mut near, _)) = listener.accept().await {
-                let mut on = network.subscribe();
-                let here = on.borrow_and_update().clone();
-                if here == "nowhere" {
-                    continue;
-                }
-                tokio::spawn(async move {
-                    let mut far = TcpStream::connect(broker).await.expect("the broker");
-                    let elsewhere = on.wait_for(|network| *network != here);
-                    tokio::select! {
-                        _ = tokio::io::copy_bidirectional(&mut near, &mut far) => {}
-                        _ = elsewhere => {}
-                    }
-                });
-            }
-        });
-        air
-    }
-}
-
-/// A radio in this air: `new` and `nowhere` are in reach, with one password.
-#[derive(Clone)]
-struct Played {
-    air: Air,
-    kept: Arc<Mutex<Vec<String>>>,
-}
-
-#[async_trait::async_trait]
-impl Radio for Played {
-    async fn join(
-        &self,
-        network: &WifiNetwork,
-        _: Duration,
-        _: Duration,
-    ) -> Result<Box<dyn Trial>, RadioError> {
-        if network.password() != Some(PASSWORD) {
-            return Err(RadioError::NotJoined("the password is wrong".to_owned()));
-        }
-        let name = network.ssid().to_owned();
-        let before = self.air.network.send_replace(name.clone());
-        Ok(Box::new(OnTrial {
-            radio: self.clone(),
-            before,
-            name,
-        }))
-    }
-}
-
-struct OnTrial {
-    radio: Played,
-    before: String,
-    name: String,
-}
-
-#[async_trait::async_trait]
-impl Trial for OnTrial {
-    async fn keep(self: Box<Self>) -> Result<(), RadioError> {
-        self.radio
-            .kept
-            .lock()
-            .expect("what is kept")
-            .push(self.name);
-        Ok(())
-    }
-
-    async fn back(self: Box<Self>) -> Result<(), RadioError> {
-        self.radio.air.network.send_replace(self.before);
-        Ok(())
-    }
-}
-
-struct Laptop(Option<Played>);
+struct Laptop(Option<Air>);
 
 impl Hardware for Laptop {
     fn driver(&mut self, component: &ComponentSpec) -> Loaded {
@@ -144,7 +49,7 @@ struct Bench {
     admin: Person,
     client: Client,
     identity: Identity,
-    radio: Played,
+    radio: Air,
 }
 
 impl Bench {
@@ -153,10 +58,7 @@ impl Bench {
         let admin = app.set_up().await;
         let owner = Some(&admin.actor);
         let identity = Identity::enrol(app.services(), &admin.actor, owner, computer("W-1")).await;
-        let radio = Played {
-            air: Air::to(app.mqtt()).await,
-            kept: Arc::default(),
-        };
+        let radio = Air::to(app.mqtt(), &["old", "new"], "old").await;
         Self {
             client: app.browser(Some(&admin)),
             identity: identity.expect("a computer"),
@@ -166,8 +68,8 @@ impl Bench {
         }
     }
 
-    fn agent(&self, radio: Option<Played>) -> Agent {
-        let port = self.radio.air.address.port();
+    fn agent(&self, radio: Option<Air>) -> Agent {
+        let port = self.radio.address().port();
         Agent::start_with(&self.app, &self.identity, Laptop(radio), |_, site| {
             let credentials = site.credentials.as_mut().expect("enrolled");
             credentials.mqtt_url = format!("mqtts://localhost:{port}");
@@ -225,8 +127,8 @@ async fn a_network_that_leads_to_the_site_is_kept() {
         (changed.state, changed.reason),
         (CommandState::Completed, None)
     );
-    assert_eq!(*bench.radio.air.network.borrow(), "new");
-    assert_eq!(*bench.radio.kept.lock().expect("what is kept"), ["new"]);
+    assert_eq!(bench.radio.network(), "new");
+    assert_eq!(bench.radio.kept(), ["new"]);
     agent.online().await;
     agent.stop().await.expect("a clean end");
     bench.app.stop().await;
@@ -241,14 +143,14 @@ async fn from_a_network_that_leads_elsewhere_the_device_comes_back_and_says_so()
     assert_eq!(changed.state, CommandState::Failed);
     let reason = changed.reason.expect("a reason");
     assert!(reason.starts_with("server_not_reached"), "{reason}");
-    assert_eq!(*bench.radio.air.network.borrow(), "old");
+    assert_eq!(bench.radio.network(), "old");
     let changed = bench.change("new", "a wrong password").await;
     assert_eq!(
         changed.reason.as_deref(),
         Some("not_joined: the password is wrong")
     );
-    assert_eq!(*bench.radio.air.network.borrow(), "old");
-    assert!(bench.radio.kept.lock().expect("what is kept").is_empty());
+    assert_eq!(bench.radio.network(), "old");
+    assert!(bench.radio.kept().is_empty());
     // It still does what it is told.
     assert_eq!(
         bench.change("new", PASSWORD).await.state,

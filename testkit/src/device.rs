@@ -211,6 +211,7 @@ impl Device {
         let manner = Manner {
             client_id: identity.id.to_string(),
             will: Some(Topic::Presence(identity.id).to_string()),
+            lasting: false,
         };
         Self::connect_as(identity, broker, manner).await
     }

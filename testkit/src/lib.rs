@@ -10,6 +10,7 @@ pub mod device;
 pub mod installation;
 pub mod site;
 pub mod tools;
+pub mod wifi;
 
 use std::time::Duration;
 
