@@ -3,6 +3,7 @@
 //! Ingest sits in the broker's own publish hook, so a message is acknowledged when it is durable and a
 //! device that is too fast waits in its own connection.
 
+mod bounds;
 mod hook;
 mod listen;
 mod rules;
@@ -39,6 +40,8 @@ use self::{
 
 /// The wire's limit of a payload, and room for topic and properties.
 const MAX_PACKET_BYTES: u32 = 66 * 1024;
+/// More than the largest state that an app may be sent; what a client itself says it takes counts besides.
+const MAX_OUTGOING_BYTES: u32 = 256 * 1024;
 /// Messages to one device that may be on their way, and that may wait: the queue of commands is the
 /// database, so both are far from reached, and what is over them would be lost.
 const MAX_INFLIGHT: u16 = 1_024;
@@ -95,6 +98,9 @@ impl EmbeddedBroker {
             .await;
         *context.extends.shared_subscription_mut().await = Box::new(storage::RoundRobin::default());
         *context.extends.retain_mut().await = Box::new(storage::Retained::default());
+        let sessions = Arc::new(Sessions::default());
+        let limits = bounds::Limits(sessions.clone());
+        *context.extends.fitter_mgr_mut().await = Box::new(limits);
         let bind = |address, tls, number| {
             let refused = |error: std::io::Error| BrokerError(format!("{address}: {error}"));
             let listener = Listener::bind(address, tls, settings(), number).map_err(refused)?;
@@ -117,7 +123,7 @@ impl EmbeddedBroker {
             listeners: parking_lot::Mutex::new(listeners),
             address,
             plain,
-            sessions: Arc::new(Sessions::default()),
+            sessions,
             started: OnceLock::new(),
         }))
     }
@@ -260,7 +266,7 @@ impl DeviceLink for EmbeddedBroker {
     }
 
     async fn disconnect_app(&self, user: UserId, serial: &str) -> Result<(), LinkError> {
-        for client_id in self.sessions.of_app(user, serial) {
+        for client_id in self.sessions.apps.client_ids(user, serial) {
             self.disconnect(&client_id).await?;
         }
         Ok(())

@@ -194,7 +194,9 @@ async fn a_device_in_python_and_one_by_hand() {
     assert_eq!(page.state.get("led"), Some(&on));
     drop(running);
 
-    // By hand: refused and acknowledged in both versions, and seen on the device's page.
+    // By hand: refused and acknowledged in both versions, and seen on the device's page. What was under way when the
+    // device was ended is stored before it is offline.
+    board.offline().await;
     let before = board.stored().await;
     let refused = async |reason: RefusalReason| {
         let page = board.page().await.expect("its page");

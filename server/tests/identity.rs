@@ -7,6 +7,8 @@ mod bench;
 use domain::{
     Scalar,
     command::{CommandOptions, CommandState, NewCommand},
+    device::DeviceQuery,
+    finding::Trouble,
     identity::{Act, Evidence, Finding, FindingKind, FindingState, Reaction},
 };
 use protocol::Topic;
@@ -105,8 +107,10 @@ async fn a_board_swap_that_is_accepted_is_what_is_known_and_undo_takes_it_back()
         let finding = bench.finding().await;
         assert_eq!((finding.kind, finding.held), (FindingKind::BoardSwap, 1));
         assert_eq!(bench.history().await, [10.0]);
+        assert_eq!(bench.in_doubt().await, (1, true), "and the list says so");
 
         bench.resolve(Act::Accept).await;
+        assert_eq!(bench.in_doubt().await, (0, false));
         // The same connection speaks on.
         bench.reports(&board, 5, 21.0).await;
         assert_eq!(bench.history().await, [10.0, 20.0, 21.0]);

@@ -15,6 +15,7 @@ fn manner(client_id: String) -> Manner {
     Manner {
         client_id,
         will: None,
+        lasting: false,
     }
 }
 

@@ -4,8 +4,8 @@ use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use protocol::identity::PresenceStatus;
 use rumqttc::{
-    AsyncClient, Event, Incoming, MqttOptions, PublishNoticeError, PublishOptions, PublishResult,
-    SessionMode, TlsConfiguration, Transport,
+    AsyncClient, BrokerSessionResumePolicy, Event, Incoming, MqttOptions, PublishNoticeError,
+    PublishOptions, PublishResult, SessionMode, TlsConfiguration, Transport,
     mqttbytes::{
         QoS,
         v5::{DisconnectReasonCode, LastWill, PubAckReason, Publish, SubscribeReasonCode},
@@ -46,6 +46,8 @@ pub struct Manner {
     pub client_id: String,
     /// The topic of its will.
     pub will: Option<String>,
+    /// Whether it asks for a session that outlives the connection for ever, rather than for a new one.
+    pub lasting: bool,
 }
 
 /// A connection.
@@ -102,7 +104,13 @@ impl Connection {
             MqttOptions::new(manner.client_id, (broker.ip().to_string(), broker.port()));
         options.set_transport(transport);
         options.set_keep_alive(60);
-        options.set_session_mode(SessionMode::Clean);
+        if manner.lasting {
+            options.set_session_mode(SessionMode::Persistent);
+            options.set_session_expiry_interval(Some(u32::MAX));
+            options.set_broker_session_resume_policy(BrokerSessionResumePolicy::AllowBrokerOnly);
+        } else {
+            options.set_session_mode(SessionMode::Clean);
+        }
         options.set_max_packet_size(Some(256 * 1024));
         if let Some(will) = manner.will {
             let payload = presence(PresenceStatus::Offline);

@@ -48,9 +48,24 @@ impl Installation {
 
     /// Connects with its certificate under this client id.
     pub async fn connect_as(&self, app: &App, client_id: String) -> Result<Connection, Ended> {
+        self.connect_in(app, client_id, false).await
+    }
+
+    /// As [`Installation::connect_as`], for a session that outlives the connection for ever.
+    pub async fn connect_lasting(&self, app: &App, client_id: String) -> Result<Connection, Ended> {
+        self.connect_in(app, client_id, true).await
+    }
+
+    async fn connect_in(
+        &self,
+        app: &App,
+        client_id: String,
+        lasting: bool,
+    ) -> Result<Connection, Ended> {
         let manner = Manner {
             client_id,
             will: None,
+            lasting,
         };
         Connection::open(&self.tls, app.mqtt(), manner).await
     }

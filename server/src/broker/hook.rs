@@ -47,6 +47,7 @@ pub(super) async fn register(
 ) {
     let registered = context.extends.hook_mgr().register();
     let gate = Gate {
+        context: context.clone(),
         services,
         pipeline,
         sessions,
@@ -58,6 +59,7 @@ pub(super) async fn register(
         Type::ClientDisconnected,
         Type::ClientSubscribeCheckAcl,
         Type::SessionSubscribed,
+        Type::SessionTerminated,
         Type::MessagePublishCheckAcl,
         Type::MessageAcked,
         Type::MessageDropped,
@@ -69,6 +71,7 @@ pub(super) async fn register(
 
 #[derive(Clone)]
 struct Gate {
+    context: ServerContext,
     services: Services,
     pipeline: Pipeline,
     sessions: Arc<Sessions>,
@@ -148,6 +151,10 @@ impl Handler for Gate {
                 }
                 (true, before)
             }
+            Parameter::SessionTerminated(session, _) => {
+                self.sessions.apps.ended(&session.id);
+                (true, before)
+            }
             Parameter::MessageAcked(session, _, publish) => {
                 if let (Ok(Topic::Reset(topic)), Ok(device)) = (
                     publish.topic.parse::<Topic>(),
@@ -160,8 +167,9 @@ impl Handler for Gate {
             }
             Parameter::MessageDropped(to, _, publish, reason) => {
                 // A refusal drops its message too, and was logged where it was refused.
-                if to.is_some() {
-                    let topic: &str = &publish.topic;
+                // An app that is slow or away is sent the newer state instead.
+                let topic: &str = &publish.topic;
+                if to.is_some() && !matches!(topic.parse(), Ok(Topic::ClientState { .. })) {
                     tracing::warn!(topic, %reason, "the broker dropped a message on its way out");
                 }
                 (true, before)
@@ -211,18 +219,22 @@ impl Gate {
                 return false;
             }
         };
-        match rules::connect(&principal, name, client_id, will) {
-            Ok(()) => {
-                let serial = serial.unwrap_or_default();
-                self.sessions.admitted(client_id, principal, serial);
-                true
-            }
-            Err(_) => {
-                self.refuse_connect(name, "another's client id or will")
-                    .await;
-                false
+        if rules::connect(&principal, name, client_id, will).is_err() {
+            let why = "a client id or a will that it may not have";
+            self.refuse_connect(name, why).await;
+            return false;
+        }
+        let serial = serial.unwrap_or_default();
+        if let Principal::App { user, .. } = principal {
+            let apps = &self.sessions.apps;
+            if !apps.admit(&self.context, id, user, serial).await {
+                let why = "an app with as many sessions as it may have";
+                self.refuse_connect(name, why).await;
+                return false;
             }
         }
+        self.sessions.admitted(client_id, principal, serial);
+        true
     }
 
     async fn refuse_connect(&self, common_name: &str, why: &str) {
@@ -357,13 +369,7 @@ impl Gate {
             return true;
         }
         if let Principal::Device { id, .. } = principal {
-            let reason = RefusalReason::ForbiddenSubscribe;
-            let unread = Unread {
-                packet: DevicePacket::Subscribe,
-                topic: filter,
-                payload: None,
-            };
-            self.pipeline.refuse_unread(id, unread, reason).await;
+            self.pipeline.refuse_filter(id, filter).await;
         }
         false
     }

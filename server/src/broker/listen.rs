@@ -26,6 +26,8 @@ use tokio::{
 use tokio_rustls::TlsAcceptor;
 use tokio_util::codec::Framed;
 
+use super::MAX_OUTGOING_BYTES;
+
 /// Marks the sessions of the listener with TLS.
 pub(super) const SECURE: ListenerId = 1;
 /// Marks the sessions of the plain listener.
@@ -152,7 +154,7 @@ impl Connection {
                 rmqtt::v3::process(context, stream, number).await
             }
             Some((MqttPacket::Version(ProtocolVersion::MQTT5), _)) => {
-                *io.codec_mut() = MqttCodec::V5(CodecV5::new(most, most));
+                *io.codec_mut() = MqttCodec::V5(CodecV5::new(most, MAX_OUTGOING_BYTES));
                 let stream = StreamV5 {
                     io,
                     remote_addr,

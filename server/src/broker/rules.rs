@@ -6,6 +6,9 @@ use protocol::{
     identity::{PresenceMessage, PresenceStatus},
 };
 
+/// The longest suffix of an app's client id.
+const MAX_SUFFIX_BYTES: usize = 64;
+
 /// A publish, as far as the rules look at it.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Packet<'a> {
@@ -51,7 +54,7 @@ pub(super) fn connect(
         Principal::Device { .. } => client_id == common_name,
         Principal::App { .. } => client_id
             .strip_prefix(common_name)
-            .is_some_and(|rest| rest.is_empty() || rest.starts_with(':')),
+            .is_some_and(|rest| rest.is_empty() || rest.strip_prefix(':').is_some_and(is_suffix)),
     };
     let own_will = match (principal, will) {
         (_, None) => true,
@@ -68,6 +71,12 @@ pub(super) fn connect(
         true => Ok(()),
         false => Err(RefusalReason::ForbiddenConnect),
     }
+}
+
+/// Whether an app may tell its sessions apart by this.
+fn is_suffix(text: &str) -> bool {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.:".contains(&byte);
+    (1..=MAX_SUFFIX_BYTES).contains(&text.len()) && text.bytes().all(plain)
 }
 
 #[cfg(test)]
@@ -139,6 +148,10 @@ mod tests {
             email: "kim@example.org".parse().unwrap(),
         };
         assert!(connect(&app, "u", "u:phone", None).is_ok());
+        assert!(connect(&app, "u", &format!("u:{}", "x".repeat(64)), None).is_ok());
+        for wrong in ["", "#/+", "a\u{1}", "집", &"x".repeat(65)] {
+            assert!(connect(&app, "u", &format!("u:{wrong}"), None).is_err());
+        }
         assert!(connect(&app, "u", "u2", None).is_err());
         assert!(connect(&app, "u", "u", Some(gone_on(&presence))).is_err());
     }

@@ -10,13 +10,17 @@ use service::Services;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
+use super::bounds::AppSessions;
+
 /// The live sessions of this process.
 #[derive(Debug, Default)]
 pub(super) struct Sessions {
     /// By client id: who, and which session of theirs.
     live: RwLock<HashMap<String, (Principal, Session)>>,
-    /// Connected apps, by client id: whose, and with which certificate.
-    apps: RwLock<HashMap<String, (UserId, String)>>,
+    /// Connected apps, by client id: whose.
+    people: RwLock<HashMap<String, UserId>>,
+    /// What the broker keeps for apps, connected or not.
+    pub(super) apps: AppSessions,
     /// By client id: the serial with which it was let in.
     serials: Mutex<HashMap<String, (Principal, String)>>,
     revoked: Mutex<HashSet<String>>,
@@ -43,16 +47,7 @@ impl Sessions {
 
     /// The people whose apps are connected.
     pub(super) fn people(&self) -> HashSet<UserId> {
-        self.apps.read().values().map(|(user, _)| *user).collect()
-    }
-
-    /// The client ids that are connected with this app's certificate.
-    pub(super) fn of_app(&self, user: UserId, serial: &str) -> Vec<String> {
-        let apps = self.apps.read();
-        let same = apps
-            .iter()
-            .filter(|(_, (who, with))| *who == user && with == serial);
-        same.map(|(client_id, _)| client_id.clone()).collect()
+        self.people.read().values().copied().collect()
     }
 
     /// A certificate was let in under this client id.
@@ -82,8 +77,8 @@ impl Sessions {
         };
         let device = device_of(&principal);
         if let Principal::App { user, .. } = &principal {
-            let mut apps = self.apps.write();
-            apps.insert(client_id.to_owned(), (*user, serial.clone()));
+            let mut people = self.people.write();
+            people.insert(client_id.to_owned(), *user);
         }
         self.revoked.lock().remove(client_id);
         self.live
@@ -106,7 +101,7 @@ impl Sessions {
         let device = device_of(principal);
         if latest.number == session {
             live.remove(client_id);
-            self.apps.write().remove(client_id);
+            self.people.write().remove(client_id);
         }
         drop(live);
         let revoked = self.revoked.lock().remove(client_id);

@@ -46,6 +46,22 @@ impl Bench {
         device
     }
 
+    /// How many devices a search for those in doubt finds, and whether the list marks this one.
+    pub(super) async fn in_doubt(&self) -> (u64, bool) {
+        let (services, actor) = (self.app.services(), &self.admin.actor);
+        let query = DeviceQuery {
+            search: "is:identity".to_owned(),
+            ..DeviceQuery::default()
+        };
+        let found = devices::list(services, actor, &query)
+            .await
+            .expect("a list");
+        let extras = devices::extras(services, actor, &[self.identity.id], &[]).await;
+        let marked = |trouble: &Trouble| matches!(trouble, Trouble::Identity { .. });
+        let extras = extras.expect("a row");
+        (found.total, extras[0].troubles.iter().any(marked))
+    }
+
     pub(super) async fn connect(&self) -> Device {
         Device::connect(&self.identity, self.app.mqtt())
             .await

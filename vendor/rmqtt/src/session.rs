@@ -307,6 +307,9 @@ impl SessionState {
 
         self.hook.client_disconnected(reason).await;
 
+        // A session that outlives its connection must not keep the socket.
+        drop(sink);
+
         if flags.contains(StateFlags::Kicked) {
             if flags.contains(StateFlags::ByAdminKick) {
                 self.clean(&deliver_queue_tx, self.disconnected_reason_take().await.unwrap_or_default())
@@ -1244,7 +1247,16 @@ impl SessionState {
             // so disconnecting forces them to re-subscribe. Do NOT align this with
             // the v5 path (which reports per-filter TopicFilterInvalid) without
             // considering those clients.
-            let s = Subscribe::from_v3(&topic_filter, qos, shared_subscription, limit_subscription)?;
+            let s = match Subscribe::from_v3(&topic_filter, qos, shared_subscription, limit_subscription) {
+                Ok(s) => s,
+                Err(e) => {
+                    // Whoever rules on filters hears of this one too, as it was sent.
+                    if let Ok(s) = Subscribe::from_v3(&topic_filter, qos, false, false) {
+                        let _ = self.hook.client_subscribe_check_acl(&s).await;
+                    }
+                    return Err(e);
+                }
+            };
             match self.subscribe(s).await {
                 Ok(sub_ret) => {
                     if let Some(qos) = sub_ret.success() {
@@ -1299,8 +1311,16 @@ impl SessionState {
                 {
                     Ok(s) => s,
                     Err(e) => {
-                        log::warn!("{:?} Subscribe filter refused, {:?}, {:?}", self.id, topic_filter, e);
-                        status.push(SubscribeAckReason::TopicFilterInvalid);
+                        log::debug!("{:?} Subscribe filter refused, {:?}, {:?}", self.id, topic_filter, e);
+                        // Whoever rules on filters hears of this one too, as it was sent.
+                        let ruled = match Subscribe::from_v5(topic_filter, opts, false, false, sub_id) {
+                            Ok(s) => self.hook.client_subscribe_check_acl(&s).await,
+                            Err(_) => None,
+                        };
+                        status.push(match ruled {
+                            Some(ruled) if ruled.failure() => ruled.into_inner(),
+                            _ => SubscribeAckReason::TopicFilterInvalid,
+                        });
                         continue;
                     }
                 };
@@ -1396,13 +1416,8 @@ impl SessionState {
     ) -> (queue::Sender<(From, Publish)>, queue::Receiver<'a, (From, Publish)>) {
         let (deliver_queue_tx, deliver_queue_rx) = limiter.channel(self.deliver_queue().clone());
         //When the message queue is full, the message dropping policy is implemented
-        let deliver_queue_tx = deliver_queue_tx.policy(|(_, p): &(From, Publish)| -> Policy {
-            if let QoS::AtMostOnce = p.qos {
-                Policy::Current
-            } else {
-                Policy::Early
-            }
-        });
+        //What is newer counts more, at QoS 0 too
+        let deliver_queue_tx = deliver_queue_tx.policy(|_: &(From, Publish)| -> Policy { Policy::Early });
         (deliver_queue_tx, deliver_queue_rx)
     }
 
