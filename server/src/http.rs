@@ -2,6 +2,7 @@
 
 mod guard;
 mod pages;
+mod prompt;
 mod uploads;
 mod who;
 
@@ -55,8 +56,8 @@ pub(crate) fn serve(
     let over_tls = over_tls.into_make_service_with_connect_info::<SocketAddr>();
 
     let handle = Handle::new();
-    let plain = axum_server::from_tcp(plain)?.handle(handle.clone());
-    let secure = axum_server::from_tcp_rustls(secure, tls)?.handle(handle.clone());
+    let plain = prompt::bounded(axum_server::from_tcp(plain)?.handle(handle.clone()));
+    let secure = prompt::bounded(axum_server::from_tcp_rustls(secure, tls)?.handle(handle.clone()));
     tasks.spawn(async move { plain.serve(service).await.map_err(|e| e.to_string()) });
     tasks.spawn(async move { secure.serve(over_tls).await.map_err(|e| e.to_string()) });
     let stop = stop.clone();

@@ -96,6 +96,12 @@ async fn a_page_of_another_site_can_do_nothing() {
             let refused = from(origin).send().await.expect("an answer");
             problem(refused, 403, "forbidden").await;
         }
+        // The cookie signs in beside what is no token, and nobody beside what is one.
+        let basic = from("https://evil.example").header(header::AUTHORIZATION, "Basic eDp4");
+        problem(basic.send().await.expect("an answer"), 403, "forbidden").await;
+        let wrong = from("https://evil.example").header("x-api-key", "x");
+        let refused = wrong.send().await.expect("an answer");
+        assert_eq!(refused.status(), StatusCode::UNAUTHORIZED);
         let allowed = from(&own).send().await.expect("an answer");
         assert_eq!(allowed.status(), StatusCode::NO_CONTENT, "{url}");
     }

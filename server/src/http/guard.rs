@@ -9,6 +9,7 @@ use axum::{
 use domain::AppError;
 use tower_http::request_id::RequestId;
 
+use super::who;
 use crate::rest::problem::Refusal;
 
 /// What goes wrong in a request is shown and logged under the id that its answer carries.
@@ -55,8 +56,8 @@ pub(super) async fn same_origin(request: Request, next: Next) -> Response {
         Method::GET | Method::HEAD | Method::OPTIONS
     );
     let upgrade = request.headers().contains_key(header::UPGRADE);
-    let by_key = request.headers().contains_key(header::AUTHORIZATION)
-        || request.headers().contains_key("x-api-key");
+    // Any other of these headers leaves it to the cookie, which a browser adds by itself.
+    let by_key = who::by_token(request.headers());
     // HTTP/2 has no `Host`: its authority is part of the address.
     let host = request
         .uri()

@@ -123,13 +123,22 @@ pub(super) async fn actor(
             .await
             .map(Some);
     }
-    if let Some(key) = headers.get("x-api-key").and_then(|key| key.to_str().ok()) {
+    if let Some(key) = api_key(headers) {
         return api_key::actor_of_key(services, key, client).await.map(Some);
     }
     match session_cookie(headers) {
         Some(session) => accounts::actor_of_session(services, session, client).await,
         None => Ok(None),
     }
+}
+
+/// Whether [`actor`] is who a token or a key says, and no cookie is looked at.
+pub(super) fn by_token(headers: &HeaderMap) -> bool {
+    bearer(headers).is_some() || api_key(headers).is_some()
+}
+
+fn api_key(headers: &HeaderMap) -> Option<&str> {
+    headers.get("x-api-key")?.to_str().ok()
 }
 
 fn session_cookie(headers: &HeaderMap) -> Option<&str> {
