@@ -7,4 +7,6 @@ mod forms;
 mod query;
 mod rows;
 pub mod server_fns;
+#[cfg(feature = "ssr")]
+pub(crate) mod wired;
 pub(crate) mod words;

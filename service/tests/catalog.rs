@@ -350,3 +350,23 @@ async fn what_administrators_change_is_written_down_and_others_change_nothing() 
         assert_eq!(actions, expected);
     }
 }
+
+#[tokio::test]
+async fn a_text_that_the_database_cannot_hold_is_no_defect() {
+    for database in each_engine().await {
+        let site = Site::on(database);
+        let admin = site.set_up().await.require_admin().unwrap();
+        let services = &site.services;
+        let words = Search {
+            words: "a\0b".to_owned(),
+            page: 1,
+        };
+        match types::find(services, admin.actor(), &words).await {
+            Ok(page) => assert_eq!(page.total, 0),
+            Err(refused) => assert_eq!(refused.status(), 422, "{refused}"),
+        }
+        let refused = hardware::delete_version(services, &admin, "a\0b").await;
+        let status = refused.unwrap_err().status();
+        assert!(matches!(status, 404 | 422), "{status}");
+    }
+}

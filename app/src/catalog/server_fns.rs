@@ -18,14 +18,14 @@ use crate::{Failure, json::Json};
 
 #[cfg(feature = "ssr")]
 use {
-    super::query::Part,
+    super::{query::Part, wired},
     crate::{
         form::{answer, answer_with},
         request,
     },
     domain::{
         AppError,
-        catalog::{ComponentMetadata, DefaultState, PinHeader, PinMode, Reporting, Wiring},
+        catalog::{ComponentMetadata, PinHeader, Reporting, Wiring},
         component::{ComponentCategory, ValueInfo},
         device::DeviceKind,
     },
@@ -313,18 +313,10 @@ pub async fn save_rule(
         let new = Wiring {
             hardware_version,
             hardware_variant,
-            component_type: component_type
-                .parse()
-                .map_err(|_| AppError::invalid("component_type", "unknown_component_type"))?,
-            pin_number: match pin_number.trim() {
-                "" => None,
-                pin => Some(
-                    pin.parse()
-                        .map_err(|_| AppError::invalid("pin_number", "no_such_pin"))?,
-                ),
-            },
-            pin_mode: PinMode::parse(&pin_mode),
-            default_state: DefaultState::parse(&default_state),
+            component_type: wired::component_type(&component_type)?,
+            pin_number: wired::pin_number(&pin_number)?,
+            pin_mode: wired::pin_mode(&pin_mode)?,
+            default_state: wired::default_state(&default_state)?,
             description: Some(description),
         };
         match known {

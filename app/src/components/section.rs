@@ -87,10 +87,14 @@ type Told = HashMap<i64, Heard>;
 /// How a component does, when it last reported and since when it has been silent.
 type Heard = (ComponentHealth, Option<TimestampMs>, Option<TimestampMs>);
 
-/// Takes what moves with the reports out of what stands. What the rules do not allow stands.
+/// Takes what moves with the reports out of what stands. What the rules do not allow stands; what has
+/// told nothing yet is not said to report, also where it tells only of changes.
 fn apart(component: &mut AttachedComponent) -> (i64, Heard) {
-    let health = component.health;
-    if health != ComponentHealth::NotAllowed {
+    let health = match (component.health, component.last_report_at) {
+        (ComponentHealth::Well, None) => ComponentHealth::Waiting,
+        (health, _) => health,
+    };
+    if component.health != ComponentHealth::NotAllowed {
         component.health = ComponentHealth::Waiting;
     }
     let heard = (
@@ -109,11 +113,17 @@ fn section(
     may: bool,
 ) -> AnyView {
     let i18n = use_i18n();
-    let rows = fitted
-        .attached
-        .iter()
-        .map(|component| row(id, component, fitted, told, forms, may))
-        .collect_view();
+    // Each keeps its own place on the page: what was unfolded of one that is gone does not become its neighbour's.
+    let rows = {
+        let (attached, fitted) = (fitted.attached.clone(), fitted.clone());
+        view! {
+            <For
+                each=move || attached.clone()
+                key=|component| (component.id, format!("{component:?}"))
+                children=move |component| row(id, &component, &fitted, told, forms, may)
+            />
+        }
+    };
     let none = fitted.attached.is_empty().then(|| {
         view! { <p class="mut pad">{tu_string!(i18n, catalog.attached_none)}</p> }
     });

@@ -18,13 +18,11 @@ use crate::{Failure, json::Json};
 #[cfg(feature = "ssr")]
 use {
     crate::{
+        catalog::wired,
         form::{answer, answer_with},
         request,
     },
-    domain::{
-        AppError,
-        catalog::{DefaultState, PinMode},
-    },
+    domain::AppError,
     service::components::{self, Wish},
 };
 
@@ -87,19 +85,11 @@ pub async fn put_component(
         let (services, actor) = (request::services()?, request::actor()?);
         let owner = actor.require_owner(&services, id).await?;
         let wish = Wish {
-            component_type: component_type
-                .parse()
-                .map_err(|_| AppError::invalid("component_type", "unknown_component_type"))?,
+            component_type: wired::component_type(&component_type)?,
             name: Some(name),
-            pin_number: match pin_number.trim() {
-                "" => None,
-                pin => Some(
-                    pin.parse()
-                        .map_err(|_| AppError::invalid("pin_number", "no_such_pin"))?,
-                ),
-            },
-            pin_mode: PinMode::parse(&pin_mode),
-            default_state: DefaultState::parse(&default_state),
+            pin_number: wired::pin_number(&pin_number)?,
+            pin_mode: wired::pin_mode(&pin_mode)?,
+            default_state: wired::default_state(&default_state)?,
             address: Some(address).filter(|address| !address.trim().is_empty()),
         };
         match component_id.as_str() {
