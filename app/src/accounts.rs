@@ -13,6 +13,7 @@ pub mod register_page;
 pub mod roles;
 pub mod server_fns;
 pub mod sessions;
+pub mod setting;
 pub mod setup_page;
 pub mod sign_in_page;
 pub mod user_row;

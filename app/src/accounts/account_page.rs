@@ -9,6 +9,7 @@ use super::{
     apps::Apps,
     roles::role_name,
     sessions::Sessions,
+    setting::Setting,
 };
 use crate::{
     form::{FormState, PostForm, empty_fields},
@@ -64,37 +65,24 @@ fn Profile(name: String) -> impl IntoView {
     let i18n = use_i18n();
     let form = FormState::of::<RenameMe>();
     view! {
-        <section class="card">
-            <header><h2>{tu_string!(i18n, accounts.profile)}</h2></header>
-            <div class="pad">
-                <ErrorNotice error=form.other_error(&["name"])/>
-                <PostForm form>
-                    <div class="form">
-                        <Field
-                            name="name"
-                            value=name
-                            maxlength=80
-                            autocomplete="name"
-                            form
-                            label=tu_string!(i18n, accounts.name)
-                            hint=tu_string!(i18n, accounts.name_hint)
-                        />
-                        <div class="row">
-                            <SubmitButton
-                                busy=form.pending
-                                label=tu_string!(i18n, frame.save)
-                                busy_label=tu_string!(i18n, accounts.saving)
-                            />
-                            <span role="status" class="is-well">
-                                {move || form.done().then(|| tu_string!(i18n, frame.saved))}
-                            </span>
-                        </div>
-                    </div>
-                </PostForm>
-            </div>
-        </section>
+        <Setting
+            title=tu_string!(i18n, accounts.profile)
+            form
+            fields=&["name"]
+            act=tu_string!(i18n, frame.save)
+            done=tu_string!(i18n, frame.saved)
+        >
+            <Field
+                name="name"
+                value=name
+                maxlength=80
+                autocomplete="name"
+                form
+                label=tu_string!(i18n, accounts.name)
+                hint=tu_string!(i18n, accounts.name_hint)
+            />
+        </Setting>
     }
-    .into_any()
 }
 
 #[component]
@@ -106,55 +94,42 @@ fn Password(form: FormState, email: Signal<String>) -> impl IntoView {
         }
     });
     view! {
-        <section class="card">
-            <header><h2>{tu_string!(i18n, accounts.change_password)}</h2></header>
-            <div class="pad">
-                <p class="sub">{tu_string!(i18n, accounts.change_password_what)}</p>
-                <ErrorNotice error=form.other_error(&["current", "password"])/>
-                <PostForm form>
-                    <div class="form">
-                        // Password managers learn from it whose password it is.
-                        <input
-                            type="text"
-                            name="username"
-                            autocomplete="username"
-                            prop:value=email
-                            value=email
-                            hidden
-                            readonly
-                        />
-                        <Field
-                            name="current"
-                            kind="password"
-                            autocomplete="current-password"
-                            form
-                            label=tu_string!(i18n, accounts.current_password)
-                        />
-                        <Field
-                            name="password"
-                            kind="password"
-                            autocomplete="new-password"
-                            minlength=10
-                            form
-                            label=tu_string!(i18n, accounts.new_password)
-                            hint=tu_string!(i18n, accounts.password_hint)
-                        />
-                        <div class="row">
-                            <SubmitButton
-                                busy=form.pending
-                                label=tu_string!(i18n, accounts.change_password)
-                                busy_label=tu_string!(i18n, accounts.saving)
-                            />
-                            <span role="status" class="is-well">
-                                {move || form.done().then(|| tu_string!(i18n, accounts.password_changed))}
-                            </span>
-                        </div>
-                    </div>
-                </PostForm>
-            </div>
-        </section>
+        <Setting
+            title=tu_string!(i18n, accounts.change_password)
+            what=tu_string!(i18n, accounts.change_password_what)
+            form
+            fields=&["current", "password"]
+            act=tu_string!(i18n, accounts.change_password)
+            done=tu_string!(i18n, accounts.password_changed)
+        >
+            // Password managers learn from it whose password it is.
+            <input
+                type="text"
+                name="username"
+                autocomplete="username"
+                prop:value=email
+                value=email
+                hidden
+                readonly
+            />
+            <Field
+                name="current"
+                kind="password"
+                autocomplete="current-password"
+                form
+                label=tu_string!(i18n, accounts.current_password)
+            />
+            <Field
+                name="password"
+                kind="password"
+                autocomplete="new-password"
+                minlength=10
+                form
+                label=tu_string!(i18n, accounts.new_password)
+                hint=tu_string!(i18n, accounts.password_hint)
+            />
+        </Setting>
     }
-    .into_any()
 }
 
 /// Deleting the account: says what goes with it, and wants the password.
@@ -166,27 +141,25 @@ fn Leave() -> impl IntoView {
         <section class="card">
             <header><h2>{tu_string!(i18n, accounts.leave)}</h2></header>
             <div class="pad">
-                <details>
-                    <summary>{tu_string!(i18n, accounts.leave)}</summary>
-                    <p>{tu_string!(i18n, accounts.leave_what)}</p>
-                    <ErrorNotice error=form.other_error(&["own_password"])/>
-                    <PostForm form class="form">
-                        <Field
-                            name="own_password"
-                            kind="password"
-                            autocomplete="current-password"
-                            form
-                            label=tu_string!(i18n, accounts.current_password)
+                <p class="sub">{tu_string!(i18n, accounts.leave_what)}</p>
+                <ErrorNotice error=form.other_error(&["own_password"])/>
+                <PostForm form class="form">
+                    <Field
+                        name="own_password"
+                        kind="password"
+                        autocomplete="current-password"
+                        form
+                        label=tu_string!(i18n, accounts.current_password)
+                    />
+                    <div class="row">
+                        <SubmitButton
+                            class="danger pri"
+                            busy=form.pending
+                            label=tu_string!(i18n, accounts.leave)
+                            busy_label=tu_string!(i18n, frame.working)
                         />
-                        <div class="row">
-                            <SubmitButton
-                                busy=form.pending
-                                label=tu_string!(i18n, accounts.leave)
-                                busy_label=tu_string!(i18n, frame.working)
-                            />
-                        </div>
-                    </PostForm>
-                </details>
+                    </div>
+                </PostForm>
             </div>
         </section>
     }

@@ -3,10 +3,11 @@
 use leptos::prelude::*;
 use leptos_i18n::tu_string;
 
+use super::setting::Setting;
 use crate::{
-    form::{FormState, PostForm, empty_fields},
+    form::{FormState, empty_fields},
     i18n::use_i18n,
-    parts::{ErrorNotice, Field, SubmitButton},
+    parts::Field,
 };
 
 /// The card of one's address.
@@ -19,42 +20,29 @@ pub(super) fn Address(form: FormState) -> impl IntoView {
         }
     });
     view! {
-        <section class="card">
-            <header><h2>{tu_string!(i18n, accounts.change_address)}</h2></header>
-            <div class="pad">
-                <p class="sub">{tu_string!(i18n, accounts.change_address_what)}</p>
-                <ErrorNotice error=form.other_error(&["new_email", "address_password"])/>
-                <PostForm form>
-                    <div class="form">
-                        <Field
-                            name="new_email"
-                            kind="email"
-                            autocomplete="email"
-                            maxlength=254
-                            form
-                            label=tu_string!(i18n, accounts.new_email)
-                        />
-                        <Field
-                            name="address_password"
-                            kind="password"
-                            autocomplete="current-password"
-                            form
-                            label=tu_string!(i18n, accounts.current_password)
-                        />
-                        <div class="row">
-                            <SubmitButton
-                                busy=form.pending
-                                label=tu_string!(i18n, accounts.change_address)
-                                busy_label=tu_string!(i18n, accounts.saving)
-                            />
-                            <span role="status" class="is-well">
-                                {move || form.done().then(|| tu_string!(i18n, accounts.address_changed))}
-                            </span>
-                        </div>
-                    </div>
-                </PostForm>
-            </div>
-        </section>
+        <Setting
+            title=tu_string!(i18n, accounts.change_address)
+            what=tu_string!(i18n, accounts.change_address_what)
+            form
+            fields=&["new_email", "address_password"]
+            act=tu_string!(i18n, accounts.change_address)
+            done=tu_string!(i18n, accounts.address_changed)
+        >
+            <Field
+                name="new_email"
+                kind="email"
+                autocomplete="email"
+                maxlength=254
+                form
+                label=tu_string!(i18n, accounts.new_email)
+            />
+            <Field
+                name="address_password"
+                kind="password"
+                autocomplete="current-password"
+                form
+                label=tu_string!(i18n, accounts.current_password)
+            />
+        </Setting>
     }
-    .into_any()
 }
