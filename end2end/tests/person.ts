@@ -109,7 +109,7 @@ export async function signIn(page: Page, who: { email: string; password: string 
 export async function submitSignIn(page: Page, who: { email: string; password: string }): Promise<void> {
   await page.locator('[name=email]').fill(who.email);
   await page.locator('[name=password]').fill(who.password);
-  await page.locator('form[action="/do/sign_in"] button[type=submit]').click();
+  await page.locator('form[action^="/do/sign_in"] button[type=submit]').click();
 }
 
 /** Invites somebody through the page; gives the way in. */

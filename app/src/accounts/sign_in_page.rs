@@ -1,7 +1,7 @@
 //! Sign-in.
 
 use domain::account::Registration;
-use leptos::prelude::*;
+use leptos::{html, prelude::*};
 use leptos_i18n::tu_string;
 use leptos_router::{components::Redirect, hooks::use_query_map};
 
@@ -22,6 +22,15 @@ pub fn SignInPage() -> impl IntoView {
     let query = use_query_map();
     let next = move || query.read().get("next").unwrap_or_else(|| "/".to_owned());
     let doorway = Resource::new_blocking(|| (), |()| read_doorway());
+    // A label's code stands behind the #, which no server sees: the browser takes it along to where signing in leads.
+    let sending = NodeRef::<html::Form>::new();
+    Effect::new(move |_| {
+        if let Some(sending) = sending.get()
+            && let Ok(fragment) = window().location().hash()
+        {
+            sending.set_action(&format!("/do/sign_in{fragment}"));
+        }
+    });
     let signed_in = use_session().with_value(|session| session.me.is_some());
     view! {
         <PageTitle text=tu_string!(i18n, accounts.sign_in_title)/>
@@ -33,7 +42,13 @@ pub fn SignInPage() -> impl IntoView {
                     <p class="intro">{tu_string!(i18n, accounts.sign_in_why)}</p>
                 </div>
                 <ErrorNotice error=form.other_error(&["email", "password"])/>
-                <form class="form" method="post" action="/do/sign_in" on:submit=move |_| busy.set(true)>
+                <form
+                    class="form"
+                    method="post"
+                    action="/do/sign_in"
+                    node_ref=sending
+                    on:submit=move |_| busy.set(true)
+                >
                     <input type="hidden" name="next" value=next/>
                     <Field
                         name="email"
