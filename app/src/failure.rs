@@ -34,7 +34,7 @@ impl FromServerFnError for Failure {
             ServerFnErrorErr::Request(_) | ServerFnErrorErr::Response(_) => {
                 Self(AppError::Unavailable)
             }
-            other => Self::from(internal(&other)),
+            other => Self::from(internal(other)),
         }
     }
 }
@@ -59,12 +59,12 @@ fn tracing_refused(message: &str) {
 fn tracing_refused(_message: &str) {}
 
 #[cfg(feature = "ssr")]
-fn internal(error: &ServerFnErrorErr) -> AppError {
+fn internal(error: ServerFnErrorErr) -> AppError {
     service::internal(error)
 }
 
 #[cfg(not(feature = "ssr"))]
-fn internal(_error: &ServerFnErrorErr) -> AppError {
+fn internal(_error: ServerFnErrorErr) -> AppError {
     AppError::Unavailable
 }
 

@@ -4,6 +4,8 @@ pub mod household;
 pub mod keys;
 pub mod live_mark;
 pub mod mark;
+#[cfg(feature = "hydrate")]
+pub(crate) mod menus;
 pub mod palette;
 pub mod porch;
 pub mod rail;

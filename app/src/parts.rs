@@ -33,7 +33,7 @@ pub use field::{Checkbox, Field, Select};
 pub use icon::{Draw, Icon};
 pub use page_title::PageTitle;
 pub use pagination::Pagination;
-pub use problem::{ForbiddenPage, NotFoundPage, ProblemPage};
+pub use problem::{ForbiddenPage, NotFoundPage, NowherePage, ProblemPage};
 pub use search_form::SearchForm;
 pub use skeleton::Skeleton;
 pub use sort_head::SortHead;

@@ -12,7 +12,7 @@ use crate::{
     frame::{household::Household, live_mark::provide_live_slot, porch::Porch},
     i18n::I18nContextProvider,
     pages,
-    parts::{NotFoundPage, clock::provide_clock, toast::provide_toasts},
+    parts::{NowherePage, clock::provide_clock, page_title::provide_here, toast::provide_toasts},
     preferences::LANGUAGE_COOKIE,
     session::provide_session,
 };
@@ -24,6 +24,9 @@ pub fn App() -> impl IntoView {
     provide_session();
     provide_clock();
     provide_toasts();
+    provide_here();
+    #[cfg(feature = "hydrate")]
+    Effect::new(crate::frame::menus::listen);
     provide_live_slot();
     crate::live::provide_live();
     #[cfg(feature = "ssr")]
@@ -36,7 +39,7 @@ pub fn App() -> impl IntoView {
             ssr_lang_header_getter=language_of_request()
         >
             <Router>
-                <Routes fallback=NotFoundPage>
+                <Routes fallback=NowherePage>
                     <ParentRoute path=path!("") view=Porch ssr=SsrMode::Async>
                         <Route path=path!("sign-in") view={pages::sign_in()} ssr=SsrMode::Async/>
                         <Route path=path!("setup") view={pages::setup()} ssr=SsrMode::Async/>

@@ -162,9 +162,9 @@ pub struct DeviceDetail {
     pub site_name: String,
     /// This person's role on it; administrators and developers may have none.
     pub my_role: Option<DeviceRole>,
-    /// Whether this person may command it.
+    /// Whether this person may command it: not one that nobody has claimed, or that is revoked.
     pub may_command: bool,
-    /// Whether this person may administer it: components, tags, sharing.
+    /// Whether this person may administer it: components, tags, sharing; not where it is revoked.
     pub may_manage: bool,
     /// Whether this person may give it up: who claimed it, and administrators. Others with a role on it may leave.
     #[serde(default)]

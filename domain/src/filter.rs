@@ -141,12 +141,14 @@ text_enum! {
 }
 
 text_enum! {
-    /// What is wrong with a device's connection or clock.
+    /// What is wrong with a device's connection, clock or identity.
     TroubleKind {
         /// It comes and goes.
         Flapping = "flapping",
         /// Its clock is wrong.
         Clock = "clock",
+        /// It is not known whether it is what it says that it is.
+        Identity = "identity",
     }
 }
 

@@ -117,6 +117,11 @@ pub enum Trouble {
         /// Since when.
         since: TimestampMs,
     },
+    /// It is not known whether it is what it says that it is.
+    Identity {
+        /// Since when.
+        since: TimestampMs,
+    },
 }
 
 /// What a row of the list shows beside the summary of its device.

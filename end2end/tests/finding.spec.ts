@@ -1,7 +1,7 @@
 // Finding devices again: tags, filters, views, a file; and sharing one.
 import type { Locator } from '@playwright/test';
 import { becomes, enrolAndClaim, open, preregister, words } from './device';
-import { administrator, expect, forgotten, inKorean, looked, member, setUp, signIn, test } from './person';
+import { administrator, expect, forgotten, inKorean, looked, member, scripted, setUp, signIn, test } from './person';
 
 const devices = ['온실 앞', '온실 뒤', '창고'].map((name, n) => ({
   serial: `FIND-000${n + 1}`,
@@ -50,12 +50,95 @@ test('devices are tagged together, taken back, and found by their tags', async (
   await expect(rows).toHaveCount(1);
   await expect(rows).toContainText('온실 뒤');
 
+  // Those that are picked, and no other; without a script the form says that it tags all of them.
+  if (scripted()) {
+    await page.goto('/devices?q=serial:FIND');
+    await rows.filter({ hasText: '창고' }).getByRole('checkbox').check();
+    await expect(page.locator('.bulk-tags summary')).toContainText('1');
+    await page.locator('.bulk-tags summary').click();
+    await page.locator('.bulk-tags [name=add]').fill('창고');
+    await page.locator('.bulk-tags button[type=submit]').click();
+    await expect(page.locator('.banner.good')).toContainText('1');
+    await expect(tags.filter({ hasText: '창고' })).toHaveCount(1);
+    await expect(tags).toHaveCount(5);
+
+    // What is looked for changes with the address, also over what was typed and not sent; and back.
+    const search = page.locator('[role=search] [name=q]');
+    await search.fill('half typed');
+    await tags.filter({ hasText: '창고' }).click();
+    await expect(search).toHaveValue('tag:창고');
+    await expect(rows).toHaveCount(1);
+    await search.fill('half typed');
+    await page.goBack();
+    await expect(search).toHaveValue('serial:FIND');
+    await expect(rows).toHaveCount(3);
+  }
+
   // What is not understood is marked where it stands, and stays to be mended.
   await page.locator('[role=search] [name=q]').fill('tag:lab-1 colour:red');
   await page.locator('form[role=search] button[type=submit]').click();
   await expect(page.locator('mark')).toHaveText('colour');
   await expect(page.locator('[role=search] [name=q]')).toHaveValue('tag:lab-1 colour:red');
   await looked(page, 'devices-not-understood');
+});
+
+test('devices are picked by the page, kept when it comes to life, and let go', async ({ page, madang }) => {
+  test.skip(!scripted(), 'these need a script');
+  test.slow();
+  await setUp(page, madang);
+  for (const device of devices) await preregister(page, device);
+  const boxes = page.locator('tbody [name=device]');
+  const ticked = page.locator('tbody [name=device]:checked');
+  const send = page.locator('#pick button');
+
+  // Ticked before the page is alive.
+  let alive = () => {};
+  const held = new Promise<void>((resolve) => (alive = resolve));
+  await page.route('**/*.wasm', async (route) => {
+    await held;
+    await route.continue();
+  });
+  await page.goto('/devices?q=serial:FIND', { waitUntil: 'commit' });
+  await boxes.first().check();
+  alive();
+  await expect(send).toContainText('1');
+  await expect(ticked).toHaveCount(1);
+
+  const whole = page.locator('thead input');
+  if (await whole.isVisible()) {
+    await whole.check();
+    await expect(ticked).toHaveCount(3);
+    await expect(send).toContainText('3');
+  }
+  await looked(page, 'devices-picked-bar');
+  const tags = page.locator('.bulk-tags');
+  await tags.locator('summary').click();
+  await expect(tags.locator('[name=add]')).toBeInViewport();
+  await page.keyboard.press('Escape');
+  await expect(tags).not.toHaveAttribute('open');
+  await expect(tags.locator('summary')).toBeFocused();
+  await tags.locator('summary').click();
+  await looked(page, 'devices-picked-tags');
+  await tags.locator('[name=add]').fill('picked');
+  await tags.locator('button[type=submit]').click();
+  await expect(page.locator('.banner.good button'), 'the way back is in sight').toBeInViewport();
+  await page.locator('button[type=reset]').click();
+  await expect(ticked).toHaveCount(0);
+  await expect(send).toBeHidden();
+
+  // Menus fold by Escape and by a press elsewhere.
+  const menus = page.locator('main details.menu:not(.bulk-tags), header details.menu');
+  for (const menu of await menus.all()) {
+    const summary = menu.locator('summary');
+    await summary.click();
+    await expect(menu).toHaveAttribute('open');
+    await page.keyboard.press('Escape');
+    await expect(menu).not.toHaveAttribute('open');
+    await expect(summary).toBeFocused();
+    await summary.click();
+    await page.locator('h1').click();
+    await expect(menu).not.toHaveAttribute('open');
+  }
 });
 
 test('a list is shown as one likes, kept as a view, and taken away as a file', async ({ page, madang }) => {

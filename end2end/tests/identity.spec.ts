@@ -61,7 +61,7 @@ test('a clone is told, its data is kept apart, and a decision can be taken back'
   await notice.click();
 
   await expect(page.locator('h1')).toContainText(words().clone);
-  const compared = page.locator('.compared tr', { hasText: inKorean() ? 'CPU 시리얼' : 'CPU serial' });
+  const compared = page.locator('.compared tr', { hasText: inKorean() ? 'CPU 일련번호' : 'CPU serial' });
   await expect(compared, 'which board is known and which one spoke').toContainText(`${board.serial}b`);
   await looked(page, 'identity-finding');
 

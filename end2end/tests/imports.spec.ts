@@ -79,7 +79,7 @@ test('devices that wait get new codes and labels', async ({ page, madang }) => {
     await expect(page.locator('.choose > li')).toHaveCount(3, { timeout: 500 });
   }).toPass();
   await page.locator('.choose > li', { hasText: 'W-2' }).locator('input[type=checkbox]').check();
-  await page.locator('summary', { hasText: /chosen devices|고른 기기/ }).click();
+  await page.locator('summary', { hasText: /selected devices|고른 기기/ }).click();
   await looked(page, 'labels-chosen');
   await page.locator('form#labels button').click();
   await expect(page).toHaveURL(/devices\/imports\//);

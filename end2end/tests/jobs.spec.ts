@@ -47,6 +47,26 @@ test('a device that comes back is brought to what is desired, until that is let 
   }
 });
 
+test('what is asked of a device that never came waits for it, and is not offered twice', async ({ page, madang }) => {
+  await setUp(page, madang);
+  await enrolAndClaim(page, madang);
+  await open(page);
+  const parts = page.locator('#components');
+  await expect(parts).toContainText(inKorean() ? '첫 보고를 기다림' : 'Waiting for its first report');
+  await expect(parts.locator('.st.is-well'), 'nothing has reported').toHaveCount(0);
+
+  const tile = page.locator('.tiles .tile:has([name=component][value=led])');
+  await expect(tile.locator('[name=status]')).toHaveValue('ON');
+  await tile.locator('form:has([name=component]) button').click();
+  await expect(page.locator('section.commands li').first(), 'the command was taken').toContainText('led');
+  await expect(tile.locator('.twin .wanted')).toContainText('ON');
+  await expect(tile).toContainText(inKorean() ? '연결되면 바꿈' : 'changes when it connects');
+  await expect(tile.locator('[name=status]'), 'only the way back is offered').toHaveValue('OFF');
+  const [card, within] = [(await tile.boundingBox())!, (await tile.locator('.tf .btn').last().boundingBox())!];
+  expect(within.x + within.width, 'all of it lies on its card').toBeLessThanOrEqual(card.x + card.width);
+  await looked(page, 'twin-waits');
+});
+
 test('a command for picked devices is a job, and its counts lead to them', async ({ page, madang }) => {
   test.slow();
   await setUp(page, madang);
@@ -63,7 +83,7 @@ test('a command for picked devices is a job, and its counts lead to them', async
   await page.locator('#pick button').click();
   await expect(page).toHaveURL(/\/jobs\/new\?device=/);
   await expect(page.locator('[name=component] option')).toHaveCount(1);
-  await expect(page.locator('main')).toContainText(inKorean() ? '고른 기기 1대' : '1 device chosen');
+  await expect(page.locator('main')).toContainText(inKorean() ? '고른 기기 1대' : '1 device selected');
   await looked(page, 'job-new');
   await page.locator('[name=concurrency]').fill('5');
   await page.locator('form:has([name=concurrency]) button[type=submit]').click();

@@ -1,7 +1,8 @@
 // Giving a device a network over Bluetooth, from the claim page. The radio is fake: `navigator.bluetooth` is put there by
 // the test and speaks the device's side of Improv Wi-Fi 2.2, in bytes. No real radio takes part.
+import { once } from 'node:events';
 import type { Page } from '@playwright/test';
-import { serial } from './device';
+import { preregister, serial } from './device';
 import { expect, looked, scripted, setUp, test } from './person';
 
 /** How the fake device is. */
@@ -188,10 +189,28 @@ test('a device is given a network, after a password that was refused, and its se
   await looked(page, 'pairing-done');
 });
 
+test('a device that was given its network is claimed, and told of its owner', async ({ page, madang }) => {
+  const link = await preregister(page);
+  const [origin, shown] = link.split('/claim#');
+  const enrol = madang.agent('machine', 'enroll', link);
+  const ended = once(enrol, 'exit');
+  await once(enrol.stdout!, 'data'); // it waits for an owner
+
+  await page.addInitScript(radio, { ...good, url: `${origin}/claim#${serial}` });
+  await chosen(page);
+  await sends(page, 'lab', 'correct horse');
+  await does(page, 'go');
+  await expect(page.locator('[name=cpu_serial]')).toHaveValue(serial);
+  await page.locator('[name=code]').fill(shown.split(',')[1]);
+  await page.locator('form:has([name=code]) button[type=submit]').click();
+  await expect(page).toHaveURL(/devices\/[0-9a-f-]{36}/);
+  expect((await ended)[0], 'the agent was told of its owner').toBe(0);
+});
+
 test('a device with a button waits to be touched, and one that is lost is said', async ({ page }) => {
   await page.addInitScript(radio, { ...good, button: true });
   await chosen(page);
-  await expect(said(page)).toContainText(/press the button|버튼을 누르십시오/);
+  await expect(said(page)).toContainText(/press the button|버튼을 누르세요/);
   await looked(page, 'pairing-touch');
   await does(page, 'touch');
   await expect(said(page)).toContainText(/is ready|연결되었습니다/);

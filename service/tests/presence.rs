@@ -192,7 +192,7 @@ async fn a_device_that_floods_with_refused_messages_fills_no_table() {
         for n in 0..60 {
             let device = viewer.device();
             let reason = reasons[n % reasons.len()];
-            service::events::refused(services, device.id, device.uuid, reason, "a/b").await;
+            service::events::refused(services, (device.id, device.uuid), reason, "a/b", 1).await;
         }
         let events = devices::events(services, &viewer, None, 200).await.unwrap();
         let refused: Vec<u32> = events

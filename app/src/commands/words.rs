@@ -114,7 +114,7 @@ mod tests {
         assert_eq!(ko("unknown_command"), "기기가 모르는 명령");
         assert_eq!(
             en("not_joined: wrong_password: the password is wrong, or …"),
-            "the password is wrong, or the network takes another kind of security"
+            "the password is wrong, or the network uses another kind of security"
         );
         assert_eq!(
             en("not_joined: NetworkManager gave the reason 43"),

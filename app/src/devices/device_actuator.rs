@@ -49,7 +49,10 @@ pub(super) fn actuator_tile(
     } = actuator;
     let key = component.to_string();
     let now = reported.as_ref().map_or("–".to_owned(), value_text);
-    let differing = desired.as_ref().filter(|desired| desired.differs);
+    let differing = desired
+        .as_ref()
+        // What has told nothing is not known to be as desired.
+        .filter(|desired| desired.differs || reported.is_none());
     // What a press of the switch turns around: what it is on its way to.
     let heading = match differing {
         Some(desired) => wanted_text(desired),
@@ -87,6 +90,7 @@ pub(super) fn actuator_tile(
             </PostForm>
         }
     });
+    let told = reported.is_some();
     let foot = StoredValue::new((desired, component, forced));
     let foot = move || {
         foot.with_value(|(desired, component, forced)| {
@@ -96,7 +100,8 @@ pub(super) fn actuator_tile(
             let Some(desired) = desired else {
                 return view! { <Time at=Signal::stored(reported_at)/> }.into_any();
             };
-            let state = match desired.differs {
+            let waits = !told && presence == Presence::Offline;
+            let state = match desired.differs || waits {
                 true => differs(locale, desired, presence),
                 false => view! {
                     <Time at=Signal::stored(reported_at)/>

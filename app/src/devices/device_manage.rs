@@ -244,6 +244,7 @@ fn sure(id: DeviceId, form: FormState, act: &'static str, what: &'static str) ->
                     {tu_string!(i18n, devices.sure)}
                 </label>
                 <SubmitButton
+                    class="danger pri"
                     label=act
                     busy_label=tu_string!(i18n, frame.working)
                     busy=form.pending

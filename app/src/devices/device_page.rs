@@ -156,7 +156,7 @@ fn Head(detail: DeviceDetail) -> impl IntoView {
     let summary = &detail.summary;
     let mark = words::mark(summary);
     let word = words::status(locale, summary).to_owned();
-    let why = words::cause(locale, summary.presence.cause).to_owned();
+    let why = words::why(locale, summary).to_owned();
     let since = summary.presence.since;
     let name = summary.name.clone();
     view! {

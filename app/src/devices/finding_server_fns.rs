@@ -81,16 +81,18 @@ pub async fn find_devices(query: DeviceQuery, keys: Vec<String>) -> Result<Found
     })
 }
 
-/// Puts tags on and takes tags off every device that a filter finds and that one may manage.
+/// Puts tags on and takes tags off devices that one may manage: `devices`, ids with commas, or without them every
+/// one that `filter` finds.
 #[server(prefix = "/do", endpoint = "tag_matching")]
 pub async fn tag_matching(
+    #[server(default)] devices: String,
     #[server(default)] filter: String,
     #[server(default)] add: String,
     #[server(default)] remove: String,
 ) -> Result<Option<BulkTagged>, Failure> {
     let result = async {
         let (services, actor) = (request::services()?, request::actor()?);
-        let filter = matching::read(&filter)?;
+        let filter = matching::chosen(&devices, &filter)?;
         let in_field = |field: &'static str| {
             move |error: AppError| match error {
                 AppError::Invalid { message, .. } => AppError::invalid(field, message),

@@ -2,12 +2,13 @@
 //! all of them. A browser loads it after the rows; its links and forms work before that.
 
 use domain::{
+    DeviceId,
     device::{DeviceQuery, DeviceSort, Lifecycle, Presence, PresenceCounts},
     filter::FilterError,
     finding::SavedView,
     tag::TagCounts,
 };
-use leptos::prelude::*;
+use leptos::{html, prelude::*};
 use leptos_i18n::{td_string, tu_string};
 
 use super::{
@@ -32,53 +33,59 @@ pub(super) struct Around {
     pub(super) bulk: Bulk,
     pub(super) keeping: Keeping,
     pub(super) picked: Picked,
+    /// The devices of the page.
+    pub(super) shown: RwSignal<Vec<DeviceId>>,
 }
 
-/// What it says of all that was found, beside the rows.
+/// What narrows the list down, and what it says of that.
 #[derive(Clone, PartialEq)]
-struct Summary {
+struct Narrowing {
     view: View,
     counts: PresenceCounts,
     tags: TagCounts,
     views: Vec<SavedView>,
-    filter: String,
-    total: u64,
     wrong: Option<FilterError>,
 }
 
-impl Summary {
+impl Narrowing {
     fn of(view: View, found: &Found) -> Self {
         Self {
             view,
             counts: found.counts,
             tags: found.tags.clone(),
             views: found.views.clone(),
-            filter: found.filter.clone(),
-            total: found.page.total,
             wrong: found.wrong,
         }
     }
 }
 
+/// To what acts on all that was found are done: the filter, and how many it finds.
+fn acted_on(_: View, found: &Found) -> (String, u64) {
+    (found.filter.clone(), found.page.total)
+}
+
 impl Around {
-    /// What is known of the list, from its first answer on; none where that was a failure, which the list says.
-    async fn summary(self) -> RwSignal<Option<Summary>> {
+    /// What `of` makes of the list, from its first answer on; none where that was a failure, which the list says.
+    async fn known<T>(self, of: fn(View, &Found) -> T) -> RwSignal<Option<T>>
+    where
+        T: PartialEq + Send + Sync + 'static,
+    {
         let Self { view, devices, .. } = self;
         let first = match &*devices.by_ref().await {
-            Ok(found) => Some(Summary::of(view.get_untracked(), found)),
+            Ok(found) => Some(of(view.get_untracked(), found)),
             Err(_) => None,
         };
-        let summary = RwSignal::new(first);
+        let known = RwSignal::new(first);
         Effect::new(move || {
             let view = view.get();
             if let Some(Ok(found)) = &*devices.read() {
-                let now = Some(Summary::of(view, found));
-                if *summary.read_untracked() != now {
-                    summary.set(now);
+                let now = Some(of(view, found));
+                if *known.read_untracked() != now {
+                    known.set(now);
                 }
             }
         });
-        summary
+        known
     }
 }
 
@@ -109,29 +116,38 @@ pub(super) async fn below(of: Box<Around>) -> AnyView {
 }
 
 async fn narrowing(of: Around) -> AnyView {
-    let summary = of.summary().await;
+    let known = of.known(Narrowing::of).await;
+    // What is typed stays until the address asks for something else, as it does on the way back.
+    let field = NodeRef::<html::Input>::new();
+    Effect::new(move |before: Option<String>| {
+        let asked = of.view.read().query.search.clone();
+        if before.is_some_and(|before| before != asked)
+            && let Some(field) = field.get_untracked()
+        {
+            field.set_value(&asked);
+        }
+        asked
+    });
     view! {
-        {list_bulk::tagged(of.bulk)}
         {list_views::said(of.keeping)}
-        {move || summary.get().map(|summary| narrowed(summary, of.keeping))}
+        {move || known.get().map(|known| narrowed(known, of.keeping, field))}
     }
     .into_any()
 }
 
-fn narrowed(summary: Summary, keeping: Keeping) -> AnyView {
-    let Summary {
+fn narrowed(narrowing: Narrowing, keeping: Keeping, field: NodeRef<html::Input>) -> AnyView {
+    let Narrowing {
         view: shown,
         counts,
         tags,
         views,
         wrong,
-        ..
-    } = summary;
+    } = narrowing;
     view! {
         {chips(&shown, counts)}
         {list_views::views(&shown, views, keeping)}
         <div class="filters">
-            {searching(&shown, wrong)}
+            {searching(&shown, wrong, field)}
             <div class="tools">
                 {list_tools::tag_menu(&shown, tags)}
                 {list_tools::density(&shown)}
@@ -143,26 +159,31 @@ fn narrowed(summary: Summary, keeping: Keeping) -> AnyView {
 }
 
 async fn acts(of: Around) -> AnyView {
-    let summary = of.summary().await;
     // What is typed stays when the rows change: only these two decide what is asked for.
-    let about = Memo::new(move |_| {
-        let summary = summary.read();
-        let summary = summary.as_ref().filter(|summary| summary.total > 0);
-        summary.map(|summary| (summary.filter.clone(), summary.total))
-    });
-    (move || {
-        about.get().map(|(filter, total)| {
-            view! {
-                {list_pick::bar(&filter, total, of.picked)}
-                {list_bulk::tag_all(filter, total, of.bulk)}
-            }
-        })
-    })
+    let about = of.known(acted_on).await;
+    let bar = move |(filter, total): (String, u64)| {
+        view! {
+            {list_pick::bar(&filter, total, of.picked, of.shown)}
+            {list_bulk::tag_them(filter, total, of.bulk, of.picked)}
+            {list_pick::clear(of.picked)}
+        }
+    };
+    // The answer stands where the act was: the rows may be far from the head of the page.
+    view! {
+        <div class="bulk" class:some=move || !of.picked.0.read().is_empty()>
+            {list_bulk::tagged(of.bulk)}
+            {move || about.get().filter(|(_, total)| *total > 0).map(bar)}
+        </div>
+    }
     .into_any()
 }
 
 /// What is looked for and in which order; a form whose address is the list's.
-fn searching(shown: &View, wrong: Option<FilterError>) -> AnyView {
+fn searching(
+    shown: &View,
+    wrong: Option<FilterError>,
+    field: NodeRef<html::Input>,
+) -> AnyView {
     let i18n = use_i18n();
     let locale = i18n.get_locale_untracked();
     let (search, sort) = (shown.query.search.clone(), shown.query.sort);
@@ -174,6 +195,7 @@ fn searching(shown: &View, wrong: Option<FilterError>) -> AnyView {
                 <input
                     type="search"
                     name="q"
+                    node_ref=field
                     value=search
                     maxlength="1000"
                     autocapitalize="none"
@@ -259,10 +281,17 @@ fn chips(shown: &View, counts: PresenceCounts) -> AnyView {
             counts.unclaimed,
         ),
     ];
+    let revoked = (
+        lifecycle(Lifecycle::Revoked),
+        td_string!(locale, devices.revoked),
+        counts.revoked,
+    );
+    let is_shown = counts.revoked > 0 || query.lifecycle == [Lifecycle::Revoked];
     view! {
         <nav class="tabs" aria-label=tu_string!(i18n, devices.status)>
             {chips
                 .into_iter()
+                .chain(is_shown.then_some(revoked))
                 .map(|(target, words, count)| {
                     let current = target.presence == query.presence
                         && target.lifecycle == query.lifecycle;

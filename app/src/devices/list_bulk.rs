@@ -1,10 +1,13 @@
-//! What is done to everything that a list finds: tags, with the way back.
+//! What is done to everything that a list finds, or to those that are picked in it: tags, with the way back.
 
 use domain::finding::BulkTagged;
-use leptos::prelude::*;
+use leptos::{html, prelude::*};
 use leptos_i18n::tu_string;
 
-use super::finding_server_fns::{TagMatching, UndoTagging};
+use super::{
+    finding_server_fns::{TagMatching, UndoTagging},
+    list_pick::Picked,
+};
 use crate::{
     form::{FormState, PostForm},
     i18n::use_i18n,
@@ -36,20 +39,41 @@ impl Bulk {
     }
 }
 
-/// Tags all that match: says how many before, and what has changed after, with its undo.
-pub(super) fn tag_all(filter: String, total: u64, bulk: Bulk) -> AnyView {
+/// Tags those that are picked, and without them all that match: says how many before.
+pub(super) fn tag_them(filter: String, total: u64, bulk: Bulk, picked: Picked) -> AnyView {
     let i18n = use_i18n();
     let Bulk { tag, undo, undone } = bulk;
-    let n = grouped(total);
-    let (few, what) = (n.clone(), n);
+    let some = move || Some(picked.0.read().len()).filter(|some| *some > 0);
+    let summary = move || match some() {
+        Some(n) => tu_string!(i18n, finding.tag_picked, n = n),
+        None => tu_string!(i18n, finding.tag_all, n = grouped(total)),
+    };
+    let what = move || match some() {
+        Some(n) => tu_string!(i18n, finding.tag_picked_what, n = n),
+        None => tu_string!(i18n, finding.tag_all_what, n = grouped(total)),
+    };
+    let devices = move || {
+        let ids: Vec<_> = picked.0.read().iter().map(ToString::to_string).collect();
+        ids.join(",")
+    };
+    let menu = NodeRef::<html::Details>::new();
+    Effect::new(move |before: Option<u32>| {
+        let now = tag.times_done();
+        if before.is_some_and(|before| before != now)
+            && let Some(menu) = menu.get_untracked()
+        {
+            menu.set_open(false);
+        }
+        now
+    });
     view! {
-        <details class="card bulk-tags" open=tag.error.get_untracked().is_some()>
-            <summary>
-                {tu_string!(i18n, finding.tag_all, n = few)}
-            </summary>
-            <p class="sub">{tu_string!(i18n, finding.tag_all_what, n = what)}</p>
-            <ErrorNotice error=tag.other_error(&["add", "remove"])/>
-            <PostForm form=tag class="row" on_send=Callback::new(move |()| undone.set(false))>
+        <details class="menu bulk-tags" node_ref=menu open=tag.error.get_untracked().is_some()>
+            <summary class="btn ghost sm">{summary}</summary>
+            <div class="pop tall">
+            <PostForm form=tag class="form" on_send=Callback::new(move |()| undone.set(false))>
+                <p class="lab">{what}</p>
+                <ErrorNotice error=tag.other_error(&["add", "remove"])/>
+                <input type="hidden" name="devices" value=devices/>
                 <input type="hidden" name="filter" value=filter/>
                 <Field
                     name="add"
@@ -71,6 +95,7 @@ pub(super) fn tag_all(filter: String, total: u64, bulk: Bulk) -> AnyView {
                     busy=tag.pending
                 />
             </PostForm>
+            </div>
         </details>
         <ErrorNotice error=undo.error/>
     }

@@ -71,6 +71,7 @@ pub fn DeviceListPage() -> impl IntoView {
         bulk,
         keeping,
         picked,
+        shown,
     };
     view! {
         <PageTitle text=tu_string!(i18n, frame.devices)/>
@@ -124,6 +125,8 @@ fn list(shown: &View, found: Found, admin: bool, picked: Picked) -> AnyView {
     }
     let now = use_now().0;
     let locale = i18n.get_locale_untracked();
+    let ids: Vec<_> = page.items.iter().map(|device| device.id).collect();
+    let all = move || ids.iter().all(|id| picked.0.read().contains(id));
     let items: Vec<_> = page.items.into_iter().zip(extras).collect();
     let columns = shown.columns.clone();
     let rows = move || {
@@ -132,6 +135,8 @@ fn list(shown: &View, found: Found, admin: bool, picked: Picked) -> AnyView {
     };
     #[cfg(feature = "hydrate")]
     Effect::new(move || list_rows::tell_times(locale, now.get()));
+    #[cfg(feature = "hydrate")]
+    Effect::new(move || picked.take_over());
     let href = {
         let shown = shown.clone();
         Callback::new(move |page| {
@@ -159,7 +164,17 @@ fn list(shown: &View, found: Found, admin: bool, picked: Picked) -> AnyView {
                 <table class="grid entries">
                     <thead>
                         <tr>
-                            <th scope="col">{tu_string!(i18n, devices.name)}</th>
+                            <th scope="col">
+                                <label class="pick scripted">
+                                    <input
+                                        type="checkbox"
+                                        aria-label=tu_string!(i18n, jobs.pick_page)
+                                        prop:checked=all
+                                        on:change=move |event| picked.tick_page(event_target_checked(&event))
+                                    />
+                                </label>
+                                {tu_string!(i18n, devices.name)}
+                            </th>
                             {heads}
                         </tr>
                     </thead>

@@ -46,17 +46,80 @@ impl Picked {
         #[cfg(not(feature = "hydrate"))]
         let _ = (self, event);
     }
+
+    /// Ticks every box of the page, or none of them.
+    pub(super) fn tick_page(self, ticked: bool) {
+        #[cfg(feature = "hydrate")]
+        self.0.update(|picked| {
+            for (input, id) in boxes() {
+                input.set_checked(ticked);
+                picked.retain(|other| *other != id);
+                if ticked {
+                    picked.push(id);
+                }
+            }
+        });
+        #[cfg(not(feature = "hydrate"))]
+        let _ = (self, ticked);
+    }
+
+    /// Lets go of all, those of other pages too.
+    fn clear(self) {
+        self.tick_page(false);
+        self.0.set(Vec::new());
+    }
+
+    /// Takes over what was ticked before the page came to life.
+    #[cfg(feature = "hydrate")]
+    pub(super) fn take_over(self) {
+        let ticked = boxes().into_iter().filter(|(input, _)| input.checked());
+        let ticked: Vec<_> = ticked.map(|(_, id)| id).collect();
+        let known = |id: &DeviceId| self.0.read_untracked().contains(id);
+        let new: Vec<_> = ticked.into_iter().filter(|id| !known(id)).collect();
+        if !new.is_empty() {
+            self.0.update(|picked| picked.extend(new));
+        }
+    }
 }
 
-/// What can be done with those that are picked, and with all `total` that the filter finds.
-pub(super) fn bar(filter: &str, total: u64, picked: Picked) -> AnyView {
+/// The boxes of the rows on the page, and of which device each is.
+#[cfg(feature = "hydrate")]
+fn boxes() -> Vec<(web_sys::HtmlInputElement, DeviceId)> {
+    use wasm_bindgen::JsCast as _;
+    let Ok(all) = document().query_selector_all("input[form=pick]") else {
+        return Vec::new();
+    };
+    let all = (0..all.length()).filter_map(|index| all.item(index)?.dyn_into().ok());
+    all.filter_map(|input: web_sys::HtmlInputElement| {
+        let id = input.value().parse().ok()?;
+        Some((input, id))
+    })
+    .collect()
+}
+
+/// What can be done with those that are picked, and with all `total` that the filter finds. Those that are
+/// `shown` have boxes of their own in the form.
+pub(super) fn bar(
+    filter: &str,
+    total: u64,
+    picked: Picked,
+    shown: RwSignal<Vec<DeviceId>>,
+) -> AnyView {
     let i18n = use_i18n();
     let all = format!("/jobs/new?filter={}", Url::escape(filter));
     let n = grouped(total);
     let count = move || Some(picked.0.read().len()).filter(|count| *count > 0);
+    let elsewhere = move || {
+        let (picked, shown) = (picked.0.read(), shown.read());
+        let others = picked.iter().filter(|id| !shown.contains(id));
+        others
+            .map(|id| view! { <input type="hidden" name="device" value=id.to_string()/> })
+            .collect_view()
+    };
     view! {
-        <form id="pick" class="bulk" class:some=move || count().is_some() method="get" action="/jobs/new">
-            <button class="btn sm" type="submit">
+        <form id="pick" method="get" action="/jobs/new">
+            {elsewhere}
+            <button class="btn sm of-picked" type="submit">
                 <Draw icon=Icon::Terminal/>
                 {tu_string!(i18n, jobs.picked)}
                 {move || count().map(|count| view! { <span class="num">{count}</span> })}
@@ -64,8 +127,32 @@ pub(super) fn bar(filter: &str, total: u64, picked: Picked) -> AnyView {
             <a class="btn ghost sm" href=all>
                 {tu_string!(i18n, jobs.act_all, n = n)}
             </a>
-            <span class="mut xs wideonly">{tu_string!(i18n, jobs.pick_hint)}</span>
         </form>
+    }
+    .into_any()
+}
+
+/// Lets go of what is picked; says how to pick while nothing is.
+pub(super) fn clear(picked: Picked) -> AnyView {
+    let i18n = use_i18n();
+    let none = move || picked.0.read().is_empty();
+    view! {
+        // Without a script it is the browser that unticks the boxes.
+        <button
+            class="btn ghost sm of-picked"
+            type="reset"
+            form="pick"
+            on:click=move |event| {
+                event.prevent_default();
+                picked.clear();
+            }
+        >
+            {tu_string!(i18n, jobs.pick_none)}
+        </button>
+        {move || {
+            none()
+                .then(|| view! { <span class="mut xs wideonly">{tu_string!(i18n, jobs.pick_hint)}</span> })
+        }}
     }
     .into_any()
 }

@@ -92,7 +92,7 @@ fn status(html: &mut String, locale: Locale, device: &DeviceSummary, extra: &Row
         mark.colour(),
         mark.drawing(),
         words::status(locale, device),
-        words::cause(locale, device.presence.cause),
+        words::why(locale, device),
     );
     for one in &extra.troubles {
         let _ = write!(

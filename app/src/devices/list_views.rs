@@ -50,8 +50,8 @@ pub(super) fn views(shown: &View, views: Vec<SavedView>, keeping: Keeping) -> An
         .map(|view| {
             let here = (view.address == address).then_some("page");
             view! {
-                <a class="chiplink" href=format!("/devices?{}", view.address) aria-current=here>
-                    {view.name}
+                <a class="chiplink" href=format!("/devices?{}", view.address) aria-current=here title=view.name.clone()>
+                    <span class="ell">{view.name.clone()}</span>
                     {view
                         .shared
                         .then(|| {

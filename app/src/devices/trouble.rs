@@ -1,4 +1,4 @@
-//! What is wrong with a device's connection or clock, in words.
+//! What is wrong with a device's connection, clock or identity, in words.
 
 use domain::{event::DeviceEvent, finding::Trouble};
 use leptos_i18n::td_string;
@@ -11,6 +11,7 @@ pub(crate) fn words(locale: Locale, trouble: &Trouble) -> String {
         Trouble::Flapping { connections, .. } => {
             td_string!(locale, finding.flapping, n = connections).to_string()
         }
+        Trouble::Identity { .. } => td_string!(locale, finding.in_doubt).to_owned(),
         Trouble::Clock { ahead_ms, .. } => {
             let length = length(locale, ahead_ms.unsigned_abs() / 1_000);
             match ahead_ms > 0 {

@@ -55,6 +55,14 @@ pub(crate) fn cause(locale: Locale, cause: PresenceCause) -> &'static str {
     }
 }
 
+/// Why a device's status is what it is; nothing where that is no matter of its connection.
+pub(crate) fn why(locale: Locale, device: &DeviceSummary) -> &'static str {
+    match device.lifecycle {
+        Lifecycle::Active => cause(locale, device.presence.cause),
+        _ => "",
+    }
+}
+
 /// What happened.
 pub(crate) fn event(locale: Locale, kind: EventKind) -> &'static str {
     match kind {

@@ -139,35 +139,35 @@ pub fn BottomBar() -> impl IntoView {
     let menu = NodeRef::<html::Details>::new();
     let places = Place::open_to(use_me().role.is_admin());
     let (first, others) = places.split_at(places.len().min(IN_BAR));
-    let link = move |class: &'static str, place: Place| {
+    let link = move |place: Place| {
         let current = move || place.holds(&path.read()).then_some("page");
         view! {
-            <a class=class href=place.href() aria-current=current on:click=move |_| close(menu)>
+            <a class="item" href=place.href() aria-current=current>
                 <Draw icon=place.icon()/>
                 {place.name(i18n)}
             </a>
         }
     };
-    let account = move |class: &'static str| {
+    let account = move || {
         let current = move || (*path.read() == "/account").then_some("page");
         view! {
-            <a class=class href="/account" aria-current=current on:click=move |_| close(menu)>
+            <a class="item" href="/account" aria-current=current>
                 <Draw icon=Icon::User/>
                 {tu_string!(i18n, frame.my_account)}
             </a>
         }
     };
     let last = match others {
-        [] => account("").into_any(),
+        [] => account().into_any(),
         others => view! {
             <details class="menu" node_ref=menu>
                 <summary>
                     <Draw icon=Icon::Ellipsis/>
                     {tu_string!(i18n, frame.more)}
                 </summary>
-                <div class="pop">
-                    {others.iter().map(|&place| link("item", place)).collect_view()}
-                    {account("item")}
+                <div class="pop" on:click=move |_| close(menu)>
+                    {others.iter().map(|&place| link(place)).collect_view()}
+                    {account()}
                 </div>
             </details>
         }
@@ -175,7 +175,7 @@ pub fn BottomBar() -> impl IntoView {
     };
     view! {
         <nav class="bottombar" aria-label=tu_string!(i18n, frame.menu)>
-            {first.iter().map(|&place| link("", place)).collect_view()}
+            {first.iter().map(|&place| link(place)).collect_view()}
             {last}
         </nav>
     }

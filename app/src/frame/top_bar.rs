@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     i18n::use_i18n,
-    parts::{Draw, Icon},
+    parts::{Draw, Icon, page_title::Here},
     session::{use_me, use_session},
 };
 
@@ -75,6 +75,7 @@ fn Crumbs() -> impl IntoView {
         let label = match place {
             Some(place) => place.name(i18n),
             None if path == "/account" => tu_string!(i18n, frame.my_account),
+            None if path == "/charts" => tu_string!(i18n, finding.charts),
             None if path == "/notices" => tu_string!(i18n, frame.notices),
             None if path == "/claim" => tu_string!(i18n, frame.claim),
             None => "",
@@ -87,6 +88,13 @@ fn Crumbs() -> impl IntoView {
             _ => view! { <li><span aria-current="page">{label}</span></li> }.into_any(),
         }
     };
+    let within = move || {
+        let path = path.read();
+        let mut places = Place::open_to(true).iter();
+        places.any(|place| place.holds(&path) && *path != place.href())
+    };
+    let title = expect_context::<Here>().0;
+    let title = move || Some(title.get()).filter(|title| !title.is_empty() && within());
     view! {
         <nav class="crumbs" aria-label=tu_string!(i18n, frame.where_am_i)>
             <ol>
@@ -95,6 +103,17 @@ fn Crumbs() -> impl IntoView {
                     <Draw icon=Icon::ChevronRight/>
                 </li>
                 {here}
+                {move || {
+                    title()
+                        .map(|title| {
+                            view! {
+                                <li class="no-phone">
+                                    <Draw icon=Icon::ChevronRight/>
+                                    <span class="ell" aria-current="page">{title}</span>
+                                </li>
+                            }
+                        })
+                }}
             </ol>
         </nav>
     }

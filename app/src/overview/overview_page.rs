@@ -57,7 +57,7 @@ fn Page(overview: Overview) -> impl IntoView {
                                 .map(|device| {
                                     let mark = words::mark(&device);
                                     let word = words::status(locale, &device).to_owned();
-                                    let why = words::cause(locale, device.presence.cause).to_owned();
+                                    let why = words::why(locale, &device).to_owned();
                                     view! {
                                         <li class="line">
                                             <a class="strong ell" href=format!("/devices/{}", device.id)>

@@ -53,11 +53,15 @@ fn server_now_ms() -> i64 {
     unreachable!("the browser reads the first time from the page")
 }
 
-/// How long ago, in one short phrase: seconds, minutes, hours, days.
+/// How long ago, in one short phrase: seconds, minutes, hours, days. What is still to come is said as well.
 pub fn ago(locale: Locale, elapsed_ms: i64) -> String {
     let seconds = elapsed_ms / 1000;
     match seconds {
-        ..=4 => td_string!(locale, frame.just_now).to_string(),
+        ..=-172_800 => td_string!(locale, frame.in_days, n = -seconds / 86_400).to_string(),
+        -172_799..=-5400 => td_string!(locale, frame.in_hours, n = -seconds / 3600).to_string(),
+        -5399..=-90 => td_string!(locale, frame.in_minutes, n = -seconds / 60).to_string(),
+        -89..=-5 => td_string!(locale, frame.in_seconds, n = -seconds).to_string(),
+        -4..=4 => td_string!(locale, frame.just_now).to_string(),
         5..=89 => td_string!(locale, frame.seconds_ago, n = seconds).to_string(),
         90..=5399 => td_string!(locale, frame.minutes_ago, n = seconds / 60).to_string(),
         5400..=172_799 => td_string!(locale, frame.hours_ago, n = seconds / 3600).to_string(),
@@ -76,7 +80,7 @@ pub fn rfc3339(at: TimestampMs) -> String {
 /// A moment: how long ago in words that stay true, the exact time on hover, in the reader's own zone.
 #[component]
 pub fn Time(
-    /// When; `None` reads "never".
+    /// When; `None` reads "not yet".
     #[prop(into)]
     at: Signal<Option<TimestampMs>>,
 ) -> impl IntoView {
@@ -112,6 +116,11 @@ mod tests {
     fn a_phrase_fits_its_distance() {
         let english = |ms| ago(Locale::en, ms);
         assert_eq!(english(-500), "just now");
+        assert_eq!(english(-59_000), "in 59 s");
+        assert_eq!(english(-3_600_000 + 400), "in 59 min");
+        assert_eq!(english(-7_200_000), "in 2 h");
+        assert_eq!(english(-30 * 86_400_000), "in 30 d");
+        assert_eq!(ago(Locale::ko, -120_000), "2분 뒤");
         assert_eq!(english(60_000), "60 s ago");
         assert_eq!(english(120_000), "2 min ago");
         assert_eq!(english(2 * 3_600_000), "2 h ago");

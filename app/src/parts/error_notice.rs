@@ -3,6 +3,10 @@
 use domain::AppError;
 use leptos::prelude::*;
 use leptos_i18n::tu_string;
+use leptos_router::{
+    hooks::use_location,
+    location::{Location, Url},
+};
 
 use super::{Mark, error_text, status_mark::Shape};
 use crate::i18n::use_i18n;
@@ -15,6 +19,13 @@ pub fn ErrorNotice(
     error: Signal<Option<AppError>>,
 ) -> impl IntoView {
     let i18n = use_i18n();
+    let Location {
+        pathname, search, ..
+    } = use_location();
+    let here = move || match search.get_untracked().as_str() {
+        "" => pathname.get_untracked(),
+        search => format!("{}?{search}", pathname.get_untracked()),
+    };
     view! {
         <div role="alert">
             {move || {
@@ -24,11 +35,18 @@ pub fn ErrorNotice(
                         AppError::Internal { request_id } => Some(request_id.clone()),
                         _ => None,
                     };
+                    // Elsewhere, so that what was typed here is still there afterwards.
+                    let sign_in = matches!(error, AppError::SignedOut).then(|| view! {
+                        <a class="btn sm" href=format!("/sign-in?next={}", Url::escape(&here())) target="_blank">
+                            {tu_string!(i18n, errors.sign_in_again)}
+                        </a>
+                    });
                     view! {
                         <div class="banner bad">
                             <Shape mark=Mark::Failed/>
                             <b>{error_text::title(locale, &error)}</b>
                             <span>{error_text::text(locale, &error)}</span>
+                            {sign_in}
                             {id.map(|id| view! {
                                 <span class="xs mut">
                                     {tu_string!(i18n, errors.request_id)} " " <code>{id}</code>

@@ -77,6 +77,7 @@ pub fn field_text(locale: Locale, key: &str) -> String {
         "json_object" => td_string!(locale, errors.json_object),
         "no_devices" => td_string!(locale, errors.no_devices),
         "command_name" => td_string!(locale, errors.command_name),
+        "too_many_chosen" => td_string!(locale, errors.too_many_chosen),
         "too_many_devices" => td_string!(locale, errors.too_many_devices),
         "too_many_watched" => td_string!(locale, errors.too_many_watched),
         "whole_number" => td_string!(locale, errors.whole_number),

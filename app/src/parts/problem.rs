@@ -48,10 +48,16 @@ pub fn ProblemPage(
     }
 }
 
-/// There is no such address, or the person may not know of it; answers 404.
+/// What the page is about is not there, or the person may not know of it; answers 404.
 #[component]
 pub fn NotFoundPage() -> impl IntoView {
-    view! { <main id="main"><ProblemPage error=AppError::NotFound/></main> }
+    view! { <ProblemPage error=AppError::NotFound/> }
+}
+
+/// There is no such address, so no frame either; answers 404.
+#[component]
+pub fn NowherePage() -> impl IntoView {
+    view! { <main id="main"><NotFoundPage/></main> }
 }
 
 /// The person may not open this page; answers 403.

@@ -35,8 +35,8 @@ pub fn Tile(
         >
             <div class="th">
                 <Draw icon/>
-                <span class="ell">{move || label.get()}</span>
-                {key_name.map(|key| view! { <span class="mono">{key}</span> })}
+                <span class="ell" title=move || label.get()>{move || label.get()}</span>
+                {key_name.map(|key| view! { <span class="mono" title=key.clone()>{key.clone()}</span> })}
             </div>
             <div class="tv">{children()}</div>
             <div class="tf">{foot.run()}</div>

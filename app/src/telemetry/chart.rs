@@ -124,7 +124,11 @@ pub(super) fn chart(
             </div>
             <div class="times" aria-hidden="true">
                 {move || {
-                    let mark = |(x, text)| view! { <span style:left=percent(x)>{text}</span> };
+                    // The last one stays on its card.
+                    let mark = |(x, text)| {
+                        let left = format!("min({}, 100% - 14px)", percent(x));
+                        view! { <span style:left=left>{text}</span> }
+                    };
                     times.get().into_iter().map(mark).collect_view()
                 }}
                 <small>{move || (zone.get() == Zone::Utc).then_some("UTC")}</small>

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use domain::{
     AppError, DeviceId, TimestampMs,
     component::Component,
-    device::DeviceDetail,
+    device::{DeviceDetail, Lifecycle},
     event::{DeviceEvent, EventKind, RefusalCount, RefusalReason},
     role::DeviceRole,
 };
@@ -50,6 +50,7 @@ pub async fn detail(services: &Services, viewer: &ViewerOf) -> Result<DeviceDeta
         .one(db)
         .await
         .map_err(internal)?;
+    let lifecycle = summary.lifecycle;
     let role = viewer.role();
     let admin = viewer.actor().user.role.is_admin();
     let owner = role == Some(DeviceRole::Owner);
@@ -63,8 +64,9 @@ pub async fn detail(services: &Services, viewer: &ViewerOf) -> Result<DeviceDeta
         summary,
         site_name: whole.name,
         my_role: role,
-        may_command: owner || viewer.actor().user.role.sees_all_devices(),
-        may_manage: owner || admin,
+        may_command: lifecycle == Lifecycle::Active
+            && (owner || viewer.actor().user.role.sees_all_devices()),
+        may_manage: lifecycle != Lifecycle::Revoked && (owner || admin),
         may_give_up: admin || whole.owner_id == Some(viewer.actor().user.id.0),
         state: of_attached(cached.state, &components),
         state_at: of_attached(cached.state_at, &components),

@@ -132,6 +132,7 @@ fn cells<'a>(
             cells.push(time(device.presence.since));
             let troubles = extra.troubles.iter().map(|trouble| match trouble {
                 Trouble::Flapping { connections, .. } => format!("flapping {connections}"),
+                Trouble::Identity { .. } => "identity".to_owned(),
                 Trouble::Clock { ahead_ms, .. } => format!("clock {ahead_ms} ms"),
             });
             cells.push(troubles.collect::<Vec<_>>().join("; "));

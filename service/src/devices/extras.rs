@@ -5,9 +5,14 @@ use std::collections::HashMap;
 use domain::{
     AppError, DeviceId, TimestampMs,
     finding::{RowExtra, RowValue, Trouble},
+    identity::FindingState,
 };
-use entity::{device, device_health};
-use sea_orm::{ColumnTrait, EntityTrait, JoinType, QueryFilter, QuerySelect};
+use entity::{device, device_health, identity_finding};
+use sea_orm::{
+    ColumnTrait, Condition, EntityTrait, FromQueryResult, JoinType, QueryFilter, QueryOrder,
+    QuerySelect, QueryTrait, RelationDef,
+    sea_query::{Expr, ExprTrait},
+};
 
 use super::{list, tags};
 use crate::{Actor, Services, internal};
@@ -47,46 +52,66 @@ pub async fn extras(
         .collect())
 }
 
+/// What is wrong with one device, as it is kept.
+#[derive(Debug, FromQueryResult)]
+struct Row {
+    uuid: uuid::Uuid,
+    flapping_since_ms: Option<i64>,
+    flapping_connections: Option<i32>,
+    skewed_since_ms: Option<i64>,
+    skew_ms: Option<i64>,
+    in_doubt_since_ms: Option<i64>,
+}
+
 /// What is wrong with these devices now.
 pub(super) async fn troubles(
     services: &Services,
     devices: &[DeviceId],
 ) -> Result<HashMap<DeviceId, Vec<Trouble>>, AppError> {
-    let sick: Vec<(uuid::Uuid, i64)> = device::Entity::find()
+    use device_health::Column as Health;
+    let health: RelationDef = device::Entity::belongs_to(device_health::Entity)
+        .from(device::Column::Id)
+        .to(Health::DeviceId)
+        .into();
+    let open = identity_finding::Entity::find()
         .select_only()
-        .columns([device::Column::Uuid, device::Column::Id])
-        .join(
-            JoinType::InnerJoin,
-            device::Entity::belongs_to(device_health::Entity)
-                .from(device::Column::Id)
-                .to(device_health::Column::DeviceId)
-                .into(),
+        .column(identity_finding::Column::OpenedMs)
+        .filter(
+            Expr::col((identity_finding::Entity, identity_finding::Column::DeviceId))
+                .equals((device::Entity, device::Column::Id)),
+        )
+        .filter(identity_finding::Column::State.eq(FindingState::Open.as_str()))
+        .order_by_asc(identity_finding::Column::OpenedMs)
+        .limit(1)
+        .into_query();
+    let rows = device::Entity::find()
+        .select_only()
+        .column(device::Column::Uuid)
+        .columns([Health::FlappingSinceMs, Health::FlappingConnections])
+        .columns([Health::SkewedSinceMs, Health::SkewMs])
+        .expr_as(open.clone(), "in_doubt_since_ms")
+        .join(JoinType::LeftJoin, health)
+        .filter(
+            Condition::any()
+                .add(Health::FlappingSinceMs.is_not_null())
+                .add(Health::SkewedSinceMs.is_not_null())
+                .add(Expr::exists(open)),
         )
         .filter(device::Column::Uuid.is_in(devices.iter().map(|id| id.0)))
-        .into_tuple()
-        .all(&services.db.read)
-        .await
-        .map_err(internal)?;
-    if sick.is_empty() {
-        return Ok(HashMap::new());
-    }
-    let uuids: HashMap<i64, DeviceId> = sick
-        .into_iter()
-        .map(|(uuid, id)| (id, DeviceId(uuid)))
-        .collect();
-    let rows = device_health::Entity::find()
-        .filter(device_health::Column::DeviceId.is_in(uuids.keys().copied()))
+        .into_model::<Row>()
         .all(&services.db.read)
         .await
         .map_err(internal)?;
     Ok(rows
         .iter()
-        .filter_map(|row| Some((*uuids.get(&row.device_id)?, of_row(row))))
-        .filter(|(_, troubles)| !troubles.is_empty())
+        .map(|row| (DeviceId(row.uuid), of_row(row)))
         .collect())
 }
 
-fn of_row(row: &device_health::Model) -> Vec<Trouble> {
+fn of_row(row: &Row) -> Vec<Trouble> {
+    let identity = row.in_doubt_since_ms.map(|since| Trouble::Identity {
+        since: TimestampMs(since),
+    });
     let flapping = row.flapping_since_ms.map(|since| Trouble::Flapping {
         connections: row
             .flapping_connections
@@ -98,5 +123,5 @@ fn of_row(row: &device_health::Model) -> Vec<Trouble> {
         ahead_ms: row.skew_ms.unwrap_or(0),
         since: TimestampMs(since),
     });
-    flapping.into_iter().chain(clock).collect()
+    identity.into_iter().chain(flapping).chain(clock).collect()
 }

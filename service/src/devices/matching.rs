@@ -14,9 +14,11 @@ use domain::{
     filter::{
         Clause, Filter, Moment, Order, OwnerIs, Pattern, TagIs, Test, TextField, TroubleKind,
     },
+    identity::FindingState,
 };
 use entity::{
     component, component_type, device, device_access, device_health, device_live, device_tag,
+    identity_finding,
 };
 use sea_orm::{
     ColumnTrait, Condition, EntityTrait, ExprTrait as _, QueryFilter, QueryOrder, QuerySelect,
@@ -28,10 +30,30 @@ use unicode_normalization::UnicodeNormalization as _;
 use super::{list, search};
 use crate::{Actor, Services, accounts::actor::DeviceRef, internal};
 
+/// The most devices that are chosen one by one: each is a parameter of a statement.
+const MOST_CHOSEN: usize = 1_000;
+
 /// Reads what somebody looks for; an error points at the place that is wrong.
 pub fn read(text: &str) -> Result<Filter, AppError> {
     let text: String = text.nfc().collect();
     Ok(text.parse::<Filter>()?)
+}
+
+/// What a form is for: `devices`, their ids with commas between them, or without them all that `filter` finds.
+pub fn chosen(devices: &str, filter: &str) -> Result<Filter, AppError> {
+    if devices.is_empty() {
+        return read(filter);
+    }
+    let ids: Result<Vec<DeviceId>, _> = devices
+        .split(',')
+        .take(MOST_CHOSEN + 1)
+        .map(str::parse)
+        .collect();
+    match ids {
+        Ok(ids) if ids.len() > MOST_CHOSEN => Err(AppError::invalid("target", "too_many_chosen")),
+        Ok(ids) => Ok(read("")?.and(Test::Id(ids))),
+        Err(_) => Err(AppError::invalid("target", "no_devices")),
+    }
 }
 
 /// The devices that the actor may see and that pass the filter, at most `limit` of them in the order in which
@@ -304,6 +326,14 @@ fn troubled(kind: TroubleKind) -> Expr {
     let since = match kind {
         TroubleKind::Flapping => device_health::Column::FlappingSinceMs,
         TroubleKind::Clock => device_health::Column::SkewedSinceMs,
+        TroubleKind::Identity => {
+            let open = identity_finding::Entity::find()
+                .select_only()
+                .column(identity_finding::Column::DeviceId)
+                .filter(identity_finding::Column::State.eq(FindingState::Open.as_str()))
+                .into_query();
+            return device::Column::Id.in_subquery(open);
+        }
     };
     let devices = device_health::Entity::find()
         .select_only()
@@ -358,5 +388,24 @@ fn holds(order: Order, is: Ordering) -> bool {
         Order::AtMost => is.is_le(),
         Order::More => is.is_gt(),
         Order::AtLeast => is.is_ge(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_form_chooses_devices_or_what_a_filter_finds() {
+        let id = uuid::Uuid::from_u128(7).to_string();
+        let one = chosen(&id, "tag:spare").unwrap();
+        assert_eq!(one.to_string(), format!("id:{id}"));
+        assert_eq!(chosen("", "tag:spare").unwrap().to_string(), "tag:spare");
+        let refused = AppError::invalid("target", "no_devices");
+        assert_eq!(chosen("x", "").unwrap_err(), refused);
+        let many = [id.as_str()].repeat(MOST_CHOSEN + 1);
+        let refused = AppError::invalid("target", "too_many_chosen");
+        assert_eq!(chosen(&many.join(","), "").unwrap_err(), refused);
+        assert!(chosen(&many[1..].join(","), "").is_ok());
     }
 }
