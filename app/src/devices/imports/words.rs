@@ -14,6 +14,7 @@ pub(super) fn why(locale: Locale, key: &str) -> String {
         "csv_unreadable" => td_string!(locale, imports.csv_unreadable),
         "csv_unknown_column" => td_string!(locale, imports.csv_unknown_column),
         "csv_columns" => td_string!(locale, imports.csv_columns),
+        "csv_line_break" => td_string!(locale, imports.csv_line_break),
         "csv_cells" => td_string!(locale, imports.csv_cells),
         "imports_running" => td_string!(locale, imports.imports_running),
         "import_finished" => td_string!(locale, imports.import_finished),

@@ -158,10 +158,16 @@ pub(super) fn read(bytes: &[u8]) -> Result<Vec<Line>, AppError> {
         for (at, cell) in record.iter().enumerate() {
             match columns.get(at) {
                 Some(Some(column)) if !cell.is_empty() => {
+                    // A quotation mark that nothing closes takes the lines below it into its cell.
+                    if cell.contains(['\r', '\n']) && refused.is_none() {
+                        refused = Some((Some(*column), "csv_line_break"));
+                    }
                     let kept = cell.chars().take(MAX_CELL_CHARS).collect();
                     wish.0.insert(*column, kept);
                 }
-                None if !cell.is_empty() => refused = Some((None, "csv_cells")),
+                None if !cell.is_empty() && refused.is_none() => {
+                    refused = Some((None, "csv_cells"));
+                }
                 _ => {}
             }
         }
@@ -322,6 +328,14 @@ mod tests {
             Err(AppError::Invalid { message, .. }) => message,
             other => panic!("{other:?}"),
         }
+    }
+
+    #[test]
+    fn a_quotation_mark_that_nothing_closes_is_said_where_it_opens() {
+        let lines = read(b"A1,,5,Pro,\"Fan\r\nA2\r\nA3\r\n").unwrap();
+        assert_eq!(lines.len(), 1);
+        let refused = Some((Some(ImportColumn::Name), "csv_line_break"));
+        assert_eq!((lines[0].number, lines[0].refused), (1, refused));
     }
 
     #[test]
