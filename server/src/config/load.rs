@@ -40,6 +40,18 @@ pub enum ConfigError {
     /// A value of the wrong kind.
     #[error("{0}")]
     Value(String),
+    /// A number that nothing can work with.
+    #[error("`{key}` is {value}: it must be {least} to {most}")]
+    Range {
+        /// The key with its sections.
+        key: &'static str,
+        /// What it is set to.
+        value: i64,
+        /// The least that it may be.
+        least: i64,
+        /// The most that it may be.
+        most: i64,
+    },
 }
 
 /// Loads the configuration: `file` must exist where it is given; flags are merged by the caller.
@@ -75,9 +87,63 @@ pub fn load(
 
 impl Config {
     fn try_from_table(table: Table) -> Result<Self, ConfigError> {
-        Value::Table(table)
+        let config: Self = Value::Table(table)
             .try_into()
-            .map_err(|e: toml::de::Error| ConfigError::Value(e.to_string()))
+            .map_err(|e: toml::de::Error| ConfigError::Value(e.to_string()))?;
+        config.check()?;
+        Ok(config)
+    }
+
+    /// Whether every number is one that the program can work with.
+    fn check(&self) -> Result<(), ConfigError> {
+        const DAY_MS: i64 = 86_400_000;
+        const CENTURY_DAYS: i64 = 36_500;
+        let (mqtt, telemetry) = (&self.mqtt, &self.telemetry);
+        let connections = i64::try_from(mqtt.external_connections).unwrap_or(i64::MAX);
+        let numbers = [
+            ("mqtt.external_connections", connections, 1, 64),
+            (
+                "database.connections",
+                self.database.connections.into(),
+                1,
+                1_000,
+            ),
+            (
+                "telemetry.report_interval_ms",
+                telemetry.report_interval_ms,
+                100,
+                DAY_MS,
+            ),
+            (
+                "telemetry.keep_reports_days",
+                telemetry.keep_reports_days.into(),
+                1,
+                CENTURY_DAYS,
+            ),
+            (
+                "telemetry.keep_minutes_days",
+                telemetry.keep_minutes_days.into(),
+                1,
+                CENTURY_DAYS,
+            ),
+            (
+                "records.keep_days",
+                self.records.keep_days.into(),
+                1,
+                CENTURY_DAYS,
+            ),
+        ];
+        for (key, value, least, most) in numbers {
+            if !(least..=most).contains(&value) {
+                return Err(ConfigError::Range {
+                    key,
+                    value,
+                    least,
+                    most,
+                });
+            }
+        }
+        Ok(())
     }
 }
 
@@ -272,6 +338,15 @@ mod tests {
         assert!(error.contains("do you mean `mqtt`?"), "{error}");
         with_file("[accounts]\nregistration = \"maybe\"").unwrap_err();
         with_environment(&[("MADANG__DATABASE__CONNECTIONS", "many")]).unwrap_err();
+    }
+
+    #[test]
+    fn a_number_that_nothing_can_work_with_is_refused_with_its_range() {
+        let error = with_file("[telemetry]\nreport_interval_ms = 0").unwrap_err();
+        let said = "`telemetry.report_interval_ms` is 0: it must be 100 to 86400000";
+        assert_eq!(error.to_string(), said);
+        with_environment(&[("MADANG__DATABASE__CONNECTIONS", "0")]).unwrap_err();
+        with_environment(&[("MADANG__RECORDS__KEEP_DAYS", "1")]).unwrap();
     }
 
     #[test]
