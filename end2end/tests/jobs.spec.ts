@@ -107,6 +107,18 @@ test('a command for picked devices is a job, and its counts lead to them', async
   await expect(page).toHaveURL(/\/jobs\/new\?filter=/);
   await page.locator('details:has([name=name]) summary').click();
   await page.locator('[name=name]').fill('dance');
+  if (scripted()) {
+    // Who gets it is of what is asked for.
+    const who = page.locator('main .who');
+    const without = inKorean() ? '제외: 부품 없음' : 'Left out: no such component';
+    await page.locator('[name=other_component]').fill('pump');
+    await page.locator('[name=arguments]').focus();
+    await expect(who).toContainText(without);
+    await looked(page, 'job-new-without');
+    await page.locator('[name=other_component]').fill('');
+    await page.locator('[name=arguments]').focus();
+    await expect(who).not.toContainText(without);
+  }
   await page.locator('[name=arguments]').fill('[1]');
   await page.locator('form:has([name=concurrency]) button[type=submit]').click();
   await expect(page.locator('main .wrong, main [role=alert] .banner').first(), 'no JSON object').toBeVisible();

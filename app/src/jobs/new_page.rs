@@ -8,7 +8,7 @@ use leptos::prelude::*;
 use leptos_i18n::{td_string, tu_string};
 use leptos_router::hooks::use_query_map;
 
-use super::server_fns::{MakeJob, preview_job};
+use super::server_fns::{MakeJob, Told, preview_job};
 use crate::{
     form::{FormState, PostForm},
     i18n::{Locale, use_i18n},
@@ -16,6 +16,7 @@ use crate::{
         Checkbox, ErrorNotice, Field, Mark, PageTitle, Select, SubmitButton, number::grouped,
         status_mark::Shape,
     },
+    reading::read_again,
 };
 
 /// The fields whose errors stand beside them.
@@ -48,14 +49,20 @@ pub fn NewJobPage() -> impl IntoView {
         }
     });
     let form = FormState::of::<MakeJob>();
-    let preview = Resource::new_blocking(move || target.get(), preview_job);
+    let told = told_at_first(form);
+    let preview = Resource::new_blocking(
+        move || target.get(),
+        move |target| preview_job(target, told.get_untracked()),
+    );
     view! {
         <PageTitle text=tu_string!(i18n, jobs.new)/>
         <div class="head"><h1>{tu_string!(i18n, jobs.new)}</h1></div>
         <Transition>
             {move || Suspend::new(async move {
                 match preview.await {
-                    Ok(preview) => drawn(i18n.get_locale_untracked(), &target.get(), preview, form),
+                    Ok(preview) => {
+                        drawn(i18n.get_locale_untracked(), target.get(), preview, form, told)
+                    }
                     Err(failure) => view! {
                         <ErrorNotice error=Signal::stored(Some(failure.0))/>
                         <p class="row">
@@ -69,8 +76,26 @@ pub fn NewJobPage() -> impl IntoView {
     }
 }
 
-fn drawn(locale: Locale, target: &Target, preview: Preview, form: FormState) -> AnyView {
-    let (devices, filter) = match target {
+/// What the form says at first: what was typed where it was refused.
+fn told_at_first(form: FormState) -> RwSignal<Told> {
+    let typed = |field| form.typed(field).unwrap_or_default();
+    RwSignal::new(Told {
+        component: typed("component"),
+        name: typed("name"),
+        other_component: typed("other_component"),
+    })
+}
+
+fn drawn(
+    locale: Locale,
+    target: Target,
+    preview: Preview,
+    form: FormState,
+    told: RwSignal<Told>,
+) -> AnyView {
+    let actuators = preview.actuators.clone();
+    let reached = RwSignal::new(preview);
+    let (devices, filter) = match &target {
         Target::Devices(ids) => {
             let ids: Vec<String> = ids.iter().map(ToString::to_string).collect();
             (ids.join(","), String::new())
@@ -78,10 +103,20 @@ fn drawn(locale: Locale, target: &Target, preview: Preview, form: FormState) -> 
         Target::Filter(filter) => (String::new(), filter.clone()),
         Target::Retry { .. } => (String::new(), String::new()),
     };
-    let (who, actuators) = (who(locale, &preview), preview.actuators);
+    read_again(
+        Memo::new(move |_| told.get()),
+        Some(told.get_untracked()),
+        move |told| preview_job(target.clone(), told),
+        // What cannot be read now is said when it is sent.
+        move |_, answer| {
+            if let Ok(answer) = answer {
+                reached.set(answer);
+            }
+        },
+    );
     view! {
         <div class="columns newjob">
-            <div>
+            <div on:change=move |event| note(told, &event)>
                 <ErrorNotice error=form.other_error(FIELDS)/>
                 <PostForm form class="form">
                     <input type="hidden" name="devices" value=devices/>
@@ -95,10 +130,22 @@ fn drawn(locale: Locale, target: &Target, preview: Preview, form: FormState) -> 
                     />
                 </PostForm>
             </div>
-            <div>{who}</div>
+            <div aria-live="polite">{move || who(locale, &reached.read())}</div>
         </div>
     }
     .into_any()
+}
+
+/// Follows what the form says.
+fn note(told: RwSignal<Told>, event: &leptos::ev::Event) {
+    let field: leptos::web_sys::Element = event_target(event);
+    let value = event_target_value(event);
+    told.update(|told| match field.id().as_str() {
+        "component" => told.component = value,
+        "name" => told.name = value,
+        "other_component" => told.other_component = value,
+        _ => {}
+    });
 }
 
 fn who(locale: Locale, preview: &Preview) -> AnyView {
@@ -198,9 +245,11 @@ fn what(locale: Locale, actuators: &[Actuator], form: FormState) -> AnyView {
         })
         .collect();
     let none = options.is_empty();
-    let first = options
-        .first()
-        .map(|(key, _)| key.clone())
+    let is_offered = |key: &String| options.iter().any(|(offered, _)| offered == key);
+    let first = form
+        .typed("component")
+        .filter(is_offered)
+        .or_else(|| options.first().map(|(key, _)| key.clone()))
         .unwrap_or_default();
     let states = vec![
         ("ON".to_owned(), td_string!(locale, jobs.on).to_owned()),
@@ -218,9 +267,13 @@ fn what(locale: Locale, actuators: &[Actuator], form: FormState) -> AnyView {
                 name="status"
                 label=td_string!(locale, jobs.to)
                 options=states
-                value="ON".to_owned()
+                value=form.typed("status").unwrap_or_else(|| "ON".to_owned())
             />
-            <Checkbox name="transient" label=td_string!(locale, jobs.transient)/>
+            <Checkbox
+                name="transient"
+                label=td_string!(locale, jobs.transient)
+                checked=form.typed("transient").is_some_and(|ticked| !ticked.is_empty())
+            />
         }
     });
     let open = none || form.typed("name").is_some_and(|name| !name.is_empty());
@@ -269,7 +322,7 @@ fn how(form: FormState) -> AnyView {
             name="valid_for_s"
             label=td_string!(locale, jobs.wait)
             options=waits
-            value="3600".to_owned()
+            value=form.typed("valid_for_s").unwrap_or_else(|| "3600".to_owned())
         />
         <div class="three">
             <Field name="concurrency" kind="number" label=td_string!(locale, jobs.concurrency) form value="50"/>

@@ -7,10 +7,11 @@
 )]
 
 use domain::{
-    JobId, Page,
+    ComponentKey, JobId, Page,
     job::{Job, JobState, Preview, Step, StepState, Target},
 };
 use leptos::prelude::*;
+use serde::{Deserialize, Serialize};
 
 use crate::{Failure, json::Json};
 
@@ -49,11 +50,47 @@ pub async fn read_job(
     Ok((job, steps))
 }
 
-/// Who would be reached.
+/// Who would be reached by what the form says.
 #[server(prefix = "/do", endpoint = "preview_job", input = Json, output = Json)]
-pub async fn preview_job(target: Target) -> Result<Preview, Failure> {
+pub async fn preview_job(target: Target, told: Told) -> Result<Preview, Failure> {
     let (services, actor) = (request::services()?, request::actor()?);
-    Ok(jobs::preview(&services, &actor, &target, "set", None).await?)
+    let (name, component) = told.command();
+    // What is not a key yet is still being typed, and is refused when it is sent.
+    let component = component.parse().ok();
+    let preview = jobs::preview(&services, &actor, &target, name, component.as_ref()).await?;
+    let offered = preview.actuators.first();
+    match offered.map(|actuator| actuator.component.clone()) {
+        // The form offers it first.
+        Some(first) if told.is_blank() => {
+            Ok(jobs::preview(&services, &actor, &target, name, Some(&first)).await?)
+        }
+        _ => Ok(preview),
+    }
+}
+
+/// What a form says that the devices are told: an actuator of the list, or another command with its name.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Told {
+    pub component: String,
+    pub name: String,
+    pub other_component: String,
+}
+
+impl Told {
+    /// The command's name, and for which component; empty for the device itself.
+    #[cfg(feature = "ssr")]
+    fn command(&self) -> (&str, &str) {
+        match self.name.trim() {
+            "" => ("set", self.component.trim()),
+            name => (name, self.other_component.trim()),
+        }
+    }
+
+    /// Whether nothing was chosen yet.
+    #[cfg(feature = "ssr")]
+    fn is_blank(&self) -> bool {
+        self.name.trim().is_empty() && self.component.is_empty()
+    }
 }
 
 /// Makes a job, and goes on to its page. `devices` are ids with commas; without them `filter` chooses.
@@ -75,6 +112,10 @@ pub async fn make_job(
     #[server(default)] transient: Option<String>,
 ) -> Result<(), Failure> {
     let typed = [
+        ("component", component.clone()),
+        ("status", status.clone()),
+        ("valid_for_s", valid_for_s.to_string()),
+        ("transient", transient.clone().unwrap_or_default()),
         ("title", title.clone()),
         ("name", name.clone()),
         ("other_component", other_component.clone()),
@@ -94,28 +135,26 @@ pub async fn make_job(
                     .map_err(|_| AppError::invalid("target", "no_devices"))?,
             ),
         };
-        let (name, component, arguments) = match name.trim() {
-            "" => (
-                "set".to_owned(),
-                component,
-                serde_json::json!({ "status": status }),
-            ),
-            name => {
-                let arguments = match arguments.trim() {
-                    "" => serde_json::json!({}),
-                    text => serde_json::from_str(text)
-                        .map_err(|_| AppError::invalid("arguments", "json_object"))?,
-                };
-                (name.to_owned(), other_component, arguments)
-            }
+        let told = Told {
+            component,
+            name,
+            other_component,
         };
-        let component = match component.trim() {
+        let arguments = match (told.name.trim(), arguments.trim()) {
+            ("", _) => serde_json::json!({ "status": status }),
+            (_, "") => serde_json::json!({}),
+            (_, text) => serde_json::from_str(text)
+                .map_err(|_| AppError::invalid("arguments", "json_object"))?,
+        };
+        let (name, component) = told.command();
+        let component: Option<ComponentKey> = match component {
             "" => None,
             key => Some(
                 key.parse()
                     .map_err(|_| AppError::invalid("other_component", "not_attached"))?,
             ),
         };
+        let name = name.to_owned();
         let start = Pace::default();
         let pace = Pace {
             transient: transient.is_some(),
