@@ -1,10 +1,11 @@
-//! A `PostgreSQL` server for the tests, in a temporary folder, gone when they end.
+//! A `PostgreSQL` server for the tests, in a temporary folder, gone when they end, also where they are broken off.
 
 use std::{
     fs,
     net::TcpListener,
+    os::unix::process::CommandExt as _,
     path::{Path, PathBuf},
-    process::{Command, Stdio},
+    process::{Child, Command, Stdio},
 };
 
 use anyhow::{Context, Result, bail};
@@ -13,9 +14,10 @@ use crate::needs;
 
 /// A server that ends with this value.
 pub(crate) struct Server {
-    programs: PathBuf,
     folder: PathBuf,
     port: u16,
+    /// Waits for the end of this program.
+    keeper: Child,
 }
 
 /// Where `initdb` and `pg_ctl` are: Debian keeps them off the path.
@@ -42,26 +44,27 @@ impl Server {
         fs::create_dir_all(&folder)?;
         // A free port now is very likely a free port in a moment.
         let port = TcpListener::bind(("127.0.0.1", 0))?.local_addr()?.port();
+        if needs::is_root() {
+            quiet(Command::new("chown").arg("postgres").arg(&folder), &folder)?;
+        }
+        let data = folder.join("data");
         let server = Self {
-            programs,
+            keeper: keeper(&programs, &folder, &data)?,
             folder,
             port,
         };
-        if needs::is_root() {
-            server.quiet(Command::new("chown").arg("postgres").arg(&server.folder))?;
-        }
-        let data = server.folder.join("data");
-        let mut initdb = server.program("initdb");
+        let folder = &server.folder;
+        let mut initdb = program(&programs, "initdb");
         initdb.args(["--auth=trust", "--username=postgres", "--no-sync", "-D"]);
-        server.quiet(initdb.arg(&data))?;
+        quiet(initdb.arg(&data), folder)?;
         let options = format!(
             "-p {port} -k {} -c listen_addresses=127.0.0.1 -c fsync=off -c max_connections=300",
-            server.folder.display()
+            folder.display()
         );
-        let mut start = server.program("pg_ctl");
+        let mut start = program(&programs, "pg_ctl");
         start.args(["start", "--wait", "--silent", "-D"]).arg(&data);
         start.args(["-o", &options, "-l"]);
-        server.quiet(start.arg(server.folder.join("log")))?;
+        quiet(start.arg(folder.join("log")), folder)?;
         Ok(server)
     }
 
@@ -69,38 +72,59 @@ impl Server {
     pub(crate) fn url(&self) -> String {
         format!("postgres://postgres@127.0.0.1:{}/postgres", self.port)
     }
+}
 
-    /// A program of the server, as a user that it accepts.
-    fn program(&self, name: &str) -> Command {
-        let path = self.programs.join(name);
-        if !needs::is_root() {
-            return Command::new(path);
-        }
-        let mut command = Command::new("runuser");
-        command.args(["-u", "postgres", "--"]).arg(path);
-        command
-    }
+/// Stops the server and removes its folder when its standard input ends: it does with this program, however that ends.
+/// In a process group of its own, so that an interrupt at the keyboard is not meant for it.
+fn keeper(programs: &Path, folder: &Path, data: &Path) -> Result<Child> {
+    let mut stop = program(programs, "pg_ctl");
+    stop.args(["stop", "--silent", "--mode=immediate", "-D"])
+        .arg(data);
+    Command::new("sh")
+        .args([
+            "-c",
+            r#"read -r _; folder=$1; shift; "$@"; rm -rf "$folder""#,
+            "sh",
+        ])
+        .arg(folder)
+        .arg(stop.get_program())
+        .args(stop.get_args())
+        .current_dir("/")
+        .process_group(0)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .context("sh")
+}
 
-    fn quiet(&self, command: &mut Command) -> Result<()> {
-        let status = command
-            .current_dir(&self.folder)
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .status()
-            .with_context(|| format!("{command:?}"))?;
-        if !status.success() {
-            bail!("{command:?} failed ({status})");
-        }
-        Ok(())
+/// A program of the server, as a user that it accepts.
+fn program(programs: &Path, name: &str) -> Command {
+    let path = programs.join(name);
+    if !needs::is_root() {
+        return Command::new(path);
     }
+    let mut command = Command::new("runuser");
+    command.args(["-u", "postgres", "--"]).arg(path);
+    command
+}
+
+fn quiet(command: &mut Command, folder: &Path) -> Result<()> {
+    let status = command
+        .current_dir(folder)
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .status()
+        .with_context(|| format!("{command:?}"))?;
+    if !status.success() {
+        bail!("{command:?} failed ({status})");
+    }
+    Ok(())
 }
 
 impl Drop for Server {
     fn drop(&mut self) {
-        let data = self.folder.join("data");
-        let mut stop = self.program("pg_ctl");
-        stop.args(["stop", "--silent", "--mode=immediate", "-D"]);
-        let _ = self.quiet(stop.arg(data));
-        let _ = fs::remove_dir_all(&self.folder);
+        drop(self.keeper.stdin.take());
+        let _ = self.keeper.wait();
     }
 }
