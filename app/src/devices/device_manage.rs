@@ -62,7 +62,10 @@ fn About(
         "{} · {}",
         summary.hardware_version, summary.hardware_variant
     );
-    let interval = format!("{} s", detail.report_interval_ms / 1_000);
+    let interval = match detail.report_interval_ms {
+        ms if ms % 1_000 == 0 => format!("{} s", ms / 1_000),
+        ms => format!("{ms} ms"),
+    };
     let skew = detail
         .clock_skew_ms
         .map_or_else(|| "–".to_owned(), |skew| format!("{skew} ms"));

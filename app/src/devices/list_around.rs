@@ -179,11 +179,7 @@ async fn acts(of: Around) -> AnyView {
 }
 
 /// What is looked for and in which order; a form whose address is the list's.
-fn searching(
-    shown: &View,
-    wrong: Option<FilterError>,
-    field: NodeRef<html::Input>,
-) -> AnyView {
+fn searching(shown: &View, wrong: Option<FilterError>, field: NodeRef<html::Input>) -> AnyView {
     let i18n = use_i18n();
     let locale = i18n.get_locale_untracked();
     let (search, sort) = (shown.query.search.clone(), shown.query.sort);
