@@ -7,7 +7,7 @@
 )]
 
 use domain::{
-    ComponentKey, JobId, Page,
+    JobId, Page,
     job::{Job, JobState, Preview, Step, StepState, Target},
 };
 use leptos::prelude::*;
@@ -19,7 +19,7 @@ use crate::{Failure, json::Json};
 use {
     crate::{form::answer, request},
     domain::{
-        AppError, DeviceId,
+        AppError, ComponentKey, DeviceId,
         job::{NewJob, Pace},
     },
     service::jobs,
