@@ -27,12 +27,14 @@ pub(crate) enum Kept {
 }
 
 impl Pipeline {
-    /// A device says who it is. What it reported before that follows it into the history, or waits with it.
+    /// A device says who it is. What it reported before that follows it into the history, or waits with it. What
+    /// `is_old` may tell of a copy, but is refused in the end: it lets nobody in.
     pub(crate) async fn judge(
         &self,
         received: &Received,
         sender: &Sender,
         said: &Identity,
+        is_old: bool,
     ) -> Result<Kept, AppError> {
         let session = received.session.as_ref();
         let number = session.map(|session| session.number);
@@ -42,6 +44,9 @@ impl Pipeline {
                 session.note(Said::Doubtful(finding));
             }
             return Ok(Kept::Apart);
+        }
+        if is_old {
+            return Ok(Kept::Not);
         }
         if let Some(session) = session {
             self.let_in(sender, session.number).await?;

@@ -131,14 +131,23 @@ fn ota_state(verified: &Verified<'_>) -> Result<StateMap, RefusalReason> {
         #[serde(default)]
         version: Option<String>,
     }
+    let (at, received_at) = (verified.envelope.timestamp, verified.received.received_at);
+    if at.0 < verified.sender.claimed_ms {
+        return Err(RefusalReason::TooOld);
+    }
     let body = Value::Object(verified.body.clone().into_owned());
     let ota = OtaStatus::deserialize(body).map_err(|_| RefusalReason::Malformed)?;
     if is_long(&ota.status) || ota.version.as_deref().is_some_and(is_long) {
         return Err(RefusalReason::PayloadTooLarge);
     }
+    if received_at.since(at) > LATE_AFTER_MS {
+        // Late: the device is alive, and what it says now may be in the state already.
+        return Ok(StateMap::new());
+    }
     let mut state = StateMap::from([("ota_status".to_owned(), Scalar::Text(ota.status))]);
     if let Some(progress) = ota.progress {
-        state.insert("ota_progress".to_owned(), Scalar::Number(progress));
+        let percent = progress.clamp(0.0, 100.0);
+        state.insert("ota_progress".to_owned(), Scalar::Number(percent));
     }
     if let Some(version) = ota.version {
         state.insert("ota_version".to_owned(), Scalar::Text(version));

@@ -24,7 +24,7 @@ use service::{
         directory::{Directory, Known as Sender},
     },
     events,
-    telemetry::{Committed, Committer, Ticket},
+    telemetry::{self, Committed, Committer, Ticket, window::Seen},
     traffic::{self, Passing},
 };
 use tokio::sync::{Mutex, MutexGuard};
@@ -275,10 +275,22 @@ impl Pipeline {
         ready: Known,
     ) -> Stored {
         let body = || Value::Object(verified.body.clone().into_owned());
+        let seen = async || match sender.secret {
+            Some(_) => {
+                let (device, ownership) = (sender.device, sender.ownership);
+                let sequence = verified.envelope.sequence;
+                telemetry::seen(&self.services, device, ownership, sequence).await
+            }
+            // An unclaimed device has no order yet.
+            None => Ok(Seen::New),
+        };
         match &received.topic {
             Topic::Identity(_) => match Identity::deserialize(body()) {
                 Ok(identity) => {
-                    if let Kept::Apart = Box::pin(self.judge(received, sender, &identity)).await? {
+                    // One that comes again may be of a new connection, which has to know who speaks.
+                    let is_old = seen().await? == Seen::TooOld;
+                    let judged = self.judge(received, sender, &identity, is_old);
+                    if let Kept::Apart = Box::pin(judged).await? {
                         // A doubtful speaker must not use up the sequences of the device.
                         return Ok(Ok(Taken::Whole(Fate::KeptApart)));
                     }
@@ -289,6 +301,8 @@ impl Pipeline {
                 Ok(_) if !Box::pin(self.may_answer(received, sender)).await? => {
                     return Ok(Err(RefusalReason::Quarantined));
                 }
+                // The committer counts or refuses it.
+                Ok(_) if seen().await? != Seen::New => {}
                 Ok(result) => {
                     let (device, command) = (received.device, *command);
                     let recorded = commands::record_result(&self.services, device, command, result);

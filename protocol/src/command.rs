@@ -1,6 +1,6 @@
 //! Commands to a device and its answers.
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Map, Value};
 
 use crate::ids::{CommandId, ComponentKey, TimestampMs};
@@ -48,8 +48,12 @@ impl CommandStatus {
 pub struct CommandResult {
     /// How far the device has come.
     pub status: CommandStatus,
-    /// Percent done, 0 to 100.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    /// Percent done, 0 to 100; read from any number, the nearest whole one of these.
+    #[serde(
+        default,
+        skip_serializing_if = "Option::is_none",
+        deserialize_with = "percent"
+    )]
     pub progress: Option<u8>,
     /// Why it was rejected or failed: `expired`, `unknown_command`, or words for a person.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -57,6 +61,17 @@ pub struct CommandResult {
     /// What it gave.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub output: Option<Value>,
+}
+
+/// A device may count in parts of a percent, and a little beyond.
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "it is within the range of the type"
+)]
+fn percent<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u8>, D::Error> {
+    let said = Option::<f64>::deserialize(deserializer)?;
+    Ok(said.map(|percent| percent.clamp(0.0, 100.0).round() as u8))
 }
 
 /// The name of the command that brings a device to what is desired of it; its arguments are a
@@ -70,4 +85,22 @@ pub const STATE_DESIRED: &str = "state/desired";
 pub struct DesiredState {
     /// By component.
     pub components: std::collections::BTreeMap<ComponentKey, Map<String, Value>>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn progress_is_read_from_any_number() {
+        let read = |progress: &str| {
+            let text = format!(r#"{{"status": "executing", "progress": {progress}}}"#);
+            serde_json::from_str::<CommandResult>(&text).map(|result| result.progress)
+        };
+        for (said, is) in [("40", 40), ("33.3", 33), ("300", 100), ("-1", 0)] {
+            assert_eq!(read(said).unwrap(), Some(is), "{said}");
+        }
+        assert_eq!(read("null").unwrap(), None);
+        read(r#""half""#).unwrap_err();
+    }
 }

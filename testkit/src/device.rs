@@ -69,7 +69,21 @@ impl Identity {
         serial: String,
         code: String,
     ) -> anyhow::Result<Self> {
-        let key = rcgen::KeyPair::generate()?;
+        Self::with_key(services, serial, code, rcgen::KeyPair::generate()?).await
+    }
+
+    /// Asks for its credentials once more, with the key and code that it has.
+    pub async fn again(&self, services: &Services) -> anyhow::Result<Self> {
+        let key = rcgen::KeyPair::from_pem(&self.key)?;
+        Self::with_key(services, self.serial.clone(), self.code.clone(), key).await
+    }
+
+    async fn with_key(
+        services: &Services,
+        serial: String,
+        code: String,
+        key: rcgen::KeyPair,
+    ) -> anyhow::Result<Self> {
         let csr = rcgen::CertificateParams::default()
             .serialize_request(&key)?
             .pem()?;

@@ -1,0 +1,250 @@
+//! What is refused has no effect, what comes again has none twice, and what is over is not told again.
+
+use domain::command::{CommandOptions, CommandState, NewCommand};
+use protocol::{CommandId, Topic};
+use sea_orm::{EntityTrait as _, PaginatorTrait as _};
+use serde_json::{Map, Value, json};
+use service::{commands, devices};
+use testkit::{
+    app::{App, Person},
+    device::{Answer, Device, Identity, computer, now},
+    until,
+};
+
+async fn claimed(app: &App, admin: &Person, serial: &str) -> Identity {
+    let actor = &admin.actor;
+    Identity::enrol(app.services(), actor, Some(actor), computer(serial))
+        .await
+        .expect("an enrolled device")
+}
+
+async fn stored(app: &App) -> u64 {
+    let rows = entity::report::Entity::find();
+    rows.count(&app.services().db.read).await.expect("a count")
+}
+
+fn body(of: Value, sequence: u64) -> Map<String, Value> {
+    let Value::Object(mut body) = of else {
+        unreachable!("an object")
+    };
+    body.entry("timestamp").or_insert_with(|| now().0.into());
+    body.insert("sequence".to_owned(), sequence.into());
+    body
+}
+
+/// Publishes a body that is signed for the topic.
+async fn say(device: &Device, topic: &Topic, sequence: u64, of: Value) -> Answer {
+    let topic = topic.to_string();
+    let payload = device.identity.sealed(&topic, body(of, sequence));
+    device.publish(&topic, payload).await
+}
+
+async fn print(app: &App, admin: &Person, device: &Identity) -> CommandId {
+    let owner = admin.actor.require_owner(app.services(), device.id).await;
+    let print = NewCommand {
+        name: "print".to_owned(),
+        component: None,
+        arguments: json!({}),
+        valid_for_ms: 60_000,
+        options: CommandOptions::default(),
+    };
+    let sent = commands::send(app.services(), &owner.expect("the owner"), print).await;
+    sent.expect("queued").id
+}
+
+async fn has_ended(app: &App, admin: &Person, device: &Identity, command: CommandId) -> bool {
+    let viewer = admin.actor.require_viewer(app.services(), device.id).await;
+    let viewer = viewer.expect("it");
+    let command = commands::get(app.services(), &viewer, command).await;
+    command.expect("the command").state == CommandState::Completed
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_old_answer_and_one_under_a_used_sequence_change_no_command() {
+    for app in App::on_each_engine().await {
+        let admin = app.set_up().await;
+        let identity = claimed(&app, &admin, "O-1").await;
+        let device = Device::online(&identity, app.mqtt(), 5_000).await;
+        let command = print(&app, &admin, &identity).await;
+        let result = Topic::Result {
+            device: identity.id,
+            command,
+        };
+        let done = || json!({ "status": "completed" });
+        assert_ne!(
+            say(&device, &result, 10, done()).await,
+            Answer::Accepted,
+            "its sequence is too old"
+        );
+        let under_way = json!({ "status": "executing", "progress": 33.3 });
+        assert_eq!(
+            say(&device, &result, 5_001, under_way).await,
+            Answer::Accepted
+        );
+        assert_eq!(
+            say(&device, &result, 5_001, done()).await,
+            Answer::Accepted,
+            "counted as a duplicate"
+        );
+        assert!(!has_ended(&app, &admin, &identity, command).await);
+        assert_eq!(say(&device, &result, 5_002, done()).await, Answer::Accepted);
+        assert!(has_ended(&app, &admin, &identity, command).await);
+        app.stop().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_identity_that_is_refused_lets_nobody_in_and_one_that_comes_again_does() {
+    let app = App::start().await;
+    let admin = app.set_up().await;
+    let identity = claimed(&app, &admin, "O-2").await;
+    let device = Device::online(&identity, app.mqtt(), 5_000).await;
+    let values = [("average", 1.0)];
+    assert_eq!(device.report("cpu", 5_001, &values).await, Answer::Accepted);
+    device.leave().await;
+
+    let topic = Topic::Identity(identity.id);
+    let shown = |sequence| Value::Object(identity.shown(sequence));
+    let device = Device::connect(&identity, app.mqtt())
+        .await
+        .expect("let in");
+    assert_ne!(say(&device, &topic, 10, shown(10)).await, Answer::Accepted);
+    device.report("cpu", 5_002, &values).await;
+    assert_eq!(stored(&app).await, 1, "it waits for who it is");
+
+    let again = say(&device, &topic, 5_000, shown(5_000)).await;
+    assert_eq!(again, Answer::Accepted, "as one that was not acknowledged");
+    assert_eq!(stored(&app).await, 2, "what waited goes into the history");
+    app.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn late_news_of_an_update_do_not_hide_newer_ones() {
+    let app = App::start().await;
+    let admin = app.set_up().await;
+    let identity = claimed(&app, &admin, "O-3").await;
+    let device = Device::online(&identity, app.mqtt(), 1).await;
+    let topic = Topic::OtaStatus(identity.id);
+    let at = |ms: i64, progress: f64| json!({ "timestamp": ms, "status": "downloading", "progress": progress });
+    assert_eq!(
+        say(&device, &topic, 2, at(now().0, 50.0)).await,
+        Answer::Accepted
+    );
+    assert_ne!(
+        say(&device, &topic, 3, at(1_000, 10.0)).await,
+        Answer::Accepted,
+        "before the claim"
+    );
+    let viewer = admin
+        .actor
+        .require_viewer(app.services(), identity.id)
+        .await
+        .expect("it");
+    let detail = devices::detail(app.services(), &viewer).await;
+    let state = detail.expect("the device").state;
+    assert_eq!(
+        state.get("ota_progress"),
+        Some(&protocol::Scalar::Number(50.0))
+    );
+    app.stop().await;
+}
+
+/// What it is told until the topic that ends with `last`; none of it is empty.
+async fn told_until(device: &mut Device, last: &str) -> Vec<String> {
+    let mut topics = Vec::new();
+    loop {
+        let publish = device.next().await;
+        let topic = String::from_utf8(publish.topic.to_vec()).expect("text");
+        assert!(!publish.payload.is_empty(), "{topic}");
+        let ends = topic.ends_with(last);
+        topics.push(topic);
+        if ends {
+            return topics;
+        }
+    }
+}
+
+async fn unlink(app: &App, admin: &Person, device: &Identity) {
+    let owner = admin.actor.require_owner(app.services(), device.id).await;
+    devices::unlink(app.services(), &owner.expect("the owner"))
+        .await
+        .expect("unlinked");
+}
+
+async fn awaits_a_reset(app: &App, device: &Identity) -> bool {
+    let rows = entity::device::Entity::find();
+    let all = rows.all(&app.services().db.read).await.expect("devices");
+    let row = all.into_iter().find(|row| row.uuid == device.id.0);
+    row.expect("the device").reset_pending
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_was_given_the_new_secret_is_not_told_to_erase_it() {
+    let app = App::start().await;
+    let admin = app.set_up().await;
+    let identity = claimed(&app, &admin, "O-4").await;
+    let mut device = Device::online(&identity, app.mqtt(), 1).await;
+
+    // While it listens: one reset, and nothing when that is taken away.
+    unlink(&app, &admin, &identity).await;
+    told_until(&mut device, "/reset").await;
+    until("the reset is acknowledged", async || {
+        (!awaits_a_reset(&app, &identity).await).then_some(())
+    })
+    .await;
+    let claim = async || {
+        let claimed = devices::claim(
+            app.services(),
+            &admin.actor,
+            &identity.serial,
+            &identity.code,
+        );
+        claimed.await.expect("claimed");
+    };
+    claim().await;
+    let told = told_until(&mut device, "/owner").await;
+    assert!(
+        told.iter().all(|topic| topic.ends_with("/owner")),
+        "{told:?}"
+    );
+    device.leave().await;
+
+    // While it is away, and asks for its secret before it connects.
+    unlink(&app, &admin, &identity).await;
+    assert!(awaits_a_reset(&app, &identity).await);
+    claim().await;
+    let again = identity.again(app.services()).await.expect("a new secret");
+    assert!(!awaits_a_reset(&app, &identity).await);
+    let mut device = Device::online(&again, app.mqtt(), 1).await;
+    print(&app, &admin, &again).await;
+    let told = told_until(&mut device, "/print").await;
+    assert!(
+        !told.iter().any(|topic| topic.ends_with("/reset")),
+        "{told:?}"
+    );
+    app.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_not_there_is_a_problem_with_every_method() {
+    let app = App::start().await;
+    let admin = app.set_up().await;
+    let browser = app.browser(Some(&admin));
+    for (method, path, status) in [
+        ("POST", "/api/nope", 404),
+        ("GET", "/auth/nope", 404),
+        ("PUT", "/auth/login", 405),
+        ("DELETE", "/api/devices", 405),
+    ] {
+        let method = method.parse::<reqwest::Method>().expect("a method");
+        let answer = browser.request(method.clone(), app.url(path)).send().await;
+        let answer = answer.expect("an answer");
+        assert_eq!(answer.status(), status, "{method} {path}");
+        assert_eq!(answer.headers().contains_key("allow"), status == 405);
+        let kind = answer.headers()["content-type"].to_str().expect("text");
+        assert_eq!(kind, "application/problem+json", "{method} {path}");
+        let problem: Value = answer.json().await.expect("JSON");
+        assert_eq!(problem["status"], status, "{problem}");
+    }
+    app.stop().await;
+}
