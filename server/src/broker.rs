@@ -28,7 +28,7 @@ use rmqtt::{
     hook::{Handler, Type},
     net::Builder,
     session::SessionState,
-    types::{From as Sender, Id, Publish, QoS},
+    types::{From as Sender, Id, Publish, QoS, Retain},
 };
 use service::{Services, link::DeviceLink, link::LinkError};
 use tokio_util::sync::CancellationToken;
@@ -188,10 +188,22 @@ impl EmbeddedBroker {
             properties: None,
         };
         let publish = <CodecPublish as Into<Publish>>::into(packet);
-        let id = Id::from(self.context.node.id(), "madang".into());
-        SessionState::forwards(&self.context, Sender::from_system(id), publish, false, None)
-            .await
-            .map_err(|error| LinkError(error.to_string()))
+        let from = Sender::from_system(Id::from(self.context.node.id(), "madang".into()));
+        let sent = match retain && publish.payload.is_empty() {
+            // Taken away without a word: whoever listens would take the empty message for another one of its topic.
+            true => {
+                let (topic, msg_id) = (publish.topic.clone(), None);
+                let nothing = Retain {
+                    msg_id,
+                    from,
+                    publish,
+                };
+                let retained = self.context.extends.retain().await;
+                retained.set(&topic, nothing, None).await
+            }
+            false => SessionState::forwards(&self.context, from, publish, false, None).await,
+        };
+        sent.map_err(|error| LinkError(error.to_string()))
     }
 }
 

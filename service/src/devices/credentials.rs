@@ -15,7 +15,7 @@ use sea_orm::{
 };
 use serde_json::json;
 
-use super::{CredentialsOutcome, enrol};
+use super::{CredentialsOutcome, enrol, identify::take_reset_away};
 use crate::{
     Services,
     accounts::Client,
@@ -66,11 +66,17 @@ pub async fn credentials(
             pem
         }
     };
+    let ownership = ownership(services, &transaction, &row).await?;
+    // Who is given the secret of this ownership has none of a former one: told to erase it, it would erase this one.
+    let is_reset = row.reset_pending && ownership.is_some();
     let mut change: entity::device::ActiveModel = row.clone().into();
     change.enrolled_key = Set(Some(key.to_vec()));
+    change.reset_pending = Set(row.reset_pending && !is_reset);
     change.update(&transaction).await.map_err(internal)?;
-    let ownership = ownership(services, &transaction, &row).await?;
     transaction.commit().await.map_err(internal)?;
+    if is_reset {
+        take_reset_away(services, device).await;
+    }
     if same_key.is_none() {
         let (kind, severity) = (EventKind::CredentialsIssued, Severity::Info);
         let detail = json!({ "address": client.address });

@@ -55,11 +55,16 @@ pub async fn reset_acknowledged(services: &Services, device: DeviceId) -> Result
     let mut change: entity::device::ActiveModel = row.into();
     change.reset_pending = Set(false);
     change.update(&services.db.write).await.map_err(internal)?;
+    take_reset_away(services, device).await;
+    Ok(())
+}
+
+/// Deletes the retained `reset`.
+pub(super) async fn take_reset_away(services: &Services, device: DeviceId) {
     let topic = Topic::Reset(device);
     if let Err(error) = services.link.publish(&topic, Vec::new(), true).await {
         tracing::warn!(%device, %error, "the retained reset was not deleted");
     }
-    Ok(())
 }
 
 /// Publishes what the broker must retain for a device: its owner, and a reset that is not acknowledged.
