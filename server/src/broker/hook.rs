@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use domain::{
-    AppError, DeviceId,
+    AppError, DeviceId, UserId,
     device::{Lifecycle, PresenceCause},
     event::RefusalReason,
     traffic::{Fate, Packet as DevicePacket},
@@ -312,9 +312,14 @@ impl Gate {
         let topic = match rules::publish(&principal, packet) {
             Ok(topic) => topic,
             Err(reason) => {
-                if let Principal::Device { id, .. } = principal {
-                    let unread = Unread::publish(packet.topic, Some(&publish.payload));
-                    Box::pin(self.pipeline.refuse_unread(id, unread, reason)).await;
+                match principal {
+                    Principal::Device { id, .. } => {
+                        let unread = Unread::publish(packet.topic, Some(&publish.payload));
+                        Box::pin(self.pipeline.refuse_unread(id, unread, reason)).await;
+                    }
+                    Principal::App { user, .. } => {
+                        refuse_app(user, packet.topic, reason);
+                    }
                 }
                 return refused(reason);
             }
@@ -368,8 +373,11 @@ impl Gate {
             }
             return true;
         }
-        if let Principal::Device { id, .. } = principal {
-            self.pipeline.refuse_filter(id, filter).await;
+        match principal {
+            Principal::Device { id, .. } => self.pipeline.refuse_filter(id, filter).await,
+            Principal::App { user, .. } => {
+                refuse_app(user, filter, RefusalReason::ForbiddenSubscribe);
+            }
         }
         false
     }
@@ -386,6 +394,13 @@ impl Gate {
             app @ Principal::App { .. } => Some((app, None)),
         }
     }
+}
+
+/// Logs what an app was refused; it has no page to show it on.
+fn refuse_app(user: UserId, topic: &str, reason: RefusalReason) {
+    let topic: String = topic.chars().take(200).collect();
+    let reason = reason.as_str();
+    tracing::warn!(target: "security", %user, topic, reason, "an app was refused");
 }
 
 /// Who a device is to the rules.
