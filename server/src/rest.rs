@@ -23,7 +23,10 @@ mod views;
 mod wifi;
 mod word;
 
-use axum::{Router, routing::get};
+use axum::{
+    Router,
+    routing::{any, get},
+};
 use utoipa::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_swagger_ui::SwaggerUi;
@@ -54,14 +57,14 @@ pub(crate) fn router() -> Router<AppState> {
         .merge(health::router())
         .split_for_parts();
     document::complete(&mut document);
+    let nothing = || any(async || problem::Refusal(domain::AppError::NotFound));
     router
+        .method_not_allowed_fallback(problem::method_not_allowed)
         .merge(SwaggerUi::new("/api/docs").url("/api/openapi.json", document))
         .route(
             "/api",
             get(async || axum::response::Redirect::to("/api/docs")),
         )
-        .route(
-            "/api/{*unknown}",
-            get(async || problem::Refusal(domain::AppError::NotFound)),
-        )
+        .route("/api/{*unknown}", nothing())
+        .route("/auth/{*unknown}", nothing())
 }

@@ -142,6 +142,19 @@ fn refuse_body(rejection: &JsonRejection) -> Response {
     refused_body(rejection.status(), rejection.body_text())
 }
 
+/// The path is there, with other methods: `Allow` says which, it is set beside this answer.
+pub(crate) async fn method_not_allowed() -> Response {
+    let problem = Problem {
+        kind: "urn:madang:problem:method_not_allowed".to_owned(),
+        title: "Not with this method".to_owned(),
+        status: StatusCode::METHOD_NOT_ALLOWED.as_u16(),
+        detail: None,
+        field: None,
+        request_id: None,
+    };
+    respond(&problem, None)
+}
+
 /// Refuses a body with what is wrong with it.
 pub(crate) fn refused_body(status: StatusCode, detail: String) -> Response {
     let name = match status {

@@ -6,7 +6,12 @@
 
 use std::collections::HashMap;
 
-use axum::{Extension, Json, extract::State};
+use axum::{
+    Extension, Json,
+    body::Bytes,
+    extract::{State, rejection::BytesRejection},
+    response::{IntoResponse, Response},
+};
 use domain::{AppError, DeviceId, TimestampMs, device::Lifecycle, event::RefusalReason};
 use ingest::Unread;
 use parking_lot::Mutex;
@@ -20,7 +25,10 @@ use service::{
 use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
-use crate::{rest::problem::Refusal, state::AppState};
+use crate::{
+    rest::problem::{Refusal, refused_body},
+    state::AppState,
+};
 
 /// What an envelope is signed for.
 const TOPIC: &str = "auth/device";
@@ -82,15 +90,28 @@ struct DeviceToken {
         (status = 200, description = "A token of 15 minutes", body = DeviceToken),
         (status = 401, description = "Not signed by this device, too old, or used before"),
         (status = 410, description = "The device was revoked"),
+        (status = 413, description = "More than an envelope may be"),
         (status = 429, description = "Too many wrong tries; `Retry-After` says when to come again"),
 ))]
 async fn device(
     State(state): State<AppState>,
     Extension(client): Extension<Client>,
-    payload: axum::body::Bytes,
-) -> Result<Json<DeviceToken>, Refusal> {
+    payload: Result<Bytes, BytesRejection>,
+) -> Result<Json<DeviceToken>, Response> {
+    let payload = payload.map_err(|refused| refused_body(refused.status(), refused.body_text()))?;
+    let token = token_for(&state, &client, &payload).await;
+    token
+        .map(Json)
+        .map_err(|error| Refusal(error).into_response())
+}
+
+async fn token_for(
+    state: &AppState,
+    client: &Client,
+    payload: &[u8],
+) -> Result<DeviceToken, AppError> {
     let services = &state.services;
-    let envelope = protocol::open(&payload).map_err(|_| AppError::invalid("body", "envelope"))?;
+    let envelope = protocol::open(payload).map_err(|_| AppError::invalid("body", "envelope"))?;
     let device = envelope
         .body
         .get("device_uuid")
@@ -99,10 +120,10 @@ async fn device(
     let address = client.address.as_deref();
     let subject = format!("{device} {}", address.unwrap_or_default());
     let attempt = limit::begin(services, "device", &subject, address).await?;
-    match prove(&state, device, &envelope).await {
+    match prove(state, device, &envelope).await {
         Err(error @ (AppError::SignedOut | AppError::Gone)) => {
             attempt.fail().await;
-            return Err(error.into());
+            return Err(error);
         }
         proved => {
             attempt.succeed();
@@ -110,11 +131,11 @@ async fn device(
         }
     }
     let (access_token, expires_in) = token::issue_for_device(services, device)?;
-    Ok(Json(DeviceToken {
+    Ok(DeviceToken {
         access_token,
         token_type: "Bearer",
         expires_in,
-    }))
+    })
 }
 
 /// Whether this device has signed the envelope, just now and for this one time.
