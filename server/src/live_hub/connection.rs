@@ -40,6 +40,12 @@ impl<E: std::error::Error> From<E> for Gone {
     }
 }
 
+/// A frame of which no more is understood than which subscription it is about.
+#[derive(serde::Deserialize)]
+struct Unknown {
+    id: u32,
+}
+
 struct Subscription {
     subject: Subject,
     /// What the page already has of each device that it may see.
@@ -124,7 +130,12 @@ impl Connection<'_> {
     }
 
     async fn receive(&mut self, text: &str) -> Result<(), Gone> {
-        match serde_json::from_str(text)? {
+        let Ok(frame) = serde_json::from_str(text) else {
+            // A subject of another version is not there; what has no id is no frame at all.
+            let Unknown { id } = serde_json::from_str(text)?;
+            return self.frame(&ServerFrame::Refused { id }).await;
+        };
+        match frame {
             ClientFrame::Ping => self.frame(&ServerFrame::Pong).await,
             ClientFrame::Unsubscribe { id } => {
                 self.subscriptions.remove(&id);
