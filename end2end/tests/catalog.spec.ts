@@ -1,4 +1,5 @@
 // The catalog, and the components of a device: added, refused with the reason, taken back.
+import type { Locator } from '@playwright/test';
 import { enrolAndClaim, open } from './device';
 import { expect, inKorean, looked, setUp, test } from './person';
 
@@ -33,6 +34,22 @@ test('a type of component is added, refused twice, found, deleted and brought ba
   await expect(gas).toHaveCount(0);
   await page.locator('main form.banner button').click();
   await expect(gas, 'it is back').toHaveCount(1);
+
+  // The state that a relay takes at boot, where its pin rule says nothing.
+  await page.goto('/catalog');
+  const change = rows.filter({ hasText: 'relay' }).locator('a');
+  const atBoot = form.locator('[name=default_state]');
+  await change.click();
+  await expect(form.locator('[name=component_type]')).toHaveValue('relay');
+  await expect(atBoot).toHaveValue('');
+  await looked(page, 'catalog-type');
+  await atBoot.selectOption('OFF');
+  await form.locator('button[type=submit]').click();
+  await expect(form).toHaveCount(0);
+  await change.click();
+  await expect(atBoot).toHaveValue('OFF');
+  await form.locator('[name=category]').selectOption('internal_module');
+  await expect(atBoot, 'it has no pin').toBeHidden();
 });
 
 test('hardware and pin rules are shown, and what is in use is not deleted', async ({ page, madang }) => {
@@ -42,6 +59,24 @@ test('hardware and pin rules are shown, and what is in use is not deleted', asyn
   await looked(page, 'catalog-hardware');
   await page.locator('section.catalog tr', { hasText: 'PC' }).locator('button').click();
   await expect(page.locator('main [role=alert]', { hasText: inKorean() ? '사용 중' : 'in use' })).toBeVisible();
+
+  // More than one page of them: the way before the first, and after the last, leads nowhere and says so.
+  await page.goto('/catalog?tab=pins&version=5');
+  const ways = page.locator('nav.pager a');
+  const nowhere = async (way: Locator) => {
+    await expect(way).toHaveAttribute('role', 'link');
+    await expect(way).toHaveAttribute('aria-disabled', 'true');
+    await expect(way).not.toHaveAttribute('href');
+  };
+  await nowhere(ways.first());
+  await expect(ways.last()).toHaveAttribute('href', /page=2/);
+  await looked(page, 'catalog-pins-first');
+  await page.locator('nav.pager a.num').last().click();
+  await expect(page).toHaveURL(/page=\d/);
+  await expect(page.locator('nav.pager a.num').last()).toHaveAttribute('aria-current', 'page');
+  await nowhere(ways.last());
+  await expect(ways.first()).toHaveAttribute('href', /page=\d/);
+  await looked(page, 'catalog-pins-last');
 
   await page.goto('/catalog?tab=pins&version=5&q=led+standard');
   await expect(page.locator('section.catalog tbody tr').first()).toContainText('GPIO 17');

@@ -41,7 +41,8 @@ pub enum Command {
     /// Gives a device another UUID.
     #[command(subcommand)]
     Device(device::Command),
-    /// Fills the catalog with what is built in, and makes the demo site where that is asked for.
+    /// Brings back what is missing of the built-in catalog, also what was deleted, and makes the demo site where that
+    /// is asked for.
     Seed(seed::Seed),
     /// Makes devices for the simulator, also faulty ones, and the manifest that it runs.
     Simulate(seed::Simulate),

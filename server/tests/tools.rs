@@ -14,7 +14,10 @@ use domain::{
 };
 use protocol::enroll::ClaimLink;
 use serde_json::Value;
-use service::devices;
+use service::{
+    catalog::{hardware, types},
+    devices,
+};
 use testkit::{
     app::App,
     device::{Device, Identity, computer},
@@ -44,12 +47,25 @@ async fn a_site_is_seeded_and_its_variants_and_uuids_are_looked_after() {
     let other = Identity::enrol(app.services(), &admin.actor, None, computer("TOOLS-2"))
         .await
         .expect("enrolled");
+    let proof = admin.actor.require_admin().expect("an administrator");
+    let light = "bh1750".parse().expect("a type");
+    types::delete(app.services(), &proof, &light)
+        .await
+        .expect("deleted");
+    hardware::delete_version(app.services(), &proof, "3B")
+        .await
+        .expect("deleted");
     let data = app.data().to_owned();
     let data = data.as_path();
     let stopped = app.pause().await;
 
+    // One pin of each of four boards in two variants, and a computer's ports in both.
     let said = MADANG.printed(data, &["seed"], "");
-    assert!(said.contains("catalog"), "{said}");
+    let back = "without 1 types, 1 models, 0 variants and 10 pin rules";
+    assert!(said.contains(back), "{said}");
+    let said = MADANG.printed(data, &["seed"], "");
+    let nothing = "without 0 types, 0 models, 0 variants and 0 pin rules";
+    assert!(said.contains(nothing), "{said}");
     MADANG.printed(
         data,
         &["variants", "add", "Outdoor", "--description", "물에 견딤"],
@@ -94,6 +110,12 @@ async fn a_site_is_seeded_and_its_variants_and_uuids_are_looked_after() {
         "another device has this UUID",
     );
     let app = stopped.start().await;
+    let known = types::list(app.services(), &admin.actor).await;
+    let known = known.expect("types");
+    assert!(known.iter().any(|known| known.component_type == light));
+    let models = hardware::versions(app.services(), &admin.actor).await;
+    let models = models.expect("models");
+    assert!(models.iter().any(|model| model.version == "3B"));
     Device::connect(&renewed, app.mqtt())
         .await
         .expect("let in")

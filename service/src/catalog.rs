@@ -12,7 +12,7 @@ mod state_keys;
 pub mod types;
 mod usage;
 
-pub use seed::seed;
+pub use seed::{Restored, restore, seed};
 
 use domain::{AppError, Page};
 use sea_orm::{

@@ -160,11 +160,16 @@ pub(crate) fn Choice(
     /// What is chosen.
     #[prop(into)]
     value: String,
+    /// How to choose.
+    #[prop(optional)]
+    hint: &'static str,
 ) -> impl IntoView {
+    let about = format!("{id}-about");
+    let hint = (!hint.is_empty()).then(|| hint.to_owned());
     view! {
         <div class="fld">
             <label for=id.clone()>{label}</label>
-            <select class="in" id=id name=name>
+            <select class="in" id=id name=name aria-describedby=about.clone()>
                 {options
                     .into_iter()
                     .map(|(of, words)| {
@@ -173,7 +178,7 @@ pub(crate) fn Choice(
                     })
                     .collect_view()}
             </select>
-            <div><Wrong form name hint=None/></div>
+            <div id=about><Wrong form name hint/></div>
         </div>
     }
     .into_any()

@@ -106,6 +106,13 @@ pub(super) fn TypeForm(
             tu_string!(i18n, catalog.reporting_change).to_owned(),
         ),
     ];
+    let none = (
+        String::new(),
+        tu_string!(i18n, catalog.default_state_none).to_owned(),
+    );
+    let states = std::iter::once(none)
+        .chain(DefaultState::ALL.iter().map(|of| plain(of.as_str())))
+        .collect();
     let fields = view! {
             <input type="hidden" name="known" value=name.clone()/>
             <Line id="component_type" name="component_type" label=tu_string!(i18n, catalog.type_name) form required=true
@@ -125,6 +132,9 @@ pub(super) fn TypeForm(
                 hint=tu_string!(i18n, catalog.i2c_hint) value=line("i2c_addresses", addresses)/>
             <Choice id="reporting" name="reporting" label=tu_string!(i18n, catalog.reporting) form options=reporting
                 value=own(|t| t.metadata.reporting.map_or_else(String::new, |r| r.as_str().to_owned())).unwrap_or_default()/>
+            <Choice id="default_state" name="default_state" label=tu_string!(i18n, catalog.default_state) form options=states
+                hint=tu_string!(i18n, catalog.default_state_hint)
+                value=own(|t| t.metadata.default_state.map_or_else(String::new, |state| state.as_str().to_owned())).unwrap_or_default()/>
             <Line id="values" name="values" label=tu_string!(i18n, catalog.values) form lines=true
                 hint=tu_string!(i18n, catalog.values_hint) value=line("values", values)/>
             <Line id="description" name="description" label=tu_string!(i18n, catalog.description) form lines=true

@@ -122,6 +122,7 @@ pub async fn save_type(
     #[server(default)] values: String,
     #[server(default)] i2c_addresses: String,
     #[server(default)] reporting: String,
+    #[server(default)] default_state: String,
 ) -> Result<(), Failure> {
     let typed = [
         ("component_type", component_type.clone()),
@@ -149,6 +150,7 @@ pub async fn save_type(
             values: values_of(&values)?,
             i2c_addresses: addresses_of(&i2c_addresses)?,
             reporting: Reporting::parse(&reporting),
+            default_state: wired::default_state(&default_state)?,
             ..before
                 .as_ref()
                 .map(|t| t.metadata.clone())

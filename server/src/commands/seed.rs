@@ -11,7 +11,7 @@ use clap::Args;
 use domain::{AppError, device::DeviceKind};
 use serde_json::json;
 use service::{
-    Services, catalog,
+    Services, accounts, catalog,
     devices::{self, NewDevice},
 };
 
@@ -42,6 +42,8 @@ pub struct Seed {
     /// Makes the demo site too, and writes what its simulator needs into this file.
     #[arg(long, value_name = "MANIFEST")]
     demo: Option<PathBuf>,
+    #[command(flatten)]
+    behalf: Behalf,
 }
 
 /// Which devices to simulate.
@@ -84,14 +86,35 @@ impl FromStr for Fault {
 
 pub(super) async fn seed(services: &Services, data_dir: &Path, wish: Seed) -> anyhow::Result<()> {
     catalog::seed(services).await.map_err(told)?;
-    let mut out = std::io::stdout().lock();
-    writeln!(out, "the catalog has what is built in").context("standard output")?;
+    let restored = restore(services, &wish.behalf).await?;
+    writeln!(
+        std::io::stdout(),
+        "the catalog has what is built in; it was without {} types, {} models, {} variants and {} pin rules of it",
+        restored.types,
+        restored.versions,
+        restored.variants,
+        restored.rules
+    )
+    .context("standard output")?;
     if let Some(manifest) = wish.demo {
         let sign_in = demo::seed(services, data_dir, &manifest).await?;
-        writeln!(out, "sign in as {} / {}", sign_in.email, sign_in.password)
+        let (email, password) = (sign_in.email, sign_in.password);
+        writeln!(std::io::stdout(), "sign in as {email} / {password}")
             .context("standard output")?;
     }
     Ok(())
+}
+
+async fn restore(services: &Services, behalf: &Behalf) -> anyhow::Result<catalog::Restored> {
+    // Before there is an administrator nobody has deleted anything.
+    if behalf.administrator.is_none()
+        && let Err(AppError::NotFound) = accounts::local_admin(services, None).await
+    {
+        return Ok(catalog::Restored::default());
+    }
+    let actor = behalf.actor(services).await?;
+    let admin = actor.require_admin().map_err(told)?;
+    catalog::restore(services, &admin).await.map_err(told)
 }
 
 /// Makes the devices, claims them, and writes the manifest. Where one is refused the manifest holds those that were

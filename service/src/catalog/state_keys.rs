@@ -24,6 +24,14 @@ pub(super) async fn check<C: ConnectionTrait>(
     connection: &C,
     new: &CatalogComponent,
 ) -> Result<(), AppError> {
+    // What a device reports beyond the declared values fills keys under the type's name as well.
+    let under = format!("{}_", new.component_type);
+    if let Some(key) = OWN.iter().find(|key| key.starts_with(&under)) {
+        return Err(AppError::conflict_with(
+            "state_key_taken",
+            format!("{key} (madang)"),
+        ));
+    }
     let others = types::all(connection).await?;
     let mut taken: HashMap<String, String> = OWN
         .into_iter()
