@@ -1,9 +1,11 @@
 //! Components: the sensors, actuators and internal modules attached to a device.
 
+use std::collections::HashSet;
+
 use protocol::{ComponentKey, ComponentType};
 use serde::{Deserialize, Serialize};
 
-use crate::device::text_enum;
+use crate::device::{StateMap, text_enum};
 
 text_enum! {
     /// What a component is for.
@@ -57,4 +59,110 @@ pub struct ValueInfo {
     /// An icon of the interface's set.
     #[serde(default)]
     pub icon: String,
+}
+
+impl Component {
+    /// The key of one of its values in the state of its device.
+    pub fn state_key(&self, value: &str) -> String {
+        match value {
+            "" => self.key.to_string(),
+            value => format!("{}_{value}", self.key),
+        }
+    }
+}
+
+/// Whose state key this is: of several components whose keys fit, the longest's.
+pub fn owner_of_key<'a>(keys: impl Iterator<Item = &'a str>, state_key: &str) -> Option<&'a str> {
+    keys.filter(|key| {
+        state_key
+            .strip_prefix(key)
+            .is_some_and(|rest| rest.is_empty() || rest.starts_with('_'))
+    })
+    .max_by_key(|key| key.len())
+}
+
+/// What stands in a state beside the values that the catalog declares: of which component, and the value's name as it
+/// is reported; empty for a `status`. In the order of the state.
+pub fn undeclared<'a>(
+    components: &'a [Component],
+    state: &'a StateMap,
+) -> Vec<(&'a Component, &'a str)> {
+    let declared: HashSet<String> = components
+        .iter()
+        .flat_map(|component| {
+            let values = component.values.iter();
+            values.map(|value| component.state_key(&value.name))
+        })
+        .collect();
+    let owned = |state_key: &'a String| {
+        let keys = components.iter().map(|component| component.key.as_str());
+        let owner = owner_of_key(keys, state_key)?;
+        let component = components.iter().find(|it| it.key.as_str() == owner)?;
+        let name = state_key.strip_prefix(owner)?;
+        Some((component, name.strip_prefix('_').unwrap_or(name)))
+    };
+    let others = state.keys().filter(|key| !declared.contains(*key));
+    others.filter_map(owned).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use protocol::Scalar;
+
+    use super::*;
+
+    fn component(key: &str, values: &[&str]) -> Component {
+        Component {
+            key: key.parse().unwrap(),
+            kind: key.parse().unwrap(),
+            name: None,
+            label_ko: String::new(),
+            label_en: String::new(),
+            category: ComponentCategory::Actuator,
+            pin_number: None,
+            pin_mode: None,
+            values: values
+                .iter()
+                .map(|name| ValueInfo {
+                    name: (*name).to_owned(),
+                    label_ko: String::new(),
+                    label_en: String::new(),
+                    unit: String::new(),
+                    icon: String::new(),
+                })
+                .collect(),
+        }
+    }
+
+    #[test]
+    fn what_the_catalog_does_not_declare_has_its_component() {
+        let components = [
+            component("led", &[""]),
+            component("cpu", &["average"]),
+            component("led_strip", &[]),
+        ];
+        let state: StateMap = [
+            "cpu_average",
+            "device_status",
+            "led",
+            "led_level",
+            "led_strip",
+            "led_strip_hue",
+        ]
+        .map(|key| (key.to_owned(), Scalar::Number(1.0)))
+        .into();
+        let found: Vec<_> = undeclared(&components, &state)
+            .into_iter()
+            .map(|(component, name)| (component.key.to_string(), name))
+            .collect();
+        let of = |key: &str, name: &'static str| (key.to_owned(), name);
+        assert_eq!(
+            found,
+            [
+                of("led", "level"),
+                of("led_strip", ""),
+                of("led_strip", "hue")
+            ]
+        );
+    }
 }

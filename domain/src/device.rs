@@ -154,6 +154,10 @@ pub struct Headline {
 }
 
 /// Everything the head and the state tiles of a device's page show.
+#[allow(
+    clippy::struct_excessive_bools,
+    reason = "each says whether this person may do one thing"
+)]
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct DeviceDetail {
     /// What the list row says.
@@ -169,6 +173,9 @@ pub struct DeviceDetail {
     /// Whether this person may give it up: who claimed it, and administrators. Others with a role on it may leave.
     #[serde(default)]
     pub may_give_up: bool,
+    /// Whether this person may delete it for good: administrators, where it was never claimed and never connected.
+    #[serde(default)]
+    pub may_delete: bool,
     /// Its attached components.
     pub components: Vec<Component>,
     /// Its merged state.

@@ -19,6 +19,7 @@ pub use crate::catalog::seed;
 use crate::{catalog::types, internal};
 pub(crate) use attach::{add, wire_what_has_no_pin};
 pub use attach::{attach, change, detach, reattach};
+pub(crate) use domain::component::owner_of_key;
 pub use health::{judge, watch};
 pub(crate) use list::allowed;
 pub use list::{attachable, list, list_for_device};
@@ -130,17 +131,4 @@ pub(crate) fn values(kind: &component_type::Model) -> Vec<ValueInfo> {
         .get("values")
         .and_then(|values| serde_json::from_value(values.clone()).ok())
         .unwrap_or_default()
-}
-
-/// Whose state key this is: of several components whose keys fit, the longest's.
-pub(crate) fn owner_of_key<'a>(
-    keys: impl Iterator<Item = &'a str>,
-    state_key: &str,
-) -> Option<&'a str> {
-    keys.filter(|key| {
-        state_key
-            .strip_prefix(key)
-            .is_some_and(|rest| rest.is_empty() || rest.starts_with('_'))
-    })
-    .max_by_key(|key| key.len())
 }

@@ -11,6 +11,7 @@ mod policy;
 mod quarantine;
 mod sightings;
 
+pub(crate) use act::begin_anew;
 pub use act::{new_code, resolve, undo};
 pub use finding::{KEY, REUSED, list, open_count, read};
 pub use hear::{Standing, heard, suspected};

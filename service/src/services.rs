@@ -26,7 +26,7 @@ pub struct SiteSettings {
     pub mqtt_url: String,
     /// Who may make an account.
     pub registration: Registration,
-    /// How often a device reports unless told otherwise, in milliseconds.
+    /// How often a device is to report that is registered from now on, in milliseconds.
     pub report_interval_ms: i64,
 }
 

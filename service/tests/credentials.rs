@@ -5,7 +5,11 @@
 use domain::AppError;
 use protocol::enroll::CredentialsRequest;
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder};
-use service::{Services, accounts::Client, devices};
+use service::{
+    Services,
+    accounts::{Client, token},
+    devices,
+};
 use testkit::{
     database::each_engine,
     device::{Identity, computer},
@@ -97,5 +101,39 @@ async fn after_a_renewal_the_new_key_asks_for_the_credentials() {
             ask(&first).await.unwrap_err(),
             AppError::Conflict { .. }
         ));
+    }
+}
+
+#[tokio::test]
+async fn a_token_from_before_the_new_label_is_nobodys() {
+    for database in each_engine().await {
+        let site = Site::on(database);
+        service::components::seed(&site.services).await.unwrap();
+        let services = &site.services;
+        let admin = site.set_up().await;
+        let stolen = Identity::enrol(services, &admin, Some(&admin), computer("C-3"))
+            .await
+            .unwrap();
+        let id = stolen.id;
+        let token = || token::issue_for_device(services, id).unwrap().0;
+        let speaks = async |token: &str| token::device_of_present_token(services, token).await.ok();
+        let old = token();
+        assert_eq!(speaks(&old).await, Some(id));
+
+        let proof = admin.require_admin().unwrap();
+        devices::revoke(services, &proof, id).await.unwrap();
+        site.clock.advance_ms(60_000);
+        let label = devices::renew_code(services, &proof, id).await.unwrap();
+        assert_eq!(label.id, id);
+        assert_eq!(speaks(&old).await, None, "nobody owns it");
+        devices::claim(services, &admin, "C-3", &label.code.to_string())
+            .await
+            .unwrap();
+        assert_eq!(speaks(&old).await, None, "it is of the former ownership");
+        assert_eq!(speaks(&token()).await, Some(id));
+        let back = Identity::with_code(services, stolen.serial.clone(), label.code.to_string())
+            .await
+            .unwrap();
+        assert_eq!(let_in(services, &back).await, [false, true]);
     }
 }

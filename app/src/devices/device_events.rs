@@ -15,10 +15,12 @@ use crate::{
 pub fn Events(
     /// Newest first.
     events: Vec<DeviceEvent>,
+    /// What leads on from the last of them.
+    foot: AnyView,
 ) -> impl IntoView {
     let i18n = use_i18n();
     view! {
-        <section class="card">
+        <section class="card" id="events">
             <header><h2>{tu_string!(i18n, devices.events)}</h2></header>
             {if events.is_empty() {
                 view! { <p class="mut pad">{tu_string!(i18n, devices.no_events)}</p> }.into_any()
@@ -33,6 +35,7 @@ pub fn Events(
                 }
                     .into_any()
             }}
+            {foot}
         </section>
     }
 }

@@ -9,18 +9,53 @@ use leptos::prelude::*;
 use leptos_i18n::tu_string;
 
 use super::{
-    server_fns::{KeepReports, RevokeDevice, UnlinkDevice},
-    words,
+    care_server_fns::{DeleteDevice, RenameDevice},
+    server_fns::{KeepReports, RenewCode, RevokeDevice, SetNickname, UnlinkDevice},
+    trouble, words,
 };
 use crate::{
     form::{FormState, PostForm},
     i18n::use_i18n,
-    parts::{ErrorNotice, Field, SubmitButton, Time, number::grouped},
+    parts::{CopyButton, ErrorNotice, Field, SubmitButton, Time, number::grouped},
     session::use_me,
 };
 
-/// Of which device, and the form that sets one's own name for it.
-pub(super) type ManageOf = (DeviceId, Memo<DeviceDetail>, FormState);
+/// The forms whose answers change what the whole page shows.
+#[derive(Clone, Copy)]
+pub(super) struct ManageForms {
+    /// Sets one's own name for the device.
+    pub(super) nickname: FormState,
+    /// Sets the site's.
+    pub(super) rename: FormState,
+    /// Gives a new label to one that was revoked.
+    pub(super) relabel: FormState,
+    /// Deletes it.
+    pub(super) delete: FormState,
+}
+
+impl ManageForms {
+    /// Of this page.
+    pub(super) fn here() -> Self {
+        Self {
+            nickname: FormState::of::<SetNickname>(),
+            rename: FormState::of::<RenameDevice>(),
+            relabel: FormState::of::<RenewCode>(),
+            delete: FormState::of::<DeleteDevice>(),
+        }
+    }
+
+    /// How often one of those was done after which the device is still there.
+    pub(super) fn times_done(self) -> (u32, u32, u32) {
+        (
+            self.nickname.times_done(),
+            self.rename.times_done(),
+            self.relabel.times_done(),
+        )
+    }
+}
+
+/// Of which device, and the forms that are the page's.
+pub(super) type ManageOf = (DeviceId, Memo<DeviceDetail>, ManageForms);
 
 /// The cards, as a part of their own.
 #[cfg(feature = "hydrate")]
@@ -35,10 +70,10 @@ pub(super) async fn manage(of: Box<ManageOf>) -> AnyView {
     drawn(*of)
 }
 
-fn drawn((id, detail, name): ManageOf) -> AnyView {
+fn drawn((id, detail, forms): ManageOf) -> AnyView {
     view! {
-        {move || view! { <About detail=detail.get() form=name/> }}
-        {move || view! { <Manage id detail=detail.get()/> }}
+        {move || view! { <About detail=detail.get() form=forms.nickname/> }}
+        {move || view! { <Manage id detail=detail.get() forms/> }}
     }
     .into_any()
 }
@@ -52,6 +87,7 @@ fn About(
     form: FormState,
 ) -> impl IntoView {
     let i18n = use_i18n();
+    let locale = i18n.get_locale_untracked();
     let id = detail.summary.id;
     let nickname = match detail.summary.name == detail.site_name {
         true => String::new(),
@@ -68,7 +104,7 @@ fn About(
     };
     let skew = detail
         .clock_skew_ms
-        .map_or_else(|| "–".to_owned(), |skew| format!("{skew} ms"));
+        .map_or_else(|| "–".to_owned(), |skew| trouble::clock(locale, skew));
     let moment = |at| view! { <Time at=Signal::stored(at)/> };
     let refusals = detail.refusals;
     view! {
@@ -78,6 +114,11 @@ fn About(
             <dl class="facts">
                 <dt>{tu_string!(i18n, devices.serial)}</dt>
                 <dd class="mono">{summary.cpu_serial}</dd>
+                <dt>{tu_string!(i18n, devices.uuid)}</dt>
+                <dd class="row">
+                    <span class="mono">{id.to_string()}</span>
+                    <CopyButton text=id.to_string()/>
+                </dd>
                 <dt>{tu_string!(i18n, devices.owner)}</dt>
                 <dd>{summary.owner.map(|owner| owner.to_string())}</dd>
                 <dt>{tu_string!(i18n, devices.hardware)}</dt>
@@ -99,7 +140,7 @@ fn About(
             </dl>
             {refusals.map(|counts| view! { <Refused counts/> })}
             <PostForm form class="form">
-                <ErrorNotice error=form.other_error(&["name", "nickname"])/>
+                <ErrorNotice error=form.other_error(&["nickname"])/>
                 <input type="hidden" name="id" value=id.to_string()/>
                 <Field
                     name="nickname"
@@ -157,13 +198,15 @@ fn Refused(counts: Vec<RefusalCount>) -> impl IntoView {
     }
 }
 
-/// Retention, giving up and revoking: each says what will happen; what cannot be undone wants a tick.
+/// Its name, retention, giving up, revoking and deleting: each says what will happen; what cannot be undone wants a tick.
 #[component]
 fn Manage(
     /// The device.
     id: DeviceId,
     /// What one may do.
     detail: DeviceDetail,
+    /// The forms that are the page's.
+    forms: ManageForms,
 ) -> impl IntoView {
     let i18n = use_i18n();
     let unlink = FormState::of::<UnlinkDevice>();
@@ -175,13 +218,15 @@ fn Manage(
     let admin = use_me().role.is_admin();
     let active = detail.summary.lifecycle == Lifecycle::Active;
     let may_unlink = detail.may_give_up && active;
-    let may_revoke = admin && detail.summary.lifecycle != Lifecycle::Revoked;
-    if !may_unlink && !admin {
+    let revoked = detail.summary.lifecycle == Lifecycle::Revoked;
+    let may_revoke = admin && !revoked;
+    if !may_unlink && !admin && !detail.may_manage {
         return ().into_any();
     }
     view! {
         <section class="card manage">
             <header><h2>{tu_string!(i18n, devices.settings)}</h2></header>
+            {detail.may_manage.then(|| naming(id, detail.site_name.clone(), forms.rename))}
             {admin
                 .then(|| {
                     view! {
@@ -227,7 +272,74 @@ fn Manage(
                         tu_string!(i18n, devices.revoke_what),
                     )
                 })}
+            {(admin && revoked).then(|| relabelling(id, forms.relabel))}
+            {detail
+                .may_delete
+                .then(|| {
+                    sure(
+                        id,
+                        forms.delete,
+                        tu_string!(i18n, devices.delete_device),
+                        tu_string!(i18n, devices.delete_what),
+                    )
+                })}
         </section>
+    }
+    .into_any()
+}
+
+/// The site's name for the device.
+fn naming(id: DeviceId, known: String, form: FormState) -> AnyView {
+    let i18n = use_i18n();
+    view! {
+        // What became of it is seen also where the page has come anew.
+        <details open=move || form.done() || form.error.read().is_some()>
+            <summary>{tu_string!(i18n, devices.rename)}</summary>
+            <ErrorNotice error=form.other_error(&["site_name"])/>
+            <PostForm form class="form">
+                <input type="hidden" name="id" value=id.to_string()/>
+                <Field
+                    name="site_name"
+                    label=tu_string!(i18n, devices.rename_label)
+                    hint=tu_string!(i18n, devices.rename_hint)
+                    form
+                    value=known
+                    maxlength=80
+                />
+                <div class="row">
+                    <SubmitButton
+                        label=tu_string!(i18n, frame.save)
+                        busy_label=tu_string!(i18n, frame.working)
+                        busy=form.pending
+                        class=""
+                    />
+                    <span role="status" class="is-well">
+                        {move || form.done().then(|| tu_string!(i18n, frame.saved))}
+                    </span>
+                </div>
+            </PostForm>
+        </details>
+    }
+    .into_any()
+}
+
+/// The way back for a device that was revoked.
+fn relabelling(id: DeviceId, form: FormState) -> AnyView {
+    let i18n = use_i18n();
+    view! {
+        <details open=move || form.error.read().is_some()>
+            <summary>{tu_string!(i18n, devices.relabel)}</summary>
+            <p>{tu_string!(i18n, devices.relabel_what)}</p>
+            <ErrorNotice error=form.error/>
+            <PostForm form>
+                <input type="hidden" name="id" value=id.to_string()/>
+                <SubmitButton
+                    label=tu_string!(i18n, devices.relabel)
+                    busy_label=tu_string!(i18n, frame.working)
+                    busy=form.pending
+                />
+            </PostForm>
+        </details>
     }
     .into_any()
 }

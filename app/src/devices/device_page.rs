@@ -7,10 +7,11 @@ use leptos_router::hooks::use_params_map;
 
 use super::{
     device_beside::beside,
-    device_manage::manage,
+    device_manage::{ManageForms, manage},
     device_record::{RecordOf, record},
     device_state::{TilesOf, tiles},
-    server_fns::{CancelCommand, SetComponent, SetNickname, read_device},
+    label::{Label, ShownLabel},
+    server_fns::{CancelCommand, SetComponent, read_device},
     twin_server_fns::{DesireState, LetGo, TryAgain},
     words,
 };
@@ -41,7 +42,7 @@ pub fn DevicePage() -> impl IntoView {
 fn Device(id: DeviceId) -> impl IntoView {
     let set = FormState::of::<SetComponent>();
     let cancel = FormState::of::<CancelCommand>();
-    let name = FormState::of::<SetNickname>();
+    let forms = ManageForms::here();
     let twin = [
         FormState::of::<LetGo>(),
         FormState::of::<DesireState>(),
@@ -50,7 +51,7 @@ fn Device(id: DeviceId) -> impl IntoView {
     let changed = watch(move || Some(Subject::Device { device: id }));
     let device = Resource::new_blocking(
         move || {
-            let own = (set.times_done(), cancel.times_done(), name.times_done());
+            let own = (set.times_done(), cancel.times_done(), forms.times_done());
             let twin = twin.map(|form| form.times_done());
             (own, twin, changed.get())
         },
@@ -62,7 +63,7 @@ fn Device(id: DeviceId) -> impl IntoView {
                 // What changes later changes on the page: nothing that is typed or focused is lost.
                 ScopedFuture::new_untracked(async move {
                     match device.await {
-                        Ok(first) => view! { <Page id first device changed set cancel name twin/> }.into_any(),
+                        Ok(first) => view! { <Page id first device changed set cancel forms twin/> }.into_any(),
                         Err(Failure(AppError::NotFound)) => view! { <NotFoundPage/> }.into_any(),
                         Err(Failure(error)) => {
                             view! { <ErrorNotice error=Signal::stored(Some(error))/> }.into_any()
@@ -82,7 +83,7 @@ fn Page(
     changed: Signal<u64>,
     set: FormState,
     cancel: FormState,
-    name: FormState,
+    forms: ManageForms,
     twin: [FormState; 3],
 ) -> impl IntoView {
     let i18n = use_i18n();
@@ -132,6 +133,7 @@ fn Page(
             false => view! {
                 <ErrorNotice error=unread/>
                 {move || view! { <Head detail=detail.get()/> }}
+                {move || forms.relabel.outcome::<Label>().map(|label| view! { <ShownLabel label/> })}
                 <div class="columns">
                     <div>
                         <h2>{tu_string!(i18n, devices.state)}</h2>
@@ -140,7 +142,7 @@ fn Page(
                         {later(move || record(Box::new(of)))}
                     </div>
                     <div>
-                        {later(move || manage(Box::new((id, detail, name))))}
+                        {later(move || manage(Box::new((id, detail, forms))))}
                         {later(move || beside(Box::new((id, changed))))}
                     </div>
                 </div>

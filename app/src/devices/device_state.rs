@@ -2,7 +2,7 @@
 
 use domain::{
     DeviceId, Scalar,
-    component::{Component, ComponentCategory, ValueInfo},
+    component::{Component, ComponentCategory, ValueInfo, undeclared},
     device::{DeviceDetail, Presence},
 };
 use leptos::prelude::*;
@@ -67,24 +67,17 @@ fn all(of: &TilesOf, release: FormState, detail: &DeviceDetail) -> AnyView {
     if detail.state.is_empty() && detail.components.is_empty() {
         return view! { <p class="mut">{tu_string!(i18n, devices.no_state)}</p> }.into_any();
     }
-    let tiles = detail
-        .components
-        .iter()
-        .flat_map(|component| component.values.iter().map(move |value| (component, value)))
-        .map(|(component, value)| {
-            let key = match value.name.as_str() {
-                "" => component.key.to_string(),
-                name => format!("{}_{name}", component.key),
-            };
+    let tiles = values(detail)
+        .into_iter()
+        .map(|(component, value, declared)| {
+            let key = component.state_key(&value.name);
             let now = detail.state.get(&key).cloned();
             let at = detail.state_at.get(&key).copied();
             let forced = detail.forced.get(&key).cloned();
-            let acts = component.category == ComponentCategory::Actuator && value.name.is_empty();
+            let actuator = component.category == ComponentCategory::Actuator;
+            let acts = declared && actuator && value.name.is_empty();
             let stale = detail.summary.presence.presence != Presence::Online || now.is_none();
-            let label = {
-                let (component, value) = (component.clone(), value.clone());
-                Signal::stored(label(i18n.get_locale_untracked(), &component, &value))
-            };
+            let label = Signal::stored(label(locale, component, &value));
             let of_catalog = icon(&value.icon);
             if acts {
                 let desired = detail.desired.iter().find(|d| d.component == component.key);
@@ -121,6 +114,30 @@ fn all(of: &TilesOf, release: FormState, detail: &DeviceDetail) -> AnyView {
     view! { <div class="tiles">{tiles}</div> }.into_any()
 }
 
+/// Every value of each component, and whether the catalog declares it: what else it reports is shown as well.
+fn values(detail: &DeviceDetail) -> Vec<(&Component, ValueInfo, bool)> {
+    let others = undeclared(&detail.components, &detail.state);
+    let mut all = Vec::new();
+    for component in &detail.components {
+        let declared = component.values.iter().cloned();
+        all.extend(declared.map(|value| (component, value, true)));
+        let others = others.iter().filter(|(of, _)| of.key == component.key);
+        all.extend(others.map(|(_, name)| {
+            let first = component.values.first();
+            let value = ValueInfo {
+                name: (*name).to_owned(),
+                label_ko: String::new(),
+                label_en: String::new(),
+                unit: String::new(),
+                icon: first.map(|value| value.icon.clone()).unwrap_or_default(),
+            };
+            (component, value, false)
+        }));
+    }
+    all
+}
+
+/// What a value is called; without a name in the catalog as it is reported, after its component.
 fn label(locale: Locale, component: &Component, value: &ValueInfo) -> String {
     let of_value = match locale {
         Locale::ko => &value.label_ko,
@@ -132,8 +149,11 @@ fn label(locale: Locale, component: &Component, value: &ValueInfo) -> String {
     };
     match (&component.name, value.name.is_empty()) {
         (Some(name), true) => name.clone(),
-        (Some(name), false) => format!("{name} {of_value}"),
         (None, true) => of_kind.clone(),
+        (name, false) if of_value.is_empty() => {
+            format!("{} {}", name.as_ref().unwrap_or(of_kind), value.name)
+        }
+        (Some(name), false) => format!("{name} {of_value}"),
         (None, false) => of_value.clone(),
     }
 }

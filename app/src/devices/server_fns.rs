@@ -6,10 +6,12 @@
 )]
 
 use domain::{
-    CommandId, DeviceId,
+    CommandId, DeviceId, Page,
     command::Command,
     device::{DeviceDetail, DeviceSummary, PresenceCounts},
     event::DeviceEvent,
+    finding::Trouble,
+    job::Job,
     telemetry::{Series, SeriesQuery},
 };
 use leptos::prelude::*;
@@ -28,21 +30,27 @@ use {
         AppError,
         command::NewCommand,
         device::{DeviceKind, DeviceQuery, Lifecycle},
+        job::JobState,
     },
-    service::{commands, devices, devices::NewDevice, telemetry},
+    service::{commands, devices, devices::NewDevice, jobs, telemetry},
 };
 
 /// How long a command of a page waits for its device, in milliseconds.
 #[cfg(feature = "ssr")]
 const COMMAND_MS: i64 = 60_000;
+/// As many running jobs are named on the overview.
+#[cfg(feature = "ssr")]
+const JOBS_SHOWN: usize = 3;
 
 /// What the overview shows.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Overview {
     /// How many devices there are of each status.
     pub counts: PresenceCounts,
-    /// The worst of them.
-    pub worst: Vec<DeviceSummary>,
+    /// Those that are not there or in trouble, the worst first, and what is wrong with each.
+    pub worst: Vec<(DeviceSummary, Vec<Trouble>)>,
+    /// The latest of the jobs that are under way, and how many there are in all.
+    pub jobs: Page<Job>,
     /// The latest events: device, its name, what happened.
     pub events: Vec<(DeviceId, String, DeviceEvent)>,
 }
@@ -51,7 +59,24 @@ pub struct Overview {
 #[server(prefix = "/do", endpoint = "read_overview", input = Json, output = Json)]
 pub async fn read_overview() -> Result<Overview, Failure> {
     let (services, actor) = (request::services()?, request::actor()?);
-    let query = DeviceQuery {
+    let mut jobs = jobs::list(&services, &actor, "", Some(JobState::Running), 1, 10).await?;
+    jobs.items.truncate(JOBS_SHOWN);
+    Ok(Overview {
+        counts: devices::counts(&services, &actor).await?,
+        worst: worst(&services, &actor).await?,
+        jobs,
+        events: devices::latest_events(&services, &actor, 12).await?,
+    })
+}
+
+/// The devices that are not there, and those that are in trouble: asked apart, so that many that are absent leave
+/// room for the others.
+#[cfg(feature = "ssr")]
+async fn worst(
+    services: &service::Services,
+    actor: &service::Actor,
+) -> Result<Vec<(DeviceSummary, Vec<Trouble>)>, AppError> {
+    let absent = DeviceQuery {
         presence: vec![
             domain::device::Presence::Timeout,
             domain::device::Presence::Offline,
@@ -59,11 +84,21 @@ pub async fn read_overview() -> Result<Overview, Failure> {
         page_size: 10,
         ..DeviceQuery::default()
     };
-    Ok(Overview {
-        counts: devices::counts(&services, &actor).await?,
-        worst: devices::list(&services, &actor, &query).await?.items,
-        events: devices::latest_events(&services, &actor, 12).await?,
-    })
+    let troubled = DeviceQuery {
+        search: "is:identity,flapping,clock".to_owned(),
+        page_size: 10,
+        ..DeviceQuery::default()
+    };
+    let mut worst = devices::list(services, actor, &absent).await?.items;
+    for device in devices::list(services, actor, &troubled).await?.items {
+        if worst.iter().all(|known| known.id != device.id) {
+            worst.push(device);
+        }
+    }
+    let ids: Vec<DeviceId> = worst.iter().map(|device| device.id).collect();
+    let extras = devices::extras(services, actor, &ids, &[]).await?;
+    let troubles = extras.into_iter().map(|extra| extra.troubles);
+    Ok(worst.into_iter().zip(troubles).collect())
 }
 
 /// What a device is and how it stands.
@@ -77,20 +112,36 @@ pub async fn read_device(id: DeviceId) -> Result<DeviceDetail, Failure> {
 /// What a device was told and did.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Record {
-    /// Its latest commands, newest first.
+    /// Some of its commands, newest first.
     pub commands: Vec<Command>,
-    /// What happened to it, newest first.
+    /// Whether there are older ones.
+    pub more_commands: bool,
+    /// Some of what happened to it, newest first.
     pub events: Vec<DeviceEvent>,
+    /// Whether older things have happened.
+    pub more_events: bool,
 }
 
-/// What a device was told and did.
+/// What a device was told and did: the latest, or what was before this command and this event.
 #[server(prefix = "/do", endpoint = "read_record", input = Json, output = Json)]
-pub async fn read_record(id: DeviceId) -> Result<Record, Failure> {
+pub async fn read_record(
+    id: DeviceId,
+    commands_before: Option<CommandId>,
+    events_before: Option<i64>,
+) -> Result<Record, Failure> {
     let (services, actor) = (request::services()?, request::actor()?);
     let viewer = actor.require_viewer(&services, id).await?;
+    // One more than is shown says whether there are more.
+    let mut commands = commands::list(&services, &viewer, commands_before, 11).await?;
+    let mut events = devices::events(&services, &viewer, events_before, 21).await?;
+    let (more_commands, more_events) = (commands.len() > 10, events.len() > 20);
+    commands.truncate(10);
+    events.truncate(20);
     Ok(Record {
-        commands: commands::list(&services, &viewer, None, 10).await?,
-        events: devices::events(&services, &viewer, None, 20).await?,
+        commands,
+        more_commands,
+        events,
+        more_events,
     })
 }
 
@@ -208,13 +259,16 @@ pub async fn preregister_device(
     #[server(default)] hardware_version: String,
     #[server(default)] hardware_variant: String,
     #[server(default)] components: String,
+    #[server(default)] uuid: String,
 ) -> Result<Option<Label>, Failure> {
     let typed = [
         ("cpu_serial", cpu_serial.clone()),
         ("name", name.clone()),
+        ("kind", kind.clone()),
         ("hardware_version", hardware_version.clone()),
         ("hardware_variant", hardware_variant.clone()),
         ("components", components.clone()),
+        ("uuid", uuid.clone()),
     ];
     let result = async {
         let admin = request::actor()?.require_admin()?;
@@ -233,17 +287,24 @@ pub async fn preregister_device(
             .map(str::parse)
             .collect::<Result<_, _>>()
             .map_err(|_| AppError::invalid("components", "unknown_component_type"))?;
+        let uuid = match uuid.trim() {
+            "" => None,
+            text => Some(
+                text.parse()
+                    .map_err(|_| AppError::invalid("uuid", "uuid"))?,
+            ),
+        };
         let device = NewDevice {
             cpu_serial,
-            uuid: None,
+            uuid,
             kind,
             hardware_version: or(hardware_version, version),
             hardware_variant: or(hardware_variant, "Standard"),
             name: Some(name),
             components,
         };
-        let made = devices::preregister(&request::services()?, &admin, device).await?;
-        Ok(Label::of(&made))
+        let made = devices::preregister(&request::services()?, &admin, device).await;
+        Ok(Label::of(&made.map_err(beside_its_field)?))
     }
     .await;
     let typed = typed
@@ -252,7 +313,21 @@ pub async fn preregister_device(
     answer_with(result, "preregister_device", &typed)
 }
 
-/// Makes a new code for a device that waits; the old one is void.
+/// What is known already is said beside the field that it was typed into.
+#[cfg(feature = "ssr")]
+fn beside_its_field(error: AppError) -> AppError {
+    match error {
+        AppError::Conflict { message } if message == "serial_known" => {
+            AppError::invalid("cpu_serial", message)
+        }
+        AppError::Conflict { message } if message == "uuid_known" => {
+            AppError::invalid("uuid", message)
+        }
+        error => error,
+    }
+}
+
+/// Makes a new code for a device that waits, or that was revoked; the old one is void.
 #[server(prefix = "/do", endpoint = "renew_code")]
 pub async fn renew_code(id: DeviceId) -> Result<Option<Label>, Failure> {
     let result = async {
@@ -264,18 +339,19 @@ pub async fn renew_code(id: DeviceId) -> Result<Option<Label>, Failure> {
     answer_with(result, "renew_code", &[])
 }
 
-/// The devices that wait to be claimed.
+/// One page of the devices that wait to be claimed, newest first: those that a search finds.
 #[server(prefix = "/do", endpoint = "list_waiting", input = Json, output = Json)]
-pub async fn list_waiting() -> Result<Vec<DeviceSummary>, Failure> {
+pub async fn list_waiting(search: String, page: u32) -> Result<Page<DeviceSummary>, Failure> {
     let (services, actor) = (request::services()?, request::actor()?);
     actor.require_admin()?;
     let query = DeviceQuery {
         lifecycle: vec![Lifecycle::Unclaimed],
         sort: domain::device::DeviceSort::Created,
-        page_size: 100,
+        search,
+        page,
         ..DeviceQuery::default()
     };
-    Ok(devices::list(&services, &actor, &query).await?.items)
+    Ok(devices::list(&services, &actor, &query).await?)
 }
 
 /// Makes oneself the owner of a device, and goes on to its page.

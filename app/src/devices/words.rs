@@ -155,9 +155,10 @@ pub(crate) fn particulars(locale: Locale, event: &domain::event::DeviceEvent) ->
             format!("{} · {role}", text("with").unwrap_or_default())
         }
         EventKind::Flapping | EventKind::ClockWrong => super::trouble::of_event(locale, event),
-        EventKind::Claimed | EventKind::Unlinked | EventKind::Revoked => {
-            text("by").unwrap_or_default().to_owned()
-        }
+        EventKind::Preregistered
+        | EventKind::Claimed
+        | EventKind::Unlinked
+        | EventKind::Revoked => text("by").unwrap_or_default().to_owned(),
         EventKind::Components | EventKind::ComponentSilent | EventKind::ComponentSpeaks => {
             text("component").unwrap_or_default().to_owned()
         }

@@ -61,8 +61,8 @@ impl FromRequestParts<AppState> for SignedDevice {
 
     async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, Refusal> {
         let bearer = bearer(&parts.headers).ok_or(Refusal(AppError::SignedOut))?;
-        let device = token::device_of_token(&state.services, bearer).map_err(Refusal)?;
-        Ok(Self(device))
+        let device = token::device_of_present_token(&state.services, bearer).await;
+        device.map(Self).map_err(Refusal)
     }
 }
 

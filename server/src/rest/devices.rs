@@ -14,7 +14,7 @@ use protocol::enroll::CredentialsRequest;
 use serde::{Deserialize, Serialize};
 use service::{
     accounts::Client,
-    devices::{self, CredentialsOutcome, NewDevice},
+    devices::{self, Amendment, CredentialsOutcome, NewDevice},
     telemetry,
 };
 use utoipa::{IntoParams, ToSchema};
@@ -35,12 +35,13 @@ const ASK_AGAIN_S: u32 = 5;
 pub(crate) fn router() -> OpenApiRouter<AppState> {
     OpenApiRouter::new()
         .routes(routes!(list))
-        .routes(routes!(detail, unlink))
+        .routes(routes!(detail, amend, unlink))
         .routes(routes!(nickname))
         .routes(routes!(retention))
         .routes(routes!(events))
         .routes(routes!(revoke))
         .routes(routes!(preregister))
+        .routes(routes!(code))
         .routes(routes!(claim))
         .routes(routes!(credentials))
         .routes(routes!(certificate))
@@ -122,18 +123,70 @@ async fn detail(
     Ok(Json(detail).into_response())
 }
 
-/// Gives a device up: its secret is void, everybody's access ends, and it resets itself.
+#[derive(Deserialize, ToSchema)]
+struct DeviceChange {
+    /// The site's name for it.
+    #[serde(default)]
+    name: Option<String>,
+    /// `4B`, `5`, `pc`, …; administrators only.
+    #[serde(default)]
+    hardware_version: Option<String>,
+    /// `Standard`, `Pro`, …; administrators only. Reports of another variant than this are refused.
+    #[serde(default)]
+    hardware_variant: Option<String>,
+}
+
+/// Changes what the site says of a device; what is left out stays.
+#[utoipa::path(put, path = "/api/devices/{id}", tag = "devices",
+    security(("bearer" = []), ("api_key" = [])),
+    params(("id" = uuid::Uuid, Path, description = "The device")),
+    request_body = DeviceChange,
+    responses((status = 204), (status = 401), (status = 403), (status = 404),
+        (status = 409, description = "An attached component does not fit the hardware"), (status = 422)))]
+async fn amend(
+    State(state): State<AppState>,
+    Signed(actor): Signed,
+    Path(id): Path<DeviceId>,
+    Body(body): Body<DeviceChange>,
+) -> Result<StatusCode, Refusal> {
+    let owner = actor.require_owner(&state.services, id).await?;
+    let amendment = Amendment {
+        name: body.name,
+        hardware_version: body.hardware_version,
+        hardware_variant: body.hardware_variant,
+    };
+    devices::amend(&state.services, &owner, amendment).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Gives a device up: its secret is void, everybody's access ends, and it resets itself. One that was never claimed and
+/// never connected is deleted for good, by administrators.
 #[utoipa::path(delete, path = "/api/devices/{id}", tag = "devices",
     security(("bearer" = []), ("api_key" = [])),
     params(("id" = uuid::Uuid, Path, description = "The device")),
-    responses((status = 204), (status = 401), (status = 403), (status = 404), (status = 409)))]
+    responses((status = 204), (status = 401), (status = 403), (status = 404),
+        (status = 409, description = "Nobody owns it, and it was claimed or connected before")))]
 async fn unlink(
     State(state): State<AppState>,
     Signed(actor): Signed,
     Path(id): Path<DeviceId>,
 ) -> Result<StatusCode, Refusal> {
     let owner = actor.require_owner(&state.services, id).await?;
-    devices::unlink(&state.services, &owner).await?;
+    match (
+        devices::unlink(&state.services, &owner).await,
+        actor.require_admin(),
+    ) {
+        (Err(refused @ AppError::Conflict { .. }), Ok(admin)) => {
+            // Of what was used the first refusal holds.
+            devices::delete(&state.services, &admin, id)
+                .await
+                .map_err(|error| match error {
+                    AppError::Conflict { .. } => refused,
+                    error => error,
+                })?;
+        }
+        (given_up, _) => given_up?,
+    }
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -265,7 +318,7 @@ struct Preregistered {
     security(("bearer" = []), ("api_key" = [])),
     request_body = Preregistration,
     responses((status = 201, body = Preregistered), (status = 401), (status = 403),
-        (status = 409, description = "The serial number or UUID is known"), (status = 422)))]
+        (status = 409, description = "`serial_known` or `uuid_known`"), (status = 422)))]
 async fn preregister(
     State(state): State<AppState>,
     Signed(actor): Signed,
@@ -296,13 +349,35 @@ async fn preregister(
         components,
     };
     let made = devices::preregister(&state.services, &admin, device).await?;
-    let answer = Preregistered {
-        device_uuid: made.id.0,
-        code: made.code.to_string(),
-        claim_url: made.link.to_string(),
-        qr_svg: made.qr_svg,
-    };
-    Ok((StatusCode::CREATED, Json(answer)))
+    Ok((StatusCode::CREATED, Json(made.into())))
+}
+
+impl From<devices::Preregistered> for Preregistered {
+    fn from(made: devices::Preregistered) -> Self {
+        Self {
+            device_uuid: made.id.0,
+            code: made.code.to_string(),
+            claim_url: made.link.to_string(),
+            qr_svg: made.qr_svg,
+        }
+    }
+}
+
+/// Makes a new enrolment code for a device that nobody owns; the old one is void, and with it the key and every
+/// certificate that it gave. A revoked device waits to be claimed again, under its UUID.
+#[utoipa::path(post, path = "/api/devices/{id}/code", tag = "devices",
+    security(("bearer" = []), ("api_key" = [])),
+    params(("id" = uuid::Uuid, Path, description = "The device")),
+    responses((status = 201, body = Preregistered), (status = 401), (status = 403), (status = 404),
+        (status = 409, description = "Somebody owns it")))]
+async fn code(
+    State(state): State<AppState>,
+    Signed(actor): Signed,
+    Path(id): Path<DeviceId>,
+) -> Result<(StatusCode, Json<Preregistered>), Refusal> {
+    let admin = actor.require_admin()?;
+    let made = devices::renew_code(&state.services, &admin, id).await?;
+    Ok((StatusCode::CREATED, Json(made.into())))
 }
 
 #[derive(Deserialize, ToSchema)]

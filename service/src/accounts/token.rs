@@ -20,6 +20,8 @@ pub const ACCESS_S: i64 = 10 * 60;
 /// Seconds that a device's token works.
 pub const DEVICE_S: i64 = 15 * 60;
 const REFRESH_MS: i64 = 30 * 24 * 3_600_000;
+/// Seconds by which the clocks of a site's processes may differ.
+const DRIFT_S: i64 = 5;
 
 /// The key that signs access tokens.
 pub struct TokenKeys {
@@ -174,6 +176,25 @@ pub fn device_of_token(services: &Services, token: &str) -> Result<DeviceId, App
     subject(services, token, Kind::Device).map(DeviceId)
 }
 
+/// As [`device_of_token`], where the device's present owner had it when the token was issued: one of a former ownership
+/// may be a stolen copy's.
+pub async fn device_of_present_token(
+    services: &Services,
+    token: &str,
+) -> Result<DeviceId, AppError> {
+    let claims = claims(services, token, Kind::Device)?;
+    let row = entity::device::Entity::find()
+        .filter(entity::device::Column::Uuid.eq(claims.sub))
+        .one(&services.db.read)
+        .await
+        .map_err(internal)?;
+    let claimed_s = row.and_then(|row| row.claimed_ms).map(|at| at / 1_000);
+    match claimed_s.is_some_and(|claimed| claims.iat + DRIFT_S >= claimed) {
+        true => Ok(DeviceId(claims.sub)),
+        false => Err(AppError::SignedOut),
+    }
+}
+
 /// Ends every refresh token of a person.
 pub(crate) async fn end_all<C: ConnectionTrait>(
     connection: &C,
@@ -237,6 +258,10 @@ fn sign(services: &Services, sub: Uuid, kind: Kind, seconds: i64) -> Result<Stri
 }
 
 fn subject(services: &Services, token: &str, kind: Kind) -> Result<Uuid, AppError> {
+    claims(services, token, kind).map(|claims| claims.sub)
+}
+
+fn claims(services: &Services, token: &str, kind: Kind) -> Result<Claims, AppError> {
     let mut validation = Validation::new(Algorithm::HS256);
     // The site's own clock decides, not the library's.
     validation.validate_exp = false;
@@ -244,7 +269,7 @@ fn subject(services: &Services, token: &str, kind: Kind) -> Result<Uuid, AppErro
         .map_err(|_| AppError::SignedOut)?;
     let alive = decoded.claims.exp > services.now().0 / 1_000;
     match decoded.claims.kind == kind && alive {
-        true => Ok(decoded.claims.sub),
+        true => Ok(decoded.claims),
         false => Err(AppError::SignedOut),
     }
 }

@@ -16,7 +16,10 @@ use sea_orm::{
     sea_query::{Expr, ExprTrait},
 };
 
-use super::list::{row_of, states, summaries};
+use super::{
+    delete::is_unused,
+    list::{row_of, states, summaries},
+};
 use crate::{Actor, Admin, Services, ViewerOf, components, events as log, internal};
 
 const MOST_EVENTS: u32 = 200;
@@ -60,6 +63,7 @@ pub async fn detail(services: &Services, viewer: &ViewerOf) -> Result<DeviceDeta
         .and_then(|identity| identity.pointer("/versions/os")?.as_str())
         .map(ToOwned::to_owned);
     let components = components::described(db, id).await?;
+    let may_delete = admin && is_unused(&whole);
     Ok(DeviceDetail {
         summary,
         site_name: whole.name,
@@ -68,6 +72,7 @@ pub async fn detail(services: &Services, viewer: &ViewerOf) -> Result<DeviceDeta
             && (owner || viewer.actor().user.role.sees_all_devices()),
         may_manage: lifecycle != Lifecycle::Revoked && (owner || admin),
         may_give_up: admin || whole.owner_id == Some(viewer.actor().user.id.0),
+        may_delete,
         state: of_attached(cached.state, &components),
         state_at: of_attached(cached.state_at, &components),
         forced: of_attached(cached.forced, &components),

@@ -3,13 +3,16 @@
 use domain::{AppError, live::LiveEvent};
 use entity::device_access::{ActiveModel, Column, Entity};
 use sea_orm::{
-    ActiveModelTrait, ActiveValue::Set, EntityTrait, TransactionTrait, sea_query::OnConflict,
+    ActiveModelTrait, ActiveValue::Set, DatabaseTransaction, EntityTrait, TransactionTrait,
+    sea_query::OnConflict,
 };
 use serde_json::json;
 use unicode_normalization::UnicodeNormalization;
 
 use super::search;
-use crate::{OwnerOf, Services, ViewerOf, audit, downlink, internal};
+use crate::{
+    OwnerOf, Services, ViewerOf, audit, catalog::hardware, components, downlink, internal,
+};
 
 const MAX_CHARS: usize = 80;
 
@@ -60,30 +63,97 @@ pub async fn set_nickname(
 
 /// Changes the site's name for a device, which everybody without a nickname sees.
 pub async fn rename(services: &Services, owner: &OwnerOf, name: &str) -> Result<(), AppError> {
-    let name = check(name)?;
-    let device = owner.device();
+    let amendment = Amendment {
+        name: Some(name.to_owned()),
+        ..Amendment::default()
+    };
+    amend(services, owner, amendment).await
+}
+
+/// What is to be said of a device from now on; what is left out stays.
+#[derive(Debug, Clone, Default)]
+pub struct Amendment {
+    /// The site's name for it.
+    pub name: Option<String>,
+    /// `4B`, `5`, `pc`, …; administrators only.
+    pub hardware_version: Option<String>,
+    /// `Standard`, `Pro`, …; administrators only.
+    pub hardware_variant: Option<String>,
+}
+
+/// Changes what the site says of a device, all of it or nothing. The conflict `not_for_this_hardware` names the
+/// components that the other hardware's pin rules do not allow where they are.
+pub async fn amend(
+    services: &Services,
+    owner: &OwnerOf,
+    amendment: Amendment,
+) -> Result<(), AppError> {
+    let name = amendment.name.as_deref().map(check).transpose()?;
+    let is_other_hardware =
+        amendment.hardware_version.is_some() || amendment.hardware_variant.is_some();
+    if is_other_hardware {
+        owner.actor().require_admin()?;
+    }
+    let (device, actor) = (owner.device(), owner.actor());
+    let target = || Some(device.uuid.to_string());
     let transaction = services.db.write.begin().await.map_err(internal)?;
     let row = downlink::lock_device(&transaction, device.uuid).await?;
-    let detail = json!({ "from": row.name, "to": name });
-    let mut change: entity::device::ActiveModel = row.into();
-    change.name_key = Set(search::sort_key(&name));
-    change.name = Set(name);
-    let row = change.update(&transaction).await.map_err(internal)?;
-    search::index(&transaction, &row).await?;
-    let target = Some(device.uuid.to_string());
-    audit::record(
-        services,
-        &transaction,
-        owner.actor(),
-        "rename",
-        target,
-        detail,
-    )
-    .await?;
+    let row = match name {
+        None => row,
+        Some(name) => {
+            let detail = json!({ "from": row.name, "to": name });
+            let mut change: entity::device::ActiveModel = row.into();
+            change.name_key = Set(search::sort_key(&name));
+            change.name = Set(name);
+            let row = change.update(&transaction).await.map_err(internal)?;
+            search::index(&transaction, &row).await?;
+            audit::record(services, &transaction, actor, "rename", target(), detail).await?;
+            row
+        }
+    };
+    if is_other_hardware {
+        let detail = equip(&transaction, row, amendment).await?;
+        let action = "set_hardware";
+        audit::record(services, &transaction, actor, action, target(), detail).await?;
+    }
     transaction.commit().await.map_err(internal)?;
     let changed = LiveEvent::Device {
         device: device.uuid,
     };
     services.bus.publish(vec![changed]).await;
     Ok(())
+}
+
+/// Puts other hardware on record for a device whose row is locked; gives what was and what is.
+async fn equip(
+    transaction: &DatabaseTransaction,
+    row: entity::device::Model,
+    amendment: Amendment,
+) -> Result<serde_json::Value, AppError> {
+    let said = |text: Option<String>, known: &str| {
+        text.map_or_else(|| known.to_owned(), |text| text.trim().to_owned())
+    };
+    let version = said(amendment.hardware_version, &row.hardware_version);
+    let variant = said(amendment.hardware_variant, &row.hardware_variant);
+    hardware::check(transaction, &version, &variant).await?;
+    let before = format!("{} {}", row.hardware_version, row.hardware_variant);
+    let mut change: entity::device::ActiveModel = row.into();
+    change.hardware_version = Set(version);
+    change.hardware_variant = Set(variant);
+    let row = change.update(transaction).await.map_err(internal)?;
+    let attached = components::attached(transaction, row.id).await?;
+    let allowed = components::allowed(transaction, &row, &attached).await?;
+    let misfits: Vec<&str> = attached
+        .iter()
+        .filter(|component| !allowed.contains(&component.id))
+        .map(|component| component.key.as_str())
+        .collect();
+    if !misfits.is_empty() {
+        return Err(AppError::conflict_with(
+            "not_for_this_hardware",
+            misfits.join(", "),
+        ));
+    }
+    let after = format!("{} {}", row.hardware_version, row.hardware_variant);
+    Ok(json!({ "from": before, "to": after }))
 }

@@ -8,10 +8,13 @@ use domain::{
 };
 use protocol::enroll::{ClaimLink, EnrollmentCode};
 use qrcode::{Color, EcLevel, QrCode, render::svg};
-use sea_orm::{ActiveModelTrait, ActiveValue::Set, DatabaseTransaction, SqlErr, TransactionTrait};
+use sea_orm::{
+    ActiveModelTrait, ActiveValue::Set, ColumnTrait, Condition, DatabaseTransaction, EntityTrait,
+    QueryFilter, SqlErr, TransactionTrait,
+};
 use serde_json::json;
 
-use super::{NewDevice, Preregistered, enrol, naming, revoke, search};
+use super::{NewDevice, Preregistered, enrol, naming, relabel, revoke, search};
 use crate::{
     Admin, Services, audit, catalog::hardware, components, downlink, events, internal, presence,
 };
@@ -23,7 +26,7 @@ const COMPUTER: [&str; 6] = ["cpu", "memory", "disk", "network", "temperature", 
 /// And every board.
 const BOARD: [&str; 4] = ["cpu", "memory", "temperature", "uptime"];
 
-/// Pre-registers a device; a serial number or UUID that is known is a conflict.
+/// Pre-registers a device; a serial number that is known is the conflict `serial_known`, a UUID `uuid_known`.
 pub async fn preregister(
     services: &Services,
     admin: &Admin,
@@ -87,6 +90,7 @@ pub(super) async fn insert(
     let id = device.uuid.unwrap_or_else(DeviceId::random);
     let now = services.now().0;
     hardware::check(transaction, &version, &variant).await?;
+    refuse_known(transaction, &serial, id).await?;
     let row = entity::device::ActiveModel {
         uuid: Set(id.0),
         cpu_serial: Set(serial),
@@ -115,6 +119,10 @@ pub(super) async fn insert(
         .insert(transaction)
         .await
         .map_err(|e| match e.sql_err() {
+            // Another has registered it since; the message names the column, or the index named after it.
+            Some(SqlErr::UniqueConstraintViolation(what)) if what.contains("uuid") => {
+                AppError::conflict("uuid_known")
+            }
             Some(SqlErr::UniqueConstraintViolation(_)) => AppError::conflict("serial_known"),
             _ => internal(e),
         })?;
@@ -128,14 +136,42 @@ pub(super) async fn insert(
     Ok(row)
 }
 
+/// Refuses a serial number that another device has, and then a UUID.
+async fn refuse_known(
+    transaction: &DatabaseTransaction,
+    serial: &str,
+    id: DeviceId,
+) -> Result<(), AppError> {
+    use entity::device::{Column, Entity};
+    let either = Condition::any()
+        .add(Column::CpuSerial.eq(serial))
+        .add(Column::Uuid.eq(id.0));
+    let known = Entity::find()
+        .filter(either)
+        .all(transaction)
+        .await
+        .map_err(internal)?;
+    if known.iter().any(|row| row.cpu_serial == serial) {
+        return Err(AppError::conflict("serial_known"));
+    }
+    match known.is_empty() {
+        true => Ok(()),
+        false => Err(AppError::conflict("uuid_known")),
+    }
+}
+
 /// Makes a new enrolment code for a device that is not claimed; the old one is void, and with it the
-/// key that used it and every certificate that was issued for it.
+/// key that used it and every certificate that was issued for it. One that was revoked waits to be claimed again.
 pub async fn renew_code(
     services: &Services,
     admin: &Admin,
     device: DeviceId,
 ) -> Result<Preregistered, AppError> {
     let transaction = services.db.write.begin().await.map_err(internal)?;
+    let row = downlink::lock_device(&transaction, device).await?;
+    if row.lifecycle == Lifecycle::Revoked.as_str() {
+        return relabel::relabel(services, admin, transaction, row).await;
+    }
     let code = enrol::new_code();
     let (row, revoked) = give_code(services, &transaction, device, &code).await?;
     let made = shown(services, device, &row.cpu_serial, code)?;

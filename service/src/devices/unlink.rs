@@ -1,7 +1,7 @@
 //! Giving a device up: the secret is void, the certificate is not; the device erases and waits.
 
 use domain::{
-    AppError,
+    AppError, DeviceId, UserId,
     device::{Lifecycle, Presence},
     event::{EventKind, Severity},
     live::LiveEvent,
@@ -9,13 +9,15 @@ use domain::{
 use entity::device_access::{Column, Entity};
 use protocol::Topic;
 use sea_orm::{
-    ActiveModelTrait, ActiveValue::Set, ColumnTrait, EntityTrait, QueryFilter, TransactionTrait,
+    ActiveModelTrait, ActiveValue::Set, ColumnTrait, DatabaseTransaction, EntityTrait, QueryFilter,
+    TransactionTrait,
 };
 use serde_json::json;
 
 use super::search;
 use crate::{
-    OwnerOf, Services, audit, commands, downlink, events, identity, internal, presence, telemetry,
+    OwnerOf, Services, accounts::actor::DeviceRef, audit, commands, downlink, events, identity,
+    internal, presence, state_cache::CachedState, telemetry,
 };
 
 /// What the retained `reset` says; an empty payload would delete it.
@@ -34,37 +36,7 @@ pub async fn unlink(services: &Services, owner: &OwnerOf) -> Result<(), AppError
         // Whom it was shared with may leave; it is not theirs to give up.
         return Err(AppError::Forbidden);
     }
-    let people: Vec<_> = Entity::find()
-        .filter(Column::DeviceId.eq(device.id))
-        .all(&transaction)
-        .await
-        .map_err(internal)?
-        .into_iter()
-        .map(|access| domain::UserId(access.user_id))
-        .collect();
-    let presence = Presence::parse(&row.presence).unwrap_or(Presence::Offline);
-    let ownership = row.ownership + 1;
-    let mut change: entity::device::ActiveModel = row.into();
-    change.owner_id = Set(None);
-    change.secret = Set(None);
-    change.ownership = Set(ownership);
-    change.lifecycle = Set(Lifecycle::Unclaimed.as_str().to_owned());
-    change.status_rank = Set(presence::status_rank(Lifecycle::Unclaimed, presence));
-    change.claimed_ms = Set(None);
-    change.reset_pending = Set(true);
-    // The label is good again: who holds the device may claim it.
-    change.code_spent_ms = Set(None);
-    let row = change.update(&transaction).await.map_err(internal)?;
-    Entity::delete_many()
-        .filter(Column::DeviceId.eq(device.id))
-        .exec(&transaction)
-        .await
-        .map_err(internal)?;
-    let nothing = telemetry::begin_ownership(services, &transaction, device, ownership).await?;
-    let (now, why) = (services.now(), "ownership_changed");
-    commands::ownership_ended(&transaction, device.id, why, now).await?;
-    identity::ownership_ended(&transaction, device.uuid, device.id).await?;
-    search::index(&transaction, &row).await?;
+    let (_, ended) = end_ownership(services, &transaction, row).await?;
     let target = Some(device.uuid.to_string());
     audit::record(
         services,
@@ -77,16 +49,87 @@ pub async fn unlink(services: &Services, owner: &OwnerOf) -> Result<(), AppError
     .await?;
     transaction.commit().await.map_err(internal)?;
 
-    services.cache.put(vec![(device.uuid, nothing)]).await?;
-    let mut changes = vec![LiveEvent::Device {
-        device: device.uuid,
-    }];
-    changes.extend(people.into_iter().map(|user| LiveEvent::Access { user }));
-    services.bus.publish(changes).await;
-    tell_reset(services, device.uuid).await;
+    ended.tell(services).await?;
     let (kind, severity) = (EventKind::Unlinked, Severity::Info);
     let detail = json!({ "by": owner.actor().user.name });
     events::record(services, device.id, device.uuid, kind, severity, detail).await
+}
+
+/// Whom the end of an ownership is told to, after its commit.
+pub(super) struct Ended {
+    device: DeviceId,
+    nothing: CachedState,
+    people: Vec<UserId>,
+    is_reset: bool,
+}
+
+impl Ended {
+    /// Tells the people that they have no part in the device any more, and the device to erase what it keeps.
+    pub(super) async fn tell(self, services: &Services) -> Result<(), AppError> {
+        let device = self.device;
+        services.cache.put(vec![(device, self.nothing)]).await?;
+        let people = self.people.into_iter();
+        let mut changes = vec![LiveEvent::Device { device }];
+        changes.extend(people.map(|user| LiveEvent::Access { user }));
+        services.bus.publish(changes).await;
+        if self.is_reset {
+            tell_reset(services, device).await;
+        }
+        Ok(())
+    }
+}
+
+/// Makes a device whose row is locked nobody's, in the caller's transaction: its secret is void, everybody's access and
+/// nicknames are gone, and it waits to be claimed. Gives its row, and what is to be told after the commit.
+pub(super) async fn end_ownership(
+    services: &Services,
+    transaction: &DatabaseTransaction,
+    row: entity::device::Model,
+) -> Result<(entity::device::Model, Ended), AppError> {
+    let device = DeviceRef {
+        id: row.id,
+        uuid: DeviceId(row.uuid),
+    };
+    let people = Entity::find()
+        .filter(Column::DeviceId.eq(device.id))
+        .all(transaction)
+        .await
+        .map_err(internal)?
+        .into_iter()
+        .map(|access| UserId(access.user_id))
+        .collect();
+    let presence = Presence::parse(&row.presence).unwrap_or(Presence::Offline);
+    let ownership = row.ownership + 1;
+    // One that nobody ever claimed keeps nothing of anybody.
+    let is_reset = row.ownership > 0;
+    let mut change: entity::device::ActiveModel = row.into();
+    change.owner_id = Set(None);
+    change.secret = Set(None);
+    change.ownership = Set(ownership);
+    change.lifecycle = Set(Lifecycle::Unclaimed.as_str().to_owned());
+    change.status_rank = Set(presence::status_rank(Lifecycle::Unclaimed, presence));
+    change.claimed_ms = Set(None);
+    change.reset_pending = Set(is_reset);
+    // The label is good again: who holds the device may claim it.
+    change.code_spent_ms = Set(None);
+    let row = change.update(transaction).await.map_err(internal)?;
+    Entity::delete_many()
+        .filter(Column::DeviceId.eq(device.id))
+        .exec(transaction)
+        .await
+        .map_err(internal)?;
+    let nothing = telemetry::begin_ownership(services, transaction, device, ownership).await?;
+    let (now, why) = (services.now(), "ownership_changed");
+    commands::ownership_ended(transaction, device.id, why, now).await?;
+    identity::ownership_ended(transaction, device.uuid, device.id).await?;
+    search::index(transaction, &row).await?;
+    let ended = Ended {
+        device: device.uuid,
+        nothing,
+        people,
+        is_reset,
+    };
+    Ok((row, ended))
 }
 
 /// Publishes the retained `reset` and takes the retained `owner` away.

@@ -6,11 +6,11 @@ use domain::{
     identity::{Act, Finding, FindingState},
     live::LiveEvent,
 };
-use entity::{certificate, device, identity_finding};
+use entity::{certificate, device, identity_finding, identity_known};
 use protocol::{Topic, identity::DisableMessage};
 use sea_orm::{
-    ActiveModelTrait, ActiveValue::Set, ColumnTrait, DatabaseTransaction, EntityTrait, QueryFilter,
-    QuerySelect, SqlErr, TransactionTrait, sea_query::Expr,
+    ActiveModelTrait, ActiveValue::Set, ColumnTrait, ConnectionTrait, DatabaseTransaction,
+    EntityTrait, QueryFilter, QuerySelect, SqlErr, TransactionTrait, sea_query::Expr,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -184,13 +184,12 @@ pub async fn undo(services: &Services, admin: &Admin, id: i64) -> Result<(), App
     let transaction = services.db.write.begin().await.map_err(internal)?;
     let (row, device) = locked(&transaction, id).await?;
     let finding = finding::one(services, &transaction, row.clone()).await?;
-    let (Some(before), Some(at), Some(act)) = (row.before.clone(), row.resolved_ms, finding.act)
-    else {
+    let (Some(at), Some(act)) = (row.resolved_ms, finding.act) else {
         return Err(AppError::conflict("finding_open"));
     };
-    if !finding.may_undo {
+    let Some(before) = row.before.clone().filter(|_| finding.may_undo) else {
         return Err(AppError::conflict("undo_too_late"));
-    }
+    };
     let before: Before = serde_json::from_value(before).map_err(internal)?;
     put_back(&transaction, device.clone(), &before, act).await?;
     quarantine::restore(&transaction, device.id, id, TimestampMs(at)).await?;
@@ -260,6 +259,32 @@ async fn put_back(
             .map_err(internal)?;
     }
     Ok(())
+}
+
+/// A device that was revoked waits to be claimed again, in the caller's transaction: nothing is known of who it is, so
+/// that who enrols with its new code is learnt, and what was decided about who it was can no longer be undone.
+pub(crate) async fn begin_anew<C: ConnectionTrait>(
+    connection: &C,
+    device: i64,
+) -> Result<(), AppError> {
+    let record = identity_known::Model {
+        storage_id: None,
+        macs: json!([]),
+        held_finding_id: None,
+        blocked_ms: None,
+        ..record_of(connection, device).await?
+    };
+    keep(connection, record).await?;
+    identity_finding::Entity::update_many()
+        .col_expr(
+            identity_finding::Column::Before,
+            Expr::value(Option::<Value>::None),
+        )
+        .filter(identity_finding::Column::DeviceId.eq(device))
+        .exec(connection)
+        .await
+        .map(|_| ())
+        .map_err(internal)
 }
 
 /// Gives the device another board's serial number.

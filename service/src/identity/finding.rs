@@ -158,7 +158,7 @@ async fn shown<C: ConnectionTrait>(
             count: u32::try_from(row.count).unwrap_or(1),
             held: quarantine::held(connection, row.id).await?,
             claimed: device.lifecycle == Lifecycle::Active.as_str(),
-            may_undo: row.act.is_some() && later == 0 && in_time,
+            may_undo: row.act.is_some() && row.before.is_some() && later == 0 && in_time,
         });
     }
     Ok(findings)

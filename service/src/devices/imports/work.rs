@@ -170,16 +170,6 @@ async fn register(
     code: &protocol::enroll::EnrollmentCode,
 ) -> Result<Done, AppError> {
     let wish = Wish::from_json(&line.wish).device()?;
-    if let Some(uuid) = wish.uuid {
-        let known = device::Entity::find()
-            .filter(device::Column::Uuid.eq(uuid.0))
-            .one(transaction)
-            .await
-            .map_err(internal)?;
-        if known.is_some() {
-            return Err(AppError::invalid("uuid", "uuid_known"));
-        }
-    }
     let device = preregister::insert(services, transaction, wish, code).await?;
     let event = device_event::ActiveModel {
         device_id: Set(Some(device.id)),
@@ -227,6 +217,9 @@ fn why(error: AppError) -> Result<(Option<String>, String), AppError> {
         }
         AppError::Conflict { message } if message == "serial_known" => {
             (Some(ImportColumn::CpuSerial.as_str().to_owned()), message)
+        }
+        AppError::Conflict { message } if message == "uuid_known" => {
+            (Some(ImportColumn::Uuid.as_str().to_owned()), message)
         }
         AppError::Conflict { message } => (None, message),
         AppError::Gone => (None, "revoked".to_owned()),
