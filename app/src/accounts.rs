@@ -7,6 +7,7 @@ pub mod address;
 mod admission;
 pub mod apps;
 pub mod invitations;
+pub mod keys;
 #[cfg(feature = "ssr")]
 pub mod preferences;
 pub mod register_page;

@@ -1,4 +1,5 @@
 // Who may come in, and what they find changed when they come back.
+import { preregister } from './device';
 import { administrator, expect, forgotten, looked, member, setUp, signIn, submitSignIn, test } from './person';
 
 test('the setup code makes the first administrator, once', async ({ page, madang }) => {
@@ -7,6 +8,7 @@ test('the setup code makes the first administrator, once', async ({ page, madang
   await page.goto('/setup');
   await looked(page, 'setup');
   await setUp(page, madang);
+  await expect(page.locator('main a.pri[href="/devices/new"]'), 'the next step').toBeVisible();
   await looked(page, 'overview-empty');
 
   await forgotten(page);
@@ -52,6 +54,7 @@ test('sign in after a wrong password, and sign out', async ({ page, madang }) =>
 test('by invitation a person comes in, and sees only what is theirs', async ({ page, madang }) => {
   await setUp(page, madang);
   await member(page);
+  await expect(page.locator('main a.pri[href="/claim"]'), 'the next step').toBeVisible();
   await looked(page, 'overview-member');
 
   // An administrator's page is closed, and the way to it is not shown.
@@ -147,6 +150,41 @@ test('one takes another address, and signs in with it', async ({ page, madang })
   await expect(page).not.toHaveURL(/sign-in/);
 });
 
+test('an API key is shown once, opens the API to a program, and is revoked', async ({ page, madang, request }) => {
+  await setUp(page, madang);
+  await page.goto('/account');
+  const card = page.locator('#api-keys');
+  const name = card.locator('[name=key_name]');
+  const make = async (called: string) => {
+    await name.fill(called);
+    await card.locator('form:has([name=key_name]) button[type=submit]').click();
+  };
+  await make(' ');
+  await expect(name, 'it must be called something').toHaveAttribute('aria-invalid', 'true');
+  await make('온실 기록기');
+  const key = await card.locator('#api-key').inputValue();
+  expect(key).toMatch(/^mdg_/);
+  const keys = card.locator('li');
+  await expect(keys).toHaveCount(1);
+  await expect(keys).toContainText('온실 기록기');
+  await expect(name).toHaveValue('');
+  await looked(page, 'api-key-made');
+
+  // A program: it has no cookie.
+  const asked = async () => {
+    const answer = await request.get(`${madang.ready.http}/api/devices`, { headers: { 'X-API-Key': key } });
+    return answer.status();
+  };
+  expect(await asked()).toBe(200);
+  await page.reload();
+  await expect(keys).toHaveCount(1);
+  await expect(card.locator('#api-key'), 'it is shown once').toHaveCount(0);
+  await looked(page, 'api-keys');
+  await keys.locator('form button').click();
+  await expect(keys).toHaveCount(0);
+  expect(await asked()).toBe(401);
+});
+
 test('wrong passwords are limited to five a minute', async ({ page, madang, context }) => {
   await setUp(page, madang);
   await forgotten(page);
@@ -169,12 +207,21 @@ test('wrong passwords are limited to five a minute', async ({ page, madang, cont
 });
 
 test('every page of the household loads directly', async ({ page, madang }) => {
+  test.slow();
   await setUp(page, madang);
+  await preregister(page); // a job is for somebody
   for (const [name, path] of [
     ['overview', '/'],
     ['devices', '/devices'],
     ['preregister', '/devices/new'],
+    ['import', '/devices/import'],
+    ['charts', '/charts'],
+    ['jobs', '/jobs'],
+    ['job-new-all', '/jobs/new?filter='],
     ['claim', '/claim'],
+    ['identity', '/identity'],
+    ['notices', '/notices'],
+    ['catalog', '/catalog'],
     ['users', '/users'],
     ['account', '/account'],
   ]) {

@@ -7,6 +7,7 @@ use super::{
     account_server_fns::{ChangeAddress, ChangePassword, DeleteAccount, RenameMe},
     address::Address,
     apps::Apps,
+    keys::Keys,
     roles::role_name,
     sessions::Sessions,
     setting::Setting,
@@ -48,6 +49,7 @@ pub fn AccountPage() -> impl IntoView {
             <Password form=change email/>
             <Sessions change/>
             <Apps/>
+            <Keys/>
             <Leave/>
             <form method="post" action="/do/sign_out">
                 <button class="btn" type="submit">

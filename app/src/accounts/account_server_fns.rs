@@ -5,8 +5,12 @@
     reason = "arguments become fields of a struct; the sentence stands on the function"
 )]
 
-use domain::account::{AppInfo, SessionInfo};
+use domain::{
+    TimestampMs,
+    account::{AppInfo, SessionInfo},
+};
 use leptos::prelude::*;
+use serde::{Deserialize, Serialize};
 
 use crate::{Failure, json::Json};
 
@@ -18,7 +22,7 @@ use {
         request,
     },
     domain::AppError,
-    service::accounts::{self, address, apps, profile},
+    service::accounts::{self, address, api_key, apps, profile},
 };
 
 /// Changes one's own name.
@@ -130,4 +134,67 @@ pub async fn revoke_app(id: String) -> Result<(), Failure> {
     }
     .await;
     answer(result, "revoke_app", &[], None)
+}
+
+/// An API key as its owner sees it later: never the key itself.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KeyInfo {
+    /// Its id.
+    pub id: String,
+    /// What it is called.
+    pub name: String,
+    /// When it was made.
+    pub created_at: TimestampMs,
+    /// When it was last used.
+    pub last_used_at: Option<TimestampMs>,
+}
+
+/// One's API keys that work.
+#[server(prefix = "/do", endpoint = "list_keys", input = Json, output = Json)]
+pub async fn list_keys() -> Result<Vec<KeyInfo>, Failure> {
+    let keys = api_key::list(&request::services()?, &request::actor()?).await?;
+    let keys = keys.into_iter().map(|key| KeyInfo {
+        id: key.id.to_string(),
+        name: key.name,
+        created_at: key.created_at,
+        last_used_at: key.last_used_at,
+    });
+    Ok(keys.collect())
+}
+
+/// A new API key, which is shown once.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MadeKey {
+    /// For `X-API-Key`.
+    pub key: String,
+}
+
+/// Makes an API key.
+///
+/// A plain post gets nothing here: the page that follows shows the key.
+#[server(prefix = "/do", endpoint = "create_key")]
+pub async fn create_key(key_name: String) -> Result<Option<MadeKey>, Failure> {
+    let result = async {
+        let actor = request::actor()?;
+        api_key::create(&request::services()?, &actor, &key_name)
+            .await
+            .map(|key| MadeKey { key })
+            .map_err(|error| match error {
+                AppError::Invalid { message, .. } => AppError::invalid("key_name", message),
+                other => other,
+            })
+    }
+    .await;
+    answer_with(result, "create_key", &[("key_name", &key_name)])
+}
+
+/// Ends one of one's API keys.
+#[server(prefix = "/do", endpoint = "revoke_key")]
+pub async fn revoke_key(id: String) -> Result<(), Failure> {
+    let result = async {
+        let id = id.parse().map_err(|_| AppError::NotFound)?;
+        api_key::revoke(&request::services()?, &request::actor()?, id).await
+    }
+    .await;
+    answer(result, "revoke_key", &[], None)
 }
