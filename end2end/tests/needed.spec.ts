@@ -1,5 +1,6 @@
 // What is loaded only when someone needs it: search, the list of keys, notes with their way back.
-import { expect, forgotten, looked, setUp, signIn, administrator, test } from './person';
+import { preregister, serial } from './device';
+import { expect, forgotten, inKorean, looked, setUp, signIn, administrator, test } from './person';
 
 test.beforeEach(() => {
   test.skip(test.info().project.use.javaScriptEnabled === false, 'none of it is there without a script');
@@ -31,6 +32,39 @@ test('search and the list of keys open by a key, each time', async ({ page, mada
   await page.keyboard.press('Enter');
   await expect(page, 'the devices of that name').toHaveURL(/devices\?q=claim/);
   await expect(search).toBeHidden();
+});
+
+test('search opens a device by its serial number, and runs commands', async ({ page, madang }) => {
+  await setUp(page, madang);
+  await preregister(page);
+  const search = page.locator('dialog.palette');
+  const entries = search.locator('[role=option]');
+  const look = async (text: string) => {
+    await page.goto('/users');
+    await expect(async () => {
+      await page.keyboard.press('/');
+      await expect(search).toBeVisible({ timeout: 1_000 });
+    }).toPass();
+    await search.locator('input').fill(text);
+  };
+  await look(serial);
+  const device = entries.filter({ hasText: `창가 컴퓨터 · ${serial}` });
+  await expect(device).toBeVisible();
+  await looked(page, 'search-device');
+  await device.click();
+  await expect(page).toHaveURL(/\/devices\/[0-9a-f-]{36}$/);
+  await expect(search).toBeHidden();
+
+  await look(inKorean() ? '기기 사전' : 'pre-reg');
+  await page.keyboard.press('Enter');
+  await expect(page).toHaveURL(/\/devices\/new$/);
+  await look(inKorean() ? '어둡게' : 'dark');
+  await page.keyboard.press('Enter');
+  await expect(page.locator('html')).toHaveAttribute('data-theme', 'dark');
+  await expect(page, 'on the page where it was chosen').toHaveURL(/\/users$/);
+  await look(inKorean() ? '로그아웃' : 'sign out');
+  await page.keyboard.press('Enter');
+  await expect(page).toHaveURL(/sign-in/);
 });
 
 test('a role that was given is taken back by its note', async ({ page, madang }) => {

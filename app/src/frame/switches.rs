@@ -12,7 +12,7 @@
 use domain::account::Language;
 use domain::account::Theme;
 use leptos::prelude::*;
-use leptos_i18n::{Locale as _, tu_string};
+use leptos_i18n::{Locale as _, td_string, tu_string};
 
 use crate::{
     Failure,
@@ -43,10 +43,28 @@ pub async fn set_theme(theme: String) -> Result<(), Failure> {
 }
 
 /// The name of a language in itself.
-fn own_name(locale: Locale) -> &'static str {
+pub(super) fn own_name(locale: Locale) -> &'static str {
     match locale {
         Locale::ko => "한국어",
         Locale::en => "English",
+    }
+}
+
+/// What a theme is called.
+pub(super) fn theme_name(locale: Locale, theme: Theme) -> &'static str {
+    match theme {
+        Theme::System => td_string!(locale, frame.theme_system),
+        Theme::Light => td_string!(locale, frame.theme_light),
+        Theme::Dark => td_string!(locale, frame.theme_dark),
+    }
+}
+
+/// The picture of a theme.
+pub(super) fn theme_icon(theme: Theme) -> Icon {
+    match theme {
+        Theme::System => Icon::SunMoon,
+        Theme::Light => Icon::Sun,
+        Theme::Dark => Icon::Moon,
     }
 }
 
@@ -89,16 +107,7 @@ pub fn ThemeSwitch() -> impl IntoView {
     let i18n = use_i18n();
     let chosen = RwSignal::new(use_session().with_value(|session| session.preferences.theme));
     let menu = NodeRef::<leptos::html::Details>::new();
-    let name = move |theme: Theme| match theme {
-        Theme::System => tu_string!(i18n, frame.theme_system),
-        Theme::Light => tu_string!(i18n, frame.theme_light),
-        Theme::Dark => tu_string!(i18n, frame.theme_dark),
-    };
-    let icon = |theme: Theme| match theme {
-        Theme::System => Icon::SunMoon,
-        Theme::Light => Icon::Sun,
-        Theme::Dark => Icon::Moon,
-    };
+    let name = move |theme: Theme| theme_name(i18n.get_locale_untracked(), theme);
     view! {
         <details class="menu" node_ref=menu>
             <summary
@@ -126,7 +135,7 @@ pub fn ThemeSwitch() -> impl IntoView {
                             >
                                 <input type="hidden" name="theme" value=theme.as_str()/>
                                 <button class="item" type="submit">
-                                    <Draw icon=icon(theme)/>
+                                    <Draw icon=theme_icon(theme)/>
                                     {name(theme)}
                                     {move || (chosen.get() == theme).then(|| view! { <Tick/> })}
                                 </button>
