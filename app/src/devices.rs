@@ -1,6 +1,7 @@
 //! Devices: list, page, pre-registration and claim.
 
 pub mod beside_server_fns;
+pub mod care_server_fns;
 pub mod claim_page;
 mod device_actuator;
 mod device_beside;

@@ -35,6 +35,8 @@ test('a frozen device is silent when its deadline passes, and online when it goe
   await withoutReload([page], async () => {
     await expect(head).toContainText(words().online);
     await live(page);
+    const reporting = page.locator('#components .is-well');
+    await expect(reporting.first(), 'a component reports').toBeVisible();
     const frozen = Date.now();
     agent.kill('SIGSTOP');
     await expect(head).toContainText(words().silent, { timeout: 25_000 });
@@ -44,11 +46,14 @@ test('a frozen device is silent when its deadline passes, and online when it goe
     expect(silent).toBeGreaterThan(15_000 - 2 * INTERVAL_MS);
     expect(silent).toBeLessThan(15_000 + 3_000);
     await expect(page.locator('.events li').first(), 'it stands among the events').toContainText(words().silent);
+    await expect(reporting, 'no component is said to report now').toHaveCount(0);
+    await expect(page.locator('#components')).toContainText(/Last report|마지막 보고/);
     await looked(page, 'device-silent');
 
     const thawed = Date.now();
     agent.kill('SIGCONT');
     await expect(head).toContainText(words().online);
+    await expect(reporting.first(), 'it reports again').toBeVisible();
     expect(await since(page)).toBeGreaterThan(thawed - 1);
   });
 });

@@ -25,10 +25,13 @@ pub fn CommandHistory(
     may_cancel: bool,
     /// The form that takes one back.
     cancel: FormState,
+    /// What leads on from the last of them.
+    #[prop(optional)]
+    foot: Option<AnyView>,
 ) -> impl IntoView {
     let i18n = use_i18n();
     view! {
-        <section class="card commands">
+        <section class="card commands" id="commands">
             <header><h2>{tu_string!(i18n, commands.title)}</h2></header>
             <ErrorNotice error=cancel.error/>
             {if commands.is_empty() {
@@ -44,6 +47,7 @@ pub fn CommandHistory(
                 }
                     .into_any()
             }}
+            {foot}
         </section>
     }
 }

@@ -7,7 +7,7 @@ use domain::{
     catalog::{AttachedComponent, ComponentHealth, PinHeader},
 };
 use leptos::prelude::*;
-use leptos_i18n::tu_string;
+use leptos_i18n::{td_string, tu_string};
 
 use super::{
     attach_form::attach_form,
@@ -20,7 +20,7 @@ use crate::{
     Failure,
     catalog::{fields::Refused, words},
     form::{FormState, PostForm},
-    i18n::use_i18n,
+    i18n::{Locale, use_i18n},
     parts::{ErrorNotice, Mark, StatusMark, Time, status_mark::Shape},
     reading::{read_again, unanswered},
 };
@@ -33,11 +33,13 @@ struct Forms {
     reattach: FormState,
 }
 
-/// The section of a device; read again when `changed` moves.
+/// The section of a device; read again when `changed` moves. Nothing is said to report now where the device
+/// is not `online`.
 pub(crate) async fn components(
     id: DeviceId,
     changed: Signal<u64>,
     may_manage: Signal<bool>,
+    online: Signal<bool>,
 ) -> AnyView {
     let forms = Forms {
         put: FormState::of::<PutComponent>(),
@@ -76,9 +78,19 @@ pub(crate) async fn components(
     );
     view! {
         <ErrorNotice error=failed/>
-        {move || shown.get().map(|fitted| section(id, &fitted, told, forms, may_manage.get()))}
+        {move || {
+            let may = may_manage.get();
+            shown.get().map(|fitted| section(id, &fitted, Said { told, online }, forms, may))
+        }}
     }
     .into_any()
+}
+
+/// What each component last told, and whether its device is there to go on with it.
+#[derive(Clone, Copy)]
+struct Said {
+    told: RwSignal<Told>,
+    online: Signal<bool>,
 }
 
 /// What each component last told: it moves with the reports, and the forms beside it do not.
@@ -105,13 +117,7 @@ fn apart(component: &mut AttachedComponent) -> (i64, Heard) {
     (component.id, heard)
 }
 
-fn section(
-    id: DeviceId,
-    fitted: &Fitted,
-    told: RwSignal<Told>,
-    forms: Forms,
-    may: bool,
-) -> AnyView {
+fn section(id: DeviceId, fitted: &Fitted, said: Said, forms: Forms, may: bool) -> AnyView {
     let i18n = use_i18n();
     // Each keeps its own place on the page: what was unfolded of one that is gone does not become its neighbour's.
     let rows = {
@@ -120,7 +126,7 @@ fn section(
             <For
                 each=move || attached.clone()
                 key=|component| (component.id, format!("{component:?}"))
-                children=move |component| row(id, &component, &fitted, told, forms, may)
+                children=move |component| row(id, &component, &fitted, said, forms, may)
             />
         }
     };
@@ -192,12 +198,21 @@ fn undo(id: DeviceId, fitted: &Fitted, forms: Forms) -> AnyView {
     .into_any()
 }
 
-fn mark(health: ComponentHealth) -> Mark {
+fn mark(health: ComponentHealth, online: bool) -> Mark {
     match health {
-        ComponentHealth::Well => Mark::Online,
+        ComponentHealth::Well if online => Mark::Online,
+        ComponentHealth::Well => Mark::Offline,
         ComponentHealth::Waiting => Mark::Unclaimed,
         ComponentHealth::Silent => Mark::Timeout,
         ComponentHealth::NotAllowed => Mark::Failed,
+    }
+}
+
+/// How a component does. Of one whose device is not there only its last report is known.
+fn word(locale: Locale, health: ComponentHealth, online: bool) -> &'static str {
+    match (health, online) {
+        (ComponentHealth::Well, false) => td_string!(locale, devices.last_report),
+        (health, _) => words::health(locale, health),
     }
 }
 
@@ -205,12 +220,13 @@ fn row(
     id: DeviceId,
     component: &AttachedComponent,
     fitted: &Fitted,
-    told: RwSignal<Told>,
+    said: Said,
     forms: Forms,
     may: bool,
 ) -> AnyView {
     let i18n = use_i18n();
     let locale = i18n.get_locale_untracked();
+    let Said { told, online } = said;
     let key = component.key.to_string();
     let title = component.name.clone().unwrap_or_else(|| key.clone());
     let mut place = vec![match (component.pin_number, component.pin_mode) {
@@ -257,8 +273,8 @@ fn row(
             </span>
             <span class="row">
                 <StatusMark
-                    mark=Signal::derive(move || mark(health()))
-                    word=Signal::derive(move || words::health(locale, health()).to_owned())
+                    mark=Signal::derive(move || mark(health(), online.get()))
+                    word=Signal::derive(move || word(locale, health(), online.get()).to_owned())
                 />
                 <span class="mut xs">
                     {move || since.get().map(|at| view! { <Time at=Signal::stored(Some(at))/> })}

@@ -54,6 +54,8 @@ pub fn Pagination(
             <a
                 class="btn ghost sq sm"
                 href=there.then(|| href.run(to))
+                // Without an address it is no link by itself, and could be neither named nor disabled.
+                role=(!there).then_some("link")
                 aria-disabled=(!there).then_some("true")
                 aria-label=label
             >

@@ -1,6 +1,10 @@
 //! The values of a device that have a history.
 
-use domain::{ComponentKey, component::Component};
+use domain::{
+    ComponentKey, Scalar,
+    component::{Component, undeclared},
+    device::StateMap,
+};
 
 use crate::i18n::Locale;
 
@@ -34,8 +38,25 @@ impl Choice {
     }
 }
 
-/// Every value of a device that can be drawn: the state of an actuator has no name.
-pub(super) fn choices(components: &[Component]) -> Vec<Choice> {
+/// Every value of a device that can be drawn: the state of an actuator has no name. Numbers that the catalog does not
+/// declare are called as they are reported, after their component.
+pub(super) fn choices(components: &[Component], state: &StateMap) -> Vec<Choice> {
+    let others = undeclared(components, state)
+        .into_iter()
+        .filter(|(component, name)| {
+            let value = state.get(&component.state_key(name));
+            !name.is_empty() && matches!(value, Some(Scalar::Number(_)))
+        })
+        .map(|(component, name)| {
+            let called = |kind| format!("{} {name}", component.name.as_ref().unwrap_or(kind));
+            Choice {
+                component: component.key.clone(),
+                value: name.to_owned(),
+                label_ko: called(&component.label_ko),
+                label_en: called(&component.label_en),
+                unit: String::new(),
+            }
+        });
     components
         .iter()
         .flat_map(|component| {
@@ -51,5 +72,6 @@ pub(super) fn choices(components: &[Component]) -> Vec<Choice> {
                     unit: value.unit.clone(),
                 })
         })
+        .chain(others)
         .collect()
 }

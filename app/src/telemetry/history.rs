@@ -69,7 +69,10 @@ pub(crate) async fn history(id: DeviceId, detail: Signal<DeviceDetail>) -> AnyVi
     let map = use_query_map();
     let now = use_now().0;
     let changed = watch_history();
-    let known = Memo::new(move |_| choices(&detail.read().components));
+    let known = Memo::new(move |_| {
+        let detail = detail.read();
+        choices(&detail.components, &detail.state)
+    });
     let chosen = chosen_of(&map.read_untracked(), &known.read_untracked());
     let first = match chosen {
         Some(chosen) => {

@@ -146,7 +146,7 @@ fn commands(
     read_again(
         asked,
         Some(known),
-        move |_| read_record(id),
+        move |_| read_record(id, None, None),
         // What is shown is better than nothing; the frame says that the connection is lost.
         move |_, answer| {
             if let Ok(record) = answer {
