@@ -359,7 +359,8 @@ impl Device {
                 false
             }
             Some(Topic::Reset(device)) if device == self.id && !publish.payload.is_empty() => {
-                self.reset()?
+                self.reset()?;
+                false
             }
             _ => false,
         };

@@ -96,7 +96,7 @@ enum Action {
     Send(by_hand::Sent),
     /// Runs many simulated devices in one process, from a site's manifest.
     Simulate {
-        /// The manifest that `madang seed demo` writes.
+        /// The manifest that `madang seed --demo FILE` or `madang simulate --manifest FILE` writes.
         #[arg(long)]
         manifest: PathBuf,
         /// Seconds between two reports, instead of the server's.

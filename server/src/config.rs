@@ -175,7 +175,7 @@ impl Default for Accounts {
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct Telemetry {
-    /// How often a device reports unless told otherwise, in milliseconds.
+    /// How often a device is to report that is registered from now on, in milliseconds.
     pub report_interval_ms: i64,
     /// Days that single reports are kept.
     pub keep_reports_days: u32,

@@ -243,6 +243,18 @@ async fn a_device_is_shared_and_its_days_are_told() {
         "a viewer is not told who else looks"
     );
 
+    let name = async |client: &Client| {
+        get(&app, client, &format!("/api/devices/{id}")).await["summary"]["name"].clone()
+    };
+    let nickname = format!("/api/devices/{id}/nickname");
+    let called = Some(json!({ "nickname": "창가" }));
+    let (status, _) = send(&app, &other, Method::PUT, &nickname, called).await;
+    assert_eq!(status, StatusCode::NO_CONTENT);
+    assert_eq!(
+        (name(&other).await, name(&own).await),
+        (json!("창가"), json!("A"))
+    );
+
     let days = get(&app, &other, &format!("/api/devices/{id}/presence?days=90")).await;
     assert_eq!(days["slots"].as_array().map(Vec::len), Some(84));
     let path = format!("/api/devices/{id}/presence?days=91");

@@ -1,5 +1,6 @@
 //! Devices that are not ours: the documented Python device over MQTT 3.1.1 and 5, and `mosquitto_pub`
-//! with a certificate. What they need beside Python is installed into a folder of the build.
+//! with a certificate, also as the documented script signs for it. What they need beside Python is installed into a
+//! folder of the build.
 
 use std::{
     path::{Path, PathBuf},
@@ -94,7 +95,25 @@ impl Board<'_> {
         .await;
     }
 
-    /// As the documents show it.
+    /// What is kept apart of it.
+    async fn apart(&self) -> u64 {
+        use sea_orm::{EntityTrait as _, PaginatorTrait as _};
+        let rows = entity::identity_quarantine::Entity::find();
+        let count = rows.count(&self.app.services().db.read).await;
+        count.expect("a count")
+    }
+
+    /// The documented script, which says who the device is and reports.
+    async fn by_hand(&self, component: &str, reading: &str) {
+        let script =
+            Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/devices/mosquitto_device.sh");
+        let mut command = Command::new("sh");
+        command.arg(script).arg(self.folder.path());
+        command.args([component, reading]);
+        done(&mut command).await;
+    }
+
+    /// One message as it stands, without a signature.
     async fn mosquitto_pub(&self, topic: &str, message: &str, version: &str) {
         let file = |name: &str| self.folder.path().join(name);
         let port = self.app.mqtt().port().to_string();
@@ -217,5 +236,18 @@ async fn a_device_in_python_and_one_by_hand() {
         .await;
     }
     assert_eq!(board.stored().await, before);
+
+    // Signed by hand: who it is is taken, and the report, over another connection, is kept apart.
+    board.offline().await;
+    let apart = board.apart().await;
+    board.by_hand("dht22", r#"{"values": {"temp": 25}}"#).await;
+    until("who it is", async || {
+        let agent = board.page().await?.summary.agent_version;
+        (agent.as_deref() == Some("mosquitto_pub")).then_some(())
+    })
+    .await;
+    assert_eq!(board.apart().await, apart + 1);
+    assert_eq!(board.stored().await, before);
+    assert_eq!(refused(RefusalReason::WrongSignature).await, 0);
     app.stop().await;
 }

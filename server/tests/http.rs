@@ -308,6 +308,24 @@ async fn history_is_asked_for_report_by_report_or_in_buckets() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_person_changes_what_they_are_called() {
+    let app = App::start().await;
+    let admin = app.set_up().await;
+    let client = app.browser(Some(&admin));
+    let call = async |name: &str| {
+        let request = client.put(app.url("/api/users/me"));
+        let request = request.json(&json!({ "name": name }));
+        request.send().await.expect("an answer")
+    };
+    problem(call("  ").await, 422, "invalid").await;
+    assert_eq!(call("김마당").await.status(), StatusCode::NO_CONTENT);
+    let me = client.get(app.url("/api/users/me")).send().await;
+    let me: Value = me.expect("an answer").json().await.expect("JSON");
+    assert_eq!(me["name"], "김마당");
+    app.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_account_is_deleted_by_its_password_alone() {
     let app = App::start().await;
     let admin = app.set_up().await;

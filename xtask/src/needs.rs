@@ -41,6 +41,10 @@ const NEEDS: &[Need] = &[
         is_there: || on_path("mosquitto_pub").is_some(),
     },
     Need {
+        package: "jq",
+        is_there: || on_path("jq").is_some(),
+    },
+    Need {
         package: "openssl",
         is_there: || on_path("openssl").is_some(),
     },

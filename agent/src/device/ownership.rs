@@ -107,10 +107,10 @@ impl Device {
         Ok(meant)
     }
 
-    /// The ownership is over: erases what belonged to it. `true` when there was one.
-    pub(super) fn reset(&mut self) -> Result<bool, RunError> {
+    /// The ownership is over: erases what belonged to it, if there was one.
+    pub(super) fn reset(&mut self) -> Result<(), RunError> {
         if self.owned.take().is_none() {
-            return Ok(false);
+            return Ok(());
         }
         tracing::warn!(device = %self.id, "reset by the server: the former ownership's data is erased");
         self.store.erase()?;
@@ -125,7 +125,7 @@ impl Device {
         self.folder.save_site(&self.site)?;
         self.await_pairing();
         self.status.send_modify(|status| status.claimed = false);
-        Ok(false)
+        Ok(())
     }
 
     pub(super) async fn ask_for_owner(&mut self) -> Result<bool, RunError> {
