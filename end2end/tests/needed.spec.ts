@@ -15,7 +15,7 @@ test('search and the list of keys open by a key, each time', async ({ page, mada
       await page.keyboard.press('/');
       await expect(search, time).toBeVisible({ timeout: 1_000 });
     }).toPass();
-    await expect(search.locator('input')).toBeFocused();
+    await expect(search.getByRole('combobox')).toBeFocused();
     await page.keyboard.press('Escape');
     await expect(search).toBeHidden();
   }
@@ -27,7 +27,7 @@ test('search and the list of keys open by a key, each time', async ({ page, mada
     await expect(keys).toBeHidden();
   }
   await page.keyboard.press('/');
-  await search.locator('input').fill('claim me');
+  await search.getByRole('combobox').fill('claim me');
   await looked(page, 'search');
   await page.keyboard.press('Enter');
   await expect(page, 'the devices of that name').toHaveURL(/devices\?q=claim/);
@@ -45,7 +45,7 @@ test('search opens a device by its serial number, and runs commands', async ({ p
       await page.keyboard.press('/');
       await expect(search).toBeVisible({ timeout: 1_000 });
     }).toPass();
-    await search.locator('input').fill(text);
+    await search.getByRole('combobox').fill(text);
   };
   await look(serial);
   const device = entries.filter({ hasText: `창가 컴퓨터 · ${serial}` });

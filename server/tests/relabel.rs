@@ -254,6 +254,8 @@ async fn a_device_is_called_otherwise_and_is_of_other_hardware_where_its_parts_f
         let misfit = change(&admin, board).await;
         let not_for = json!("not_for_this_hardware: led");
         assert_eq!(refused(misfit).await, (409, not_for));
+        let told = change(&admin, json!({ "hardware_variant": "Pro" })).await;
+        assert_eq!(refused(told).await, (409, json!("variant_claimed")));
         let unknown = change(&admin, json!({ "hardware_variant": "Wooden" })).await;
         assert_eq!(refused(unknown).await, (422, json!("unknown_hardware")));
         let shown = page(&app, &owner, &device).await.expect("its page");

@@ -96,7 +96,7 @@ pub async fn issue(
     device: DeviceId,
     csr: &str,
 ) -> Result<String, AppError> {
-    let certificate = devices::renew_certificate(services, device, csr).await?;
+    let certificate = devices::issue_certificate(services, device, csr).await?;
     let (target, actor) = (Some(device.to_string()), admin.actor());
     let (db, action) = (&services.db.write, "certificates.issue");
     audit::record(services, db, actor, action, target, json!({})).await?;

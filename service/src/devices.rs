@@ -32,6 +32,7 @@ use protocol::enroll::Credentials;
 
 pub use claim::claim;
 pub(crate) use claim::tell_owner;
+pub(crate) use credentials::issue_certificate;
 pub use credentials::{credentials, renew_certificate};
 pub use delete::delete;
 pub use detail::{detail, events, latest_events};

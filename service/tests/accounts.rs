@@ -357,11 +357,13 @@ async fn a_refresh_token_that_comes_twice_ends_its_family() {
         let late = token::actor_of_token(services, &third.access_token, &client).await;
         assert_eq!(late.unwrap_err(), AppError::SignedOut);
         let device = domain::DeviceId::random();
-        let (device_token, _) = token::issue_for_device(services, device).unwrap();
-        assert_eq!(
-            token::device_of_token(services, &device_token).unwrap(),
-            device
-        );
+        let of = token::TokenDevice {
+            device,
+            ownership: 1,
+        };
+        let (device_token, _) = token::issue_for_device(services, of).unwrap();
+        let unknown = token::device_of_token(services, &device_token).await;
+        assert_eq!(unknown.unwrap_err(), AppError::SignedOut);
         token::actor_of_token(services, &device_token, &client)
             .await
             .unwrap_err();

@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used)]
 
-use domain::AppError;
+use domain::{AppError, DeviceId};
 use protocol::enroll::CredentialsRequest;
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder};
 use service::{
@@ -22,6 +22,21 @@ fn signing_request() -> String {
         .serialize_request(&key)
         .unwrap();
     request.pem().unwrap()
+}
+
+/// The device as it speaks in its present ownership.
+async fn present(services: &Services, device: DeviceId) -> token::TokenDevice {
+    use entity::device::{Column, Entity};
+    let row = Entity::find()
+        .filter(Column::Uuid.eq(device.0))
+        .one(&services.db.read)
+        .await
+        .unwrap()
+        .unwrap();
+    token::TokenDevice {
+        device,
+        ownership: row.ownership,
+    }
 }
 
 /// Whether each certificate ever issued is let in, the oldest first.
@@ -93,7 +108,8 @@ async fn after_a_renewal_the_new_key_asks_for_the_credentials() {
             ask(&second).await.unwrap_err(),
             AppError::Conflict { .. }
         ));
-        devices::renew_certificate(services, label.id, &second)
+        let of = present(services, label.id).await;
+        devices::renew_certificate(services, of, &second)
             .await
             .unwrap();
         ask(&second).await.unwrap();
@@ -115,14 +131,20 @@ async fn a_token_from_before_the_new_label_is_nobodys() {
             .await
             .unwrap();
         let id = stolen.id;
-        let token = || token::issue_for_device(services, id).unwrap().0;
-        let speaks = async |token: &str| token::device_of_present_token(services, token).await.ok();
-        let old = token();
+        let token = async || {
+            let of = present(services, id).await;
+            token::issue_for_device(services, of).unwrap().0
+        };
+        let speaks = async |token: &str| {
+            let of = token::device_of_token(services, token).await.ok();
+            of.map(|of| of.device)
+        };
+        let old = token().await;
+        let before = present(services, id).await;
         assert_eq!(speaks(&old).await, Some(id));
 
         let proof = admin.require_admin().unwrap();
         devices::revoke(services, &proof, id).await.unwrap();
-        site.clock.advance_ms(60_000);
         let label = devices::renew_code(services, &proof, id).await.unwrap();
         assert_eq!(label.id, id);
         assert_eq!(speaks(&old).await, None, "nobody owns it");
@@ -130,7 +152,10 @@ async fn a_token_from_before_the_new_label_is_nobodys() {
             .await
             .unwrap();
         assert_eq!(speaks(&old).await, None, "it is of the former ownership");
-        assert_eq!(speaks(&token()).await, Some(id));
+        assert_eq!(speaks(&token().await).await, Some(id));
+        // A request that began with it, and whose body came now.
+        let pending = devices::renew_certificate(services, before, &signing_request()).await;
+        assert_eq!(pending.unwrap_err(), AppError::SignedOut);
         let back = Identity::with_code(services, stolen.serial.clone(), label.code.to_string())
             .await
             .unwrap();

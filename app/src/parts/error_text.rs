@@ -58,6 +58,7 @@ pub fn field_text(locale: Locale, key: &str) -> String {
         "last_prime_admin" => td_string!(locale, errors.last_prime_admin),
         "own_account" => td_string!(locale, errors.own_account),
         "enrolment_code" => td_string!(locale, errors.enrolment_code),
+        "variant_claimed" => td_string!(locale, errors.variant_claimed),
         "already_claimed" => td_string!(locale, errors.already_claimed),
         "finding_resolved" => td_string!(locale, errors.finding_resolved),
         "act_does_not_apply" => td_string!(locale, errors.act_does_not_apply),

@@ -11,7 +11,10 @@ use axum::{
 use domain::{AppError, DeviceId};
 use service::{
     Actor, Services,
-    accounts::{self, Client, api_key, token},
+    accounts::{
+        self, Client, api_key,
+        token::{self, TokenDevice},
+    },
 };
 
 use crate::{config::Http, rest::problem::Refusal, state::AppState};
@@ -26,7 +29,7 @@ pub(crate) struct Signed(pub Actor);
 
 /// A device by its own token.
 #[derive(Debug)]
-pub(crate) struct SignedDevice(pub DeviceId);
+pub(crate) struct SignedDevice(pub TokenDevice);
 
 /// A person who is signed in, or a device by its own token.
 #[derive(Debug)]
@@ -43,7 +46,7 @@ impl FromRequestParts<AppState> for SignedAny {
             return Ok(Self::Person(actor.clone()));
         }
         let SignedDevice(device) = SignedDevice::from_request_parts(parts, state).await?;
-        Ok(Self::Device(device))
+        Ok(Self::Device(device.device))
     }
 }
 
@@ -61,7 +64,7 @@ impl FromRequestParts<AppState> for SignedDevice {
 
     async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, Refusal> {
         let bearer = bearer(&parts.headers).ok_or(Refusal(AppError::SignedOut))?;
-        let device = token::device_of_present_token(&state.services, bearer).await;
+        let device = token::device_of_token(&state.services, bearer).await;
         device.map(Self).map_err(Refusal)
     }
 }

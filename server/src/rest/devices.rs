@@ -464,10 +464,11 @@ async fn certificate(
     Path(id): Path<DeviceId>,
     Body(body): Body<Renewal>,
 ) -> Result<Json<Renewed>, Refusal> {
-    if device != id {
+    if device.device != id {
         return Err(AppError::Forbidden.into());
     }
-    let certificate = devices::renew_certificate(&state.services, id, &body.csr).await?;
+    // The body may have come long after the token.
+    let certificate = devices::renew_certificate(&state.services, device, &body.csr).await?;
     Ok(Json(Renewed {
         certificate,
         ca: state.services.pki.ca_pem().to_owned(),

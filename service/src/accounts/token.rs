@@ -20,8 +20,6 @@ pub const ACCESS_S: i64 = 10 * 60;
 /// Seconds that a device's token works.
 pub const DEVICE_S: i64 = 15 * 60;
 const REFRESH_MS: i64 = 30 * 24 * 3_600_000;
-/// Seconds by which the clocks of a site's processes may differ.
-const DRIFT_S: i64 = 5;
 
 /// The key that signs access tokens.
 pub struct TokenKeys {
@@ -63,6 +61,18 @@ struct Claims {
     kind: Kind,
     iat: i64,
     exp: i64,
+    /// Of which ownership a device's token is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    ownership: Option<i64>,
+}
+
+/// A device that has shown its token.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TokenDevice {
+    /// Which.
+    pub device: DeviceId,
+    /// The ownership whose secret it has.
+    pub ownership: i64,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -166,33 +176,27 @@ pub async fn actor_of_token(
     })
 }
 
-/// A token of 15 minutes with which a device speaks for itself alone.
-pub fn issue_for_device(services: &Services, device: DeviceId) -> Result<(String, i64), AppError> {
-    Ok((sign(services, device.0, Kind::Device, DEVICE_S)?, DEVICE_S))
+/// A token of 15 minutes with which a device speaks for itself alone, as long as its present ownership lasts.
+pub fn issue_for_device(services: &Services, of: TokenDevice) -> Result<(String, i64), AppError> {
+    let ownership = Some(of.ownership);
+    let token = sign(services, of.device.0, Kind::Device, ownership, DEVICE_S)?;
+    Ok((token, DEVICE_S))
 }
 
-/// The device that a token speaks for.
-pub fn device_of_token(services: &Services, token: &str) -> Result<DeviceId, AppError> {
-    subject(services, token, Kind::Device).map(DeviceId)
-}
-
-/// As [`device_of_token`], where the device's present owner had it when the token was issued: one of a former ownership
-/// may be a stolen copy's.
-pub async fn device_of_present_token(
-    services: &Services,
-    token: &str,
-) -> Result<DeviceId, AppError> {
+/// The device that a token speaks for. One of a former ownership is nobody's: it may be a stolen copy's.
+pub async fn device_of_token(services: &Services, token: &str) -> Result<TokenDevice, AppError> {
     let claims = claims(services, token, Kind::Device)?;
     let row = entity::device::Entity::find()
         .filter(entity::device::Column::Uuid.eq(claims.sub))
         .one(&services.db.read)
         .await
-        .map_err(internal)?;
-    let claimed_s = row.and_then(|row| row.claimed_ms).map(|at| at / 1_000);
-    match claimed_s.is_some_and(|claimed| claims.iat + DRIFT_S >= claimed) {
-        true => Ok(DeviceId(claims.sub)),
-        false => Err(AppError::SignedOut),
-    }
+        .map_err(internal)?
+        .filter(|row| claims.ownership == Some(row.ownership))
+        .ok_or(AppError::SignedOut)?;
+    Ok(TokenDevice {
+        device: DeviceId(claims.sub),
+        ownership: row.ownership,
+    })
 }
 
 /// Ends every refresh token of a person.
@@ -226,7 +230,7 @@ async fn issue<C: ConnectionTrait>(
     };
     row.insert(connection).await.map_err(internal)?;
     Ok(Tokens {
-        access_token: sign(services, user, Kind::User, ACCESS_S)?,
+        access_token: sign(services, user, Kind::User, None, ACCESS_S)?,
         refresh_token,
         expires_in: ACCESS_S,
     })
@@ -241,13 +245,20 @@ async fn end_family<C: ConnectionTrait>(connection: &C, family: Uuid) -> Result<
     Ok(())
 }
 
-fn sign(services: &Services, sub: Uuid, kind: Kind, seconds: i64) -> Result<String, AppError> {
+fn sign(
+    services: &Services,
+    sub: Uuid,
+    kind: Kind,
+    ownership: Option<i64>,
+    seconds: i64,
+) -> Result<String, AppError> {
     let iat = services.now().0 / 1_000;
     let claims = Claims {
         sub,
         kind,
         iat,
         exp: iat + seconds,
+        ownership,
     };
     jsonwebtoken::encode(
         &Header::new(Algorithm::HS256),

@@ -97,6 +97,22 @@ async fn rules_there(services: &Services) -> Result<u64, AppError> {
         .map_err(internal)
 }
 
+/// One where it came back; none, and a line in the log, where it contradicts what administrators have made.
+fn came_back(what: &str, done: Result<(), AppError>) -> Result<u64, AppError> {
+    match done {
+        Ok(()) => Ok(1),
+        Err(AppError::Conflict { message }) => {
+            tracing::warn!(
+                what,
+                message,
+                "not brought back: it contradicts what is there"
+            );
+            Ok(0)
+        }
+        Err(error) => Err(error),
+    }
+}
+
 async fn restore_types(services: &Services, admin: &Admin) -> Result<u64, AppError> {
     let rows = component_type::Entity::find()
         .all(&services.db.read)
@@ -105,12 +121,14 @@ async fn restore_types(services: &Services, admin: &Admin) -> Result<u64, AppErr
     let mut restored = 0;
     for built in built_in::TYPES {
         let new = component(built)?;
-        match rows.iter().find(|row| row.component_type == built.kind) {
+        let done = match rows.iter().find(|row| row.component_type == built.kind) {
             Some(row) if row.deleted_ms.is_none() => continue,
-            Some(_) => types::restore(services, admin, &new.component_type).await?,
-            None => types::create(services, admin, new).await?,
+            Some(_) => types::restore(services, admin, &new.component_type)
+                .await
+                .map(|_| ()),
+            None => types::create(services, admin, new).await.map(|_| ()),
         };
-        restored += 1;
+        restored += came_back(built.kind, done)?;
     }
     Ok(restored)
 }
@@ -129,12 +147,16 @@ async fn restore_versions(services: &Services, admin: &Admin) -> Result<u64, App
             header,
             description: None,
         };
-        match rows.iter().find(|row| row.version == version) {
+        let done = match rows.iter().find(|row| row.version == version) {
             Some(row) if row.deleted_ms.is_none() => continue,
-            Some(_) => hardware::restore_version(services, admin, version).await?,
-            None => hardware::create_version(services, admin, new).await?,
+            Some(_) => hardware::restore_version(services, admin, version)
+                .await
+                .map(|_| ()),
+            None => hardware::create_version(services, admin, new)
+                .await
+                .map(|_| ()),
         };
-        restored += 1;
+        restored += came_back(version, done)?;
     }
     Ok(restored)
 }
@@ -146,12 +168,16 @@ async fn restore_variants(services: &Services, admin: &Admin) -> Result<u64, App
         .map_err(internal)?;
     let mut restored = 0;
     for name in built_in::VARIANTS {
-        match rows.iter().find(|row| row.name == name) {
+        let done = match rows.iter().find(|row| row.name == name) {
             Some(row) if row.deleted_ms.is_none() => continue,
-            Some(row) => hardware::restore_variant(services, admin, row.id).await?,
-            None => hardware::create_variant(services, admin, name, None).await?,
+            Some(row) => hardware::restore_variant(services, admin, row.id)
+                .await
+                .map(|_| ()),
+            None => hardware::create_variant(services, admin, name, None)
+                .await
+                .map(|_| ()),
         };
-        restored += 1;
+        restored += came_back(name, done)?;
     }
     Ok(restored)
 }
@@ -187,8 +213,8 @@ async fn restore_rules(services: &Services, admin: &Admin) -> Result<(), AppErro
         };
         match done {
             Ok(_) => {}
-            // The model has another header now.
-            Err(AppError::Invalid { message, .. }) if message == "no_such_pin" => {}
+            // The model has another header now, or what the rule is for did not come back.
+            Err(AppError::Invalid { .. } | AppError::Conflict { .. } | AppError::NotFound) => {}
             Err(error) => return Err(error),
         }
     }

@@ -18,7 +18,7 @@ use serde_json::json;
 use super::{CredentialsOutcome, enrol, identify::take_reset_away};
 use crate::{
     Services,
-    accounts::Client,
+    accounts::{Client, token::TokenDevice},
     components, downlink, events, internal,
     pki::{IssueError, issue::SigningRequest},
 };
@@ -99,10 +99,28 @@ pub async fn credentials(
 }
 
 /// Renews a device's certificate by a signing request; the old serial stays valid until the new one
-/// connects. The caller has proved to be the device.
+/// connects. `SignedOut` where the ownership of its token has ended meanwhile.
 pub async fn renew_certificate(
     services: &Services,
+    of: TokenDevice,
+    csr: &str,
+) -> Result<String, AppError> {
+    issue_another(services, of.device, Some(of.ownership), csr).await
+}
+
+/// Issues a device another certificate, of whichever ownership it is now; for administrators.
+pub(crate) async fn issue_certificate(
+    services: &Services,
     device: DeviceId,
+    csr: &str,
+) -> Result<String, AppError> {
+    issue_another(services, device, None, csr).await
+}
+
+async fn issue_another(
+    services: &Services,
+    device: DeviceId,
+    ownership: Option<i64>,
     csr: &str,
 ) -> Result<String, AppError> {
     let csr = SigningRequest::parse(csr).map_err(refused)?;
@@ -110,6 +128,9 @@ pub async fn renew_certificate(
     let row = downlink::lock_device(&transaction, device).await?;
     if row.lifecycle == Lifecycle::Revoked.as_str() {
         return Err(AppError::Gone);
+    }
+    if ownership.is_some_and(|ownership| ownership != row.ownership) {
+        return Err(AppError::SignedOut);
     }
     let key = csr.key_hash();
     let issued = services

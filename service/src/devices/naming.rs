@@ -1,6 +1,6 @@
 //! Names: the site's own for a device, and each person's nickname.
 
-use domain::{AppError, live::LiveEvent};
+use domain::{AppError, device::Lifecycle, live::LiveEvent};
 use entity::device_access::{ActiveModel, Column, Entity};
 use sea_orm::{
     ActiveModelTrait, ActiveValue::Set, DatabaseTransaction, EntityTrait, TransactionTrait,
@@ -81,7 +81,8 @@ pub struct Amendment {
     pub hardware_variant: Option<String>,
 }
 
-/// Changes what the site says of a device, all of it or nothing. The conflict `not_for_this_hardware` names the
+/// Changes what the site says of a device, all of it or nothing. A variant can be changed until the device is claimed,
+/// else it is the conflict `variant_claimed`. The conflict `not_for_this_hardware` names the
 /// components that the other hardware's pin rules do not allow where they are.
 pub async fn amend(
     services: &Services,
@@ -136,6 +137,10 @@ async fn equip(
     let version = said(amendment.hardware_version, &row.hardware_version);
     let variant = said(amendment.hardware_variant, &row.hardware_variant);
     hardware::check(transaction, &version, &variant).await?;
+    if variant != row.hardware_variant && row.lifecycle == Lifecycle::Active.as_str() {
+        // It says its variant with every report, and learns another one with its credentials alone.
+        return Err(AppError::conflict("variant_claimed"));
+    }
     let before = format!("{} {}", row.hardware_version, row.hardware_variant);
     let mut change: entity::device::ActiveModel = row.into();
     change.hardware_version = Set(version);

@@ -18,7 +18,10 @@ use parking_lot::Mutex;
 use protocol::{Envelope, LATE_AFTER_MS};
 use serde::Serialize;
 use service::{
-    accounts::{Client, limit, token},
+    accounts::{
+        Client, limit,
+        token::{self, TokenDevice},
+    },
     devices::directory::Known,
     telemetry::window::{Seen, SequenceWindow},
 };
@@ -120,17 +123,18 @@ async fn token_for(
     let address = client.address.as_deref();
     let subject = format!("{device} {}", address.unwrap_or_default());
     let attempt = limit::begin(services, "device", &subject, address).await?;
-    match prove(state, device, &envelope).await {
+    let ownership = match prove(state, device, &envelope).await {
         Err(error @ (AppError::SignedOut | AppError::Gone)) => {
             attempt.fail().await;
             return Err(error);
         }
         proved => {
             attempt.succeed();
-            proved?;
+            proved?
         }
-    }
-    let (access_token, expires_in) = token::issue_for_device(services, device)?;
+    };
+    let of = TokenDevice { device, ownership };
+    let (access_token, expires_in) = token::issue_for_device(services, of)?;
     Ok(DeviceToken {
         access_token,
         token_type: "Bearer",
@@ -138,8 +142,8 @@ async fn token_for(
     })
 }
 
-/// Whether this device has signed the envelope, just now and for this one time.
-async fn prove(state: &AppState, device: DeviceId, envelope: &Envelope) -> Result<(), AppError> {
+/// Whether this device has signed the envelope, just now and for this one time; gives the ownership whose secret did.
+async fn prove(state: &AppState, device: DeviceId, envelope: &Envelope) -> Result<i64, AppError> {
     let services = &state.services;
     let known = state.pipeline.directory().fresh(services, device).await?;
     let known = known.ok_or(AppError::SignedOut)?;
@@ -153,7 +157,7 @@ async fn prove(state: &AppState, device: DeviceId, envelope: &Envelope) -> Resul
     let now = services.now();
     let fresh = now.since(envelope.timestamp).abs() <= LATE_AFTER_MS;
     if signed && fresh && state.door.take(&known, envelope) {
-        return Ok(());
+        return Ok(known.ownership);
     }
     if state.door.writes(device, now) {
         let unread = Unread::publish(TOPIC, None);
