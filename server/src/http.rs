@@ -20,7 +20,7 @@ use axum::{
     response::Response,
     routing::get,
 };
-use axum_server::{Handle, tls_rustls::RustlsConfig};
+use axum_server::{Handle, accept::NoDelayAcceptor, tls_rustls::RustlsConfig};
 use futures::FutureExt as _;
 use service::accounts::Client;
 use tokio::task::JoinSet;
@@ -56,8 +56,12 @@ pub(crate) fn serve(
     let over_tls = over_tls.into_make_service_with_connect_info::<SocketAddr>();
 
     let handle = Handle::new();
-    let plain = prompt::bounded(axum_server::from_tcp(plain)?.handle(handle.clone()));
-    let secure = prompt::bounded(axum_server::from_tcp_rustls(secure, tls)?.handle(handle.clone()));
+    // A change on its way to a page must not wait until the one before it was acknowledged.
+    let plain = axum_server::from_tcp(plain)?.acceptor(NoDelayAcceptor::new());
+    let secure = axum_server::from_tcp_rustls(secure, tls)?
+        .map(|over_tls| over_tls.acceptor(NoDelayAcceptor::new()));
+    let plain = prompt::bounded(plain.handle(handle.clone()));
+    let secure = prompt::bounded(secure.handle(handle.clone()));
     tasks.spawn(async move { plain.serve(service).await.map_err(|e| e.to_string()) });
     tasks.spawn(async move { secure.serve(over_tls).await.map_err(|e| e.to_string()) });
     let stop = stop.clone();
@@ -81,7 +85,8 @@ fn router(state: AppState) -> Router {
         ))
         .layer(CompressionLayer::new().quality(CompressionLevel::Fastest))
         .layer(middleware::from_fn_with_state(state.clone(), who::identify))
-        .layer(middleware::from_fn(guard::same_origin));
+        .layer(middleware::from_fn(guard::same_origin))
+        .layer(middleware::from_fn(guard::without_nul));
     let live = Router::new()
         .route("/live", get(live))
         .layer(middleware::from_fn_with_state(state.clone(), who::identify))
