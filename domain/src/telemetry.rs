@@ -80,7 +80,7 @@ pub struct ReportQuery {
     pub component: ComponentKey,
     /// Of when.
     pub period: Period,
-    /// Only those after this one: when it was measured, and its sequence.
+    /// Only those after this one: [`ReportPage::next`] of the page before.
     pub after: Option<(TimestampMs, i64)>,
     /// At most this many.
     pub limit: u32,
@@ -91,12 +91,13 @@ pub struct ReportQuery {
 pub struct ReportPage {
     /// In the order in which they were measured.
     pub items: Vec<Report>,
-    /// The last of them, where there are more.
+    /// The last of them, where there are more: when it was measured, and under which number it is stored.
     pub next: Option<(TimestampMs, i64)>,
 }
 
 /// One report of one component, as it was stored.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Report {
     /// When it was measured.
     pub at: TimestampMs,
@@ -114,6 +115,7 @@ pub struct Report {
 
 /// One value over time, downsampled so that its extremes stay.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Series {
     /// The component.
     pub component: ComponentKey,
@@ -127,6 +129,7 @@ pub struct Series {
 
 /// One bucket of a series.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Point {
     /// The bucket's beginning.
     pub at: TimestampMs,
@@ -221,6 +224,7 @@ pub struct ComparisonQuery {
 
 /// Values of several devices over the same time.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Comparison {
     /// The lines, in the order in which they were asked for.
     pub lines: Vec<Line>,
@@ -232,8 +236,10 @@ pub struct Comparison {
 
 /// One line of a [`Comparison`].
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Line {
-    /// Of what.
+    /// Of what: `{device}.{component}.{value}`.
+    #[cfg_attr(feature = "openapi", schema(value_type = String))]
     pub name: SeriesName,
     /// What this person calls the device.
     pub device_name: String,

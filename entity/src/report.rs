@@ -12,7 +12,8 @@ pub struct Model {
     /// When it was measured.
     #[sea_orm(primary_key, auto_increment = false)]
     pub at_ms: i64,
-    /// Its place in the device's order.
+    /// Its place in the device's order. Of several reports of one moment in a batch, the bits from 2^53 on count those
+    /// before it.
     #[sea_orm(primary_key, auto_increment = false)]
     pub sequence: i64,
     /// When it was received.

@@ -22,8 +22,8 @@ pub(crate) enum Kept {
     Not,
     /// It is durable, apart.
     Apart,
-    /// It is not of a sort that is kept, or there is no room.
-    Refused,
+    /// It is not of a sort that is kept, there is no room, or its ownership has ended.
+    Refused(RefusalReason),
 }
 
 impl Pipeline {
@@ -84,7 +84,7 @@ impl Pipeline {
         }
     }
 
-    /// What waited over this session goes into the history, in its order.
+    /// What waited for the sender of this session goes into the history, in its order.
     async fn let_in(&self, sender: &Sender, session: u64) -> Result<(), AppError> {
         let keys: HashMap<i64, _> = sender
             .components
@@ -96,7 +96,15 @@ impl Pipeline {
         if waiting.is_empty() {
             return Ok(());
         }
+        let device = sender.device.uuid;
+        let rows: Vec<i64> = waiting
+            .iter()
+            .flat_map(|message| message.rows.iter().copied())
+            .collect();
         for message in waiting {
+            if message.reports.is_empty() {
+                continue;
+            }
             let message = Incoming {
                 device: sender.device,
                 ownership: sender.ownership,
@@ -108,15 +116,23 @@ impl Pipeline {
                 state: StateMap::new(),
             };
             let reports = u32::try_from(message.reports.len()).unwrap_or(u32::MAX);
-            let refused = match self.committer.submit(message).await? {
-                Committed::InPart { refused } => u32::from(refused),
-                Committed::TooLarge => reports,
-                _ => continue,
+            let (reason, times) = match self.committer.submit(message).await? {
+                Committed::Stored | Committed::Duplicate => continue,
+                Committed::InPart { refused } => {
+                    (RefusalReason::PayloadTooLarge, u32::from(refused))
+                }
+                Committed::TooLarge => (RefusalReason::PayloadTooLarge, reports),
+                Committed::SequenceReused => {
+                    self.reused(device).await?;
+                    (RefusalReason::SequenceReused, 1)
+                }
+                Committed::SequenceTooOld => (RefusalReason::SequenceTooOld, 1),
+                // What was kept apart went with it.
+                Committed::OwnershipEnded => return Ok(()),
             };
-            let (device, large) = (sender.device.uuid, RefusalReason::PayloadTooLarge);
-            self.count(device, "", large, refused).await;
+            self.count(device, "", reason, times).await;
         }
-        identity::forget(&self.services, sender.device, session).await
+        identity::forget(&self.services, sender.device, &rows).await
     }
 
     /// Keeps a message apart where it is not certain who sent it.
@@ -139,12 +155,16 @@ impl Pipeline {
             },
         };
         if !matches!(topic, Topic::Report { .. } | Topic::Batch { .. }) {
-            return Ok(Kept::Refused);
+            return Ok(Kept::Refused(RefusalReason::Quarantined));
         }
-        self.refuse_parts(received, &ready.refused).await;
         match identity::hold(&self.services, finding, number, &ready.incoming).await? {
-            Hold::Kept => Ok(Kept::Apart),
-            Hold::Full => Ok(Kept::Refused),
+            Hold::Kept => {
+                self.refuse_parts(received, &ready.refused).await;
+                Ok(Kept::Apart)
+            }
+            Hold::Full => Ok(Kept::Refused(RefusalReason::Quarantined)),
+            // As what the committer finds to be of a former ownership.
+            Hold::OwnershipEnded => Ok(Kept::Refused(RefusalReason::WrongSignature)),
             Hold::LetThrough => {
                 if let Some(session) = &received.session {
                     self.trust(received.device, session);

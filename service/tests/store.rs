@@ -6,10 +6,10 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use domain::{
     Scalar,
-    telemetry::{Period, SeriesQuery},
+    telemetry::{Period, ReportQuery, SeriesQuery},
 };
 use protocol::Sequence;
-use sea_orm::{ConnectionTrait, EntityTrait, TransactionTrait};
+use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, TransactionTrait};
 use service::{
     Actor, Services,
     devices::directory::{Directory, Known},
@@ -123,6 +123,63 @@ async fn another_message_under_a_sequence_is_known_by_any_report_of_it() {
         }
         let same = store.submit(store.message(1, &[cpu, memory])).await;
         assert_eq!(same, Committed::Duplicate);
+    }
+}
+
+#[tokio::test]
+async fn reports_of_one_moment_in_one_batch_are_all_kept() {
+    for database in each_engine().await {
+        let store = Store::on(database).await;
+        store.site.clock.advance_ms(60 * MINUTE_MS);
+        let services = store.services().clone();
+        let batch = [
+            ("cpu", 1_000, 1.0),
+            ("memory", 1_000, 2.0),
+            ("cpu", 1_000, 3.0),
+        ];
+        let message = store.message(1, &batch);
+        assert_eq!(store.submit(message.clone()).await, Committed::Stored);
+        assert_eq!(store.submit(message).await, Committed::Duplicate);
+        let other = [batch[0], batch[1], ("cpu", 1_000, 4.0)];
+        let other = store.submit(store.message(1, &other)).await;
+        assert_eq!(other, Committed::SequenceReused);
+
+        // Page by page, under their own sequence.
+        let viewer = store
+            .owner
+            .require_viewer(&services, store.known.device.uuid)
+            .await
+            .unwrap();
+        let period = Period::new(services.now().plus_ms(-MINUTE_MS), services.now());
+        let mut query = ReportQuery {
+            component: "cpu".parse().unwrap(),
+            period,
+            after: None,
+            limit: 1,
+        };
+        let mut seen = Vec::new();
+        loop {
+            let page = telemetry::reports(&services, &viewer, &query)
+                .await
+                .unwrap();
+            let items = page.items.iter();
+            seen.extend(items.map(|one| (one.sequence, one.values["average"].as_f64())));
+            query.after = page.next;
+            if query.after.is_none() {
+                break;
+            }
+        }
+        assert_eq!(seen, [(1, Some(1.0)), (1, Some(3.0))]);
+
+        store.site.clock.advance_ms(5 * MINUTE_MS);
+        telemetry::roll_due(&services).await.unwrap();
+        let rolled = entity::rollup::Entity::find()
+            .filter(entity::rollup::Column::ResolutionMs.eq(MINUTE_MS))
+            .all(&services.db.read)
+            .await
+            .unwrap();
+        let counts: i64 = rolled.iter().map(|row| row.count).sum();
+        assert_eq!(counts, 3);
     }
 }
 

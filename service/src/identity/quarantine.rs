@@ -2,14 +2,17 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use domain::{AppError, ComponentKey, DeviceId, Scalar, TimestampMs, identity::Act};
-use entity::{identity_known, identity_quarantine};
+use domain::{
+    AppError, ComponentKey, DeviceId, Scalar, TimestampMs,
+    identity::{Act, FindingKind, FindingState, Reaction},
+};
+use entity::{component, identity_finding, identity_known, identity_quarantine};
 use protocol::{Sequence, ValueName};
 use sea_orm::{
     ActiveValue::Set,
-    ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, Statement,
-    TransactionTrait,
-    sea_query::{Expr, ExprTrait, OnConflict},
+    ColumnTrait, ConnectionTrait, DbBackend, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
+    Statement, TransactionTrait,
+    sea_query::{Expr, ExprTrait, LockType, OnConflict},
 };
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
@@ -18,8 +21,8 @@ use super::finding;
 use crate::{
     Services,
     accounts::actor::DeviceRef,
-    internal, presence,
-    telemetry::{Incoming, ReportPart},
+    downlink, internal, presence,
+    telemetry::{Incoming, Numbers, ReportPart, sequence_of},
 };
 
 /// Reports kept apart of one device.
@@ -43,9 +46,13 @@ pub enum Hold {
     Full,
     /// The finding has been decided on, and its speaker is let through.
     LetThrough,
+    /// The ownership whose secret signed it has ended.
+    OwnershipEnded,
 }
 
 /// Keeps what a message reports apart: for `finding`, or until the sender of `session` has said who it is.
+///
+/// The device is locked, so that neither a decision about the finding nor the end of the ownership comes between.
 pub async fn hold(
     services: &Services,
     finding: Option<i64>,
@@ -54,6 +61,11 @@ pub async fn hold(
 ) -> Result<Hold, AppError> {
     let device = message.device;
     let transaction = services.db.write.begin().await.map_err(internal)?;
+    match downlink::lock_device(&transaction, device.uuid).await {
+        Ok(row) if row.ownership == message.ownership => {}
+        Ok(_) | Err(AppError::NotFound) => return Ok(Hold::OwnershipEnded),
+        Err(error) => return Err(error),
+    }
     let known = identity_known::Entity::find_by_id(device.id)
         .one(&transaction)
         .await
@@ -69,13 +81,14 @@ pub async fn hold(
         return Ok(Hold::Full);
     }
     let session = i64::try_from(session).unwrap_or(i64::MAX);
+    let mut numbers = Numbers::of(message);
     let row = |part: &ReportPart| identity_quarantine::ActiveModel {
         device_id: Set(device.id),
         finding_id: Set(finding),
         session: Set(session),
         component_id: Set(part.component_id),
         at_ms: Set(part.at.0),
-        sequence: Set(i64::try_from(message.sequence.0).unwrap_or(i64::MAX)),
+        sequence: Set(numbers.number(part)),
         received_ms: Set(message.received_at.0),
         late: Set(part.late),
         status: Set(part.status.clone()),
@@ -83,8 +96,9 @@ pub async fn hold(
         state: Set(HELD.to_owned()),
         ..Default::default()
     };
-    for parts in message.reports.chunks(AT_ONCE) {
-        identity_quarantine::Entity::insert_many(parts.iter().map(row))
+    let rows: Vec<_> = message.reports.iter().map(row).collect();
+    for some in rows.chunks(AT_ONCE) {
+        identity_quarantine::Entity::insert_many(some.iter().cloned())
             .exec_without_returning(&transaction)
             .await
             .map_err(internal)?;
@@ -130,11 +144,14 @@ pub struct Waiting {
     pub sequence: Sequence,
     /// When it was received.
     pub received_at: TimestampMs,
-    /// What it reports.
+    /// What it reports, but for components that are gone.
     pub reports: Vec<ReportPart>,
+    /// Which rows it waits in.
+    pub rows: Vec<i64>,
 }
 
-/// What waits over this session, in the order of the device; `key` names a component.
+/// What waits for the sender of this session, who is the device: what came over it, and over earlier ones that ended
+/// before anybody had said who it was. In the order of the device; `key` names a component.
 pub async fn waiting(
     services: &Services,
     device: DeviceRef,
@@ -142,65 +159,115 @@ pub async fn waiting(
     key: impl Fn(i64) -> Option<ComponentKey>,
 ) -> Result<Vec<Waiting>, AppError> {
     use identity_quarantine::Column;
-    let rows = identity_quarantine::Entity::find()
-        .filter(of_session(device, session))
+    let mut rows = identity_quarantine::Entity::find()
+        .filter(until_session(device, session))
         .filter(Column::State.eq(HELD))
-        .order_by_asc(Column::Sequence)
         .order_by_asc(Column::Id)
         .all(&services.db.read)
         .await
         .map_err(internal)?;
-    let mut messages: Vec<Waiting> = Vec::new();
+    let own = i64::try_from(session).unwrap_or(i64::MAX);
+    if rows.iter().any(|row| row.session < own)
+        && waits_for_a_copy(services, device, session).await?
+    {
+        rows.retain(|row| row.session == own);
+    }
+    // One that was not acknowledged in time came again over the next session, under the same sequence.
+    let mut messages: BTreeMap<(Sequence, i64), Waiting> = BTreeMap::new();
     for row in rows {
+        let sequence = sequence_of(row.sequence);
+        let message = messages
+            .entry((sequence, row.session))
+            .or_insert_with(|| Waiting {
+                sequence,
+                received_at: TimestampMs(row.received_ms),
+                reports: Vec::new(),
+                rows: Vec::new(),
+            });
+        message.rows.push(row.id);
         let Some(key) = key(row.component_id) else {
             continue;
         };
         let values: BTreeMap<ValueName, Scalar> =
             serde_json::from_value(row.readings).map_err(internal)?;
-        let sequence = Sequence(u64::try_from(row.sequence).unwrap_or_default());
-        if messages.last().map(|m| m.sequence) != Some(sequence) {
-            messages.push(Waiting {
-                sequence,
-                received_at: TimestampMs(row.received_ms),
-                reports: Vec::new(),
-            });
-        }
-        if let Some(message) = messages.last_mut() {
-            message.reports.push(ReportPart {
-                component_id: row.component_id,
-                key,
-                at: TimestampMs(row.at_ms),
-                late: row.late,
-                status: row.status,
-                values: values.into_iter().collect(),
-            });
-        }
+        message.reports.push(ReportPart {
+            component_id: row.component_id,
+            key,
+            at: TimestampMs(row.at_ms),
+            late: row.late,
+            status: row.status,
+            values: values.into_iter().collect(),
+        });
     }
-    Ok(messages)
+    Ok(messages.into_values().collect())
 }
 
-/// What waited over this session is in the history now.
-pub async fn forget(services: &Services, device: DeviceRef, session: u64) -> Result<(), AppError> {
+/// Where a copy of the device is known of and not decided on, the sender of an earlier session that said nothing may have
+/// been either, whoever speaks now: what it left is attached to that finding. Gives whether that is so.
+async fn waits_for_a_copy(
+    services: &Services,
+    device: DeviceRef,
+    session: u64,
+) -> Result<bool, AppError> {
+    use identity_finding::{Column, Entity};
     let transaction = services.db.write.begin().await.map_err(internal)?;
-    let gone = identity_quarantine::Entity::delete_many()
-        .filter(of_session(device, session))
-        .exec(&transaction)
+    downlink::lock_device(&transaction, device.uuid).await?;
+    let open = Entity::find()
+        .filter(Column::DeviceId.eq(device.id))
+        .filter(Column::State.eq(FindingState::Open.as_str()))
+        .order_by_desc(Column::Id)
+        .all(&transaction)
         .await
         .map_err(internal)?;
-    let gone = i64::try_from(gone.rows_affected).unwrap_or_default();
+    let is_of_a_copy = |row: &identity_finding::Model| {
+        let kind = FindingKind::parse(&row.kind);
+        // The data flows where people are only told, and where it was no identity that gave the copy away.
+        let flows = row.reaction == Reaction::Alert.as_str()
+            || row.speaker == finding::REUSED
+            || row.speaker.as_str().starts_with(finding::KEY);
+        matches!(kind, Some(FindingKind::Clone | FindingKind::Collision)) && !flows
+    };
+    let Some(copy) = open.into_iter().find(is_of_a_copy) else {
+        return Ok(false);
+    };
+    if let Some(before) = session.checked_sub(1) {
+        attach(&transaction, device, before, copy.id).await?;
+    }
+    transaction.commit().await.map_err(internal)?;
+    Ok(true)
+}
+
+/// What waited in these rows is in the history now.
+pub async fn forget(services: &Services, device: DeviceRef, rows: &[i64]) -> Result<(), AppError> {
+    use identity_quarantine::Column;
+    let transaction = services.db.write.begin().await.map_err(internal)?;
+    downlink::lock_device(&transaction, device.uuid).await?;
+    let mut gone = 0;
+    for some in rows.chunks(AT_ONCE) {
+        let deleted = identity_quarantine::Entity::delete_many()
+            .filter(Column::DeviceId.eq(device.id))
+            .filter(Column::FindingId.is_null())
+            .filter(Column::Id.is_in(some.iter().copied()))
+            .exec(&transaction)
+            .await
+            .map_err(internal)?;
+        gone += i64::try_from(deleted.rows_affected).unwrap_or_default();
+    }
     count(&transaction, device.id, -gone).await?;
     transaction.commit().await.map_err(internal)
 }
 
-fn of_session(device: DeviceRef, session: u64) -> sea_orm::Condition {
+/// What waits for somebody to say who it is, of this session and those before it: their numbers grow, also across
+/// restarts, and what a former ownership left is deleted with its end.
+fn until_session(device: DeviceRef, session: u64) -> sea_orm::Condition {
     use identity_quarantine::Column;
     sea_orm::Condition::all()
         .add(Column::DeviceId.eq(device.id))
         .add(Column::FindingId.is_null())
-        .add(Column::Session.eq(i64::try_from(session).unwrap_or(i64::MAX)))
+        .add(Column::Session.lte(i64::try_from(session).unwrap_or(i64::MAX)))
 }
 
-/// What waited over this session belongs to `finding`.
+/// What waited over this session, and over earlier ones whose sender never said who it is, belongs to `finding`.
 pub(super) async fn attach<C: ConnectionTrait>(
     connection: &C,
     device: DeviceRef,
@@ -209,7 +276,7 @@ pub(super) async fn attach<C: ConnectionTrait>(
 ) -> Result<(), AppError> {
     identity_quarantine::Entity::update_many()
         .col_expr(identity_quarantine::Column::FindingId, Expr::value(finding))
-        .filter(of_session(device, session))
+        .filter(until_session(device, session))
         .exec(connection)
         .await
         .map(|_| ())
@@ -256,28 +323,33 @@ pub(super) async fn discard<C: ConnectionTrait>(
     change(connection, device, finding, DISCARDED, now).await
 }
 
-/// What was released or discarded at `at` is kept apart again.
+/// What was released or discarded at `at` is kept apart again. A conflict where that cannot be taken out of the history
+/// any more; then nothing has changed.
 pub(super) async fn restore<C: ConnectionTrait>(
     connection: &C,
     device: i64,
     finding: i64,
     at: TimestampMs,
 ) -> Result<(), AppError> {
+    if is_over(connection, finding, at).await? {
+        return Err(AppError::conflict("undo_too_late"));
+    }
     run(
         connection,
         "DELETE FROM report WHERE (component_id, at_ms, sequence) IN (SELECT component_id, at_ms, \
-         sequence FROM identity_quarantine WHERE finding_id = $1 AND state = 'released')",
-        [finding.into()],
+         sequence FROM identity_quarantine WHERE finding_id = $1 AND state = 'released' \
+         AND changed_ms = $2)",
+        [finding.into(), at.0.into()],
     )
     .await?;
     // A rollup whose reports are gone is not written over by the next one.
     run(
         connection,
         "DELETE FROM rollup WHERE EXISTS (SELECT 1 FROM identity_quarantine q \
-         WHERE q.finding_id = $1 AND q.state = 'released' \
+         WHERE q.finding_id = $1 AND q.state = 'released' AND q.changed_ms = $2 \
          AND q.component_id = rollup.component_id \
          AND rollup.bucket_ms = q.at_ms - q.at_ms % rollup.resolution_ms)",
-        [finding.into()],
+        [finding.into(), at.0.into()],
     )
     .await?;
     due(connection, finding, RELEASED).await?;
@@ -289,6 +361,41 @@ pub(super) async fn restore<C: ConnectionTrait>(
     )
     .await?;
     count(connection, device, back).await
+}
+
+/// Whether reports of the time of what was released at `at` are deleted already: a rollup without it can no longer be
+/// computed. Retention goes no further while the caller's transaction runs.
+async fn is_over<C: ConnectionTrait>(
+    connection: &C,
+    finding: i64,
+    at: TimestampMs,
+) -> Result<bool, AppError> {
+    use identity_quarantine::Column;
+    let oldest: Vec<(i64, i64)> = identity_quarantine::Entity::find()
+        .select_only()
+        .column(Column::ComponentId)
+        .column_as(Column::AtMs.min(), "oldest")
+        .filter(Column::FindingId.eq(finding))
+        .filter(Column::State.eq(RELEASED))
+        .filter(Column::ChangedMs.eq(at.0))
+        .group_by(Column::ComponentId)
+        .into_tuple()
+        .all(connection)
+        .await
+        .map_err(internal)?;
+    let oldest: BTreeMap<i64, i64> = oldest.into_iter().collect();
+    let mut kept = component::Entity::find()
+        .filter(component::Column::Id.is_in(oldest.keys().copied()))
+        .order_by_asc(component::Column::Id);
+    if connection.get_database_backend() != DbBackend::Sqlite {
+        kept = kept.lock(LockType::Share);
+    }
+    let kept = kept.all(connection).await.map_err(internal)?;
+    let is_gone = |row: &component::Model| {
+        let first = oldest.get(&row.id);
+        first.is_some_and(|first| *first < row.reports_from_ms)
+    };
+    Ok(kept.iter().any(is_gone))
 }
 
 /// The minutes of what `finding` keeps in `state` are rolled up again.

@@ -21,6 +21,7 @@ use serde::{Serialize, Serializer};
 use super::{
     commit::{Committed, Incoming, ReportPart},
     held::{Held, HeldState},
+    numbers::Numbers,
     resent, room,
     table::{Column, Table},
     window::{Seen, SequenceWindow},
@@ -118,8 +119,13 @@ impl Writer {
             let (outcome, lacking) = device.take(message);
             match outcome {
                 Committed::Stored | Committed::InPart { .. } => {
-                    for part in with_room(message, &lacking) {
-                        rows.push(report_row(part, message)?);
+                    let mut numbers = Numbers::of(message);
+                    for (place, part) in message.reports.iter().enumerate() {
+                        let number = numbers.number(part);
+                        if lacking.contains(&place) {
+                            continue;
+                        }
+                        rows.push(report_row(part, number, message)?);
                         if part
                             .values
                             .iter()
@@ -544,12 +550,11 @@ fn with_room<'a>(
 }
 
 /// As the columns of [`REPORTS`].
-fn report_row(part: &ReportPart, message: &Incoming) -> Result<[Column; 7], DbErr> {
-    let sequence = i64::try_from(message.sequence.0).unwrap_or(i64::MAX);
+fn report_row(part: &ReportPart, number: i64, message: &Incoming) -> Result<[Column; 7], DbErr> {
     Ok([
         Column::Integer(Some(part.component_id)),
         Column::Integer(Some(part.at.0)),
-        Column::Integer(Some(sequence)),
+        Column::Integer(Some(number)),
         Column::Integer(Some(message.received_at.0)),
         Column::Bool(part.late),
         Column::Text(part.status.clone()),

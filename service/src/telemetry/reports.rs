@@ -7,7 +7,7 @@ use domain::{
 use entity::report::{Column, Entity};
 use sea_orm::{ColumnTrait, Condition, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
 
-use super::series::component_of;
+use super::{numbers::sequence_of, series::component_of};
 use crate::{Services, ViewerOf, internal};
 
 /// Reports of one page at most.
@@ -57,7 +57,7 @@ pub async fn reports(
         .map(|row| Report {
             at: TimestampMs(row.at_ms),
             received_at: TimestampMs(row.received_ms),
-            sequence: row.sequence,
+            sequence: i64::try_from(sequence_of(row.sequence).0).unwrap_or(i64::MAX),
             late: row.late,
             status: row.status,
             values: row.readings,

@@ -1,10 +1,12 @@
 //! Whether a message whose sequence is known came again, or is another one: a copy of the device speaks.
 
+use std::collections::BTreeSet;
+
 use domain::TimestampMs;
 use sea_orm::{ColumnTrait, DatabaseTransaction, DbErr, EntityTrait, QueryFilter, QuerySelect};
 use serde_json::Value;
 
-use super::{batch::Readings, commit::Incoming};
+use super::{batch::Readings, commit::Incoming, numbers::Numbers};
 
 /// A repeated sequence is compared with what is stored as long as retention surely kept it.
 const COMPARE_WITHIN_MS: i64 = 24 * 3_600_000;
@@ -20,22 +22,32 @@ pub(super) async fn may_be_stored(
 ) -> Result<bool, DbErr> {
     use entity::report::{Column, Entity};
     let since = last.plus_ms(-COMPARE_WITHIN_MS);
-    let parts = || message.reports.iter().filter(|part| part.at >= since);
-    let times = || parts().map(|part| part.at.0);
+    let mut numbers = Numbers::of(message);
+    let parts: Vec<_> = message
+        .reports
+        .iter()
+        .map(|part| (numbers.number(part), part))
+        .filter(|(_, part)| part.at >= since)
+        .collect();
+    let times = || parts.iter().map(|(_, part)| part.at.0);
     let (Some(first), Some(newest)) = (times().min(), times().max()) else {
         return Ok(true);
     };
-    let sequence = i64::try_from(message.sequence.0).unwrap_or(i64::MAX);
-    let under_it = Entity::find().filter(Column::Sequence.eq(sequence));
-    let rows = under_it
-        .clone()
-        .filter(Column::ComponentId.is_in(parts().map(|part| part.component_id)))
+    let stored_as: BTreeSet<i64> = parts.iter().map(|(number, _)| *number).collect();
+    let rows = Entity::find()
+        .filter(Column::Sequence.is_in(stored_as))
+        .filter(Column::ComponentId.is_in(parts.iter().map(|(_, part)| part.component_id)))
         .filter(Column::AtMs.between(first, newest))
         .all(transaction)
         .await?;
     for row in &rows {
-        let part = parts().find(|p| p.component_id == row.component_id && p.at.0 == row.at_ms);
-        let Some(part) = part else { return Ok(false) };
+        let part = parts.iter().find(|(number, part)| {
+            let (component, at) = (part.component_id, part.at.0);
+            (component, at, *number) == (row.component_id, row.at_ms, row.sequence)
+        });
+        let Some((_, part)) = part else {
+            return Ok(false);
+        };
         let readings = serde_json::to_value(Readings(part));
         let readings = readings.map_err(|error| DbErr::Json(error.to_string()))?;
         if row.status != part.status || !same_readings(&row.readings, &readings) {
@@ -52,7 +64,9 @@ pub(super) async fn may_be_stored(
         .into_tuple()
         .all(transaction)
         .await?;
-    let another = under_it
+    let sequence = i64::try_from(message.sequence.0).unwrap_or(i64::MAX);
+    let another = Entity::find()
+        .filter(Column::Sequence.eq(sequence))
         .filter(Column::ComponentId.is_in(components))
         .filter(Column::AtMs.gte(since.0))
         .one(transaction)
