@@ -80,6 +80,7 @@ impl StepState {
 
 /// How many devices of a job are in each state.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(default)]
 pub struct StepCounts {
     /// [`StepState::Waiting`].
@@ -184,6 +185,7 @@ pub struct NewJob {
 
 /// How a job goes through its devices.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(default)]
 pub struct Pace {
     /// Leaves what is desired of the component as it is.
@@ -218,6 +220,7 @@ impl Default for Pace {
 
 /// One instruction to many devices.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Job {
     /// Its id.
     pub id: JobId,
@@ -251,9 +254,13 @@ pub struct Job {
 
 /// One device of a job.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Step {
     /// The device.
     pub device: DeviceId,
+    /// Whether this person sees the device now. Of one that they do not see, `device_name` is empty, `presence` is
+    /// `OFFLINE` whatever it is, `output` is left out, and `reason` is there only where it was skipped.
+    pub visible: bool,
     /// What this person calls it.
     pub device_name: String,
     /// Whether it is there now.
@@ -276,6 +283,7 @@ pub struct Step {
 
 /// Who will be reached, before anything is done.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Preview {
     /// All that were chosen.
     pub total: u32,
@@ -299,6 +307,7 @@ pub struct Preview {
 
 /// An actuator that devices have in common.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Actuator {
     /// Its key.
     pub component: ComponentKey,

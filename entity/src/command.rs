@@ -31,8 +31,10 @@ pub struct Model {
     pub ownership: i64,
     /// When it was queued.
     pub queued_ms: i64,
-    /// When it was published.
+    /// When it was last published.
     pub delivered_ms: Option<i64>,
+    /// How often it was published since it was queued or the device connected anew.
+    pub deliveries: i32,
     /// When the device took it.
     pub accepted_ms: Option<i64>,
     /// When it began.

@@ -14,7 +14,7 @@ pub struct Model {
     pub component_key: String,
     /// The arguments of the `set` that brings it about, a JSON object.
     pub wanted: Json,
-    /// What was desired before, for when this is taken back.
+    /// What was desired before, for when this is taken back: a list, the latest last, as `service::twin` writes it.
     pub previous: Option<Json>,
     /// The ownership that it was set under; another one voids it.
     pub ownership: i64,

@@ -12,12 +12,15 @@ use std::{
 
 use domain::{
     Page,
+    device::Presence,
     job::{Job, JobState, Preview, Step, StepState},
+    role::{DeviceRole, SiteRole},
 };
 use futures::{StreamExt as _, stream};
 use protocol::{CommandMessage, Topic};
 use reqwest::{Client, StatusCode};
 use serde_json::{Value, json};
+use service::{accounts, devices::sharing};
 use testkit::{
     app::{App, Person},
     device::{Answer, Device, Identity, computer, now},
@@ -374,5 +377,70 @@ async fn a_job_goes_on_after_a_restart_and_those_not_started_are_cancelled() {
     let set = json!({ "devices": ids, "name": "set", "component_key": "pump", "arguments": {} });
     assert_eq!(api.refused("/api/jobs", &set).await, StatusCode::CONFLICT);
     drop((there, late, never));
+    app.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_job_goes_on_only_where_who_made_it_may_still_command() {
+    let app = App::start().await;
+    let admin = app.set_up().await;
+    let kim = app.person(&admin, "kim@example.org", SiteRole::Member);
+    let kim = kim.await;
+    let lee = app.person(&admin, "lee@example.org", SiteRole::GeneralAdmin);
+    let lee = lee.await;
+    let mut shared = Simulated::new(&app, &admin, 1, Manner::Away).await;
+    let mut other = Simulated::new(&app, &admin, 2, Manner::Away).await;
+    let services = app.services();
+    let owner = admin.actor.require_owner(services, shared.identity.id);
+    let owner = owner.await.expect("the owner");
+    sharing::share(services, &owner, "kim@example.org", DeviceRole::Owner)
+        .await
+        .expect("shared");
+    let api = |person: &Person| Api {
+        app: &app,
+        browser: app.browser(Some(person)),
+    };
+    let (of_kim, of_lee, of_admin) = (api(&kim), api(&lee), api(&admin));
+    let print = |device: &Simulated| {
+        let id = device.identity.id.to_string();
+        json!({ "devices": [id], "name": "print", "valid_for_ms": 600_000 })
+    };
+    let by_kim: Job = of_kim.post("/api/jobs", &print(&shared)).await;
+    let by_lee: Job = of_lee.post("/api/jobs", &print(&other)).await;
+    let before = of_kim.steps(&by_kim, "").await.remove(0);
+    assert!(before.visible && !before.device_name.is_empty());
+
+    // While the devices are away, one is taken back from who made the job and the other's maker is deactivated.
+    sharing::unshare(services, &owner, kim.actor.user.id)
+        .await
+        .expect("taken back");
+    let proof = admin.actor.require_admin().expect("an administrator");
+    accounts::set_active(services, &proof, lee.actor.user.id, false)
+        .await
+        .expect("deactivated");
+    shared.connect(app.mqtt()).await;
+    other.connect(app.mqtt()).await;
+    for (job, device) in [(&by_kim, &shared), (&by_lee, &other)] {
+        let over = of_admin.over(job).await;
+        assert_eq!(over.counts.skipped, 1);
+        let step = of_admin.steps(job, "").await.remove(0);
+        assert_eq!(step.reason.as_deref(), Some("not_allowed"));
+        assert_eq!(device.told.load(Ordering::SeqCst), 0, "never told");
+    }
+
+    // The job is still theirs, and the device is not.
+    let after = of_kim.steps(&by_kim, "").await.remove(0);
+    assert_eq!((after.device, after.visible), (before.device, false));
+    assert_eq!((after.device_name.as_str(), after.output), ("", None));
+    assert_eq!(after.presence, Presence::Offline, "it is there");
+    assert_eq!(after.state, StepState::Skipped);
+    assert_eq!(after.reason.as_deref(), Some("not_allowed"));
+    let (id, name) = (by_kim.id, &before.device_name);
+    let path = format!("/api/jobs/{id}/devices?search={name}");
+    let found: Page<Step> = of_admin.get(&path).await;
+    assert_eq!(found.total, 1);
+    let found: Page<Step> = of_kim.get(&path).await;
+    assert_eq!(found.total, 0, "nobody learns its name by asking");
+    drop((shared, other));
     app.stop().await;
 }

@@ -361,6 +361,61 @@ async fn what_was_told_and_not_ended_is_told_again_after_a_reconnect() {
     assert_eq!(site.state(command.id).await.state, CommandState::Executing);
 }
 
+/// Lets this time pass and serves the device; how often it was told this command by then.
+async fn told_after(
+    site: &Site,
+    events: &mut tokio::sync::broadcast::Receiver<Arc<LiveEvent>>,
+    ms: i64,
+    command: CommandId,
+) -> usize {
+    site.clock.advance_ms(ms);
+    // It is delivered after what was due before it.
+    let last = site.send("OFF").await;
+    until(events, matches_state(last.id, CommandState::Delivered)).await;
+    site.answer(last.id, CommandStatus::Completed, None).await;
+    let told = site.told();
+    told.iter().filter(|(id, _)| *id == command).count()
+}
+
+#[tokio::test]
+async fn what_a_connected_device_does_not_answer_is_told_again_after_ever_longer() {
+    let site = Site::new().await;
+    site.wire.connected.store(true, Ordering::SeqCst);
+    let mut events = site.services.bus.subscribe();
+    let stop = CancellationToken::new();
+    let task = tokio::spawn(commands::run(site.services.clone(), stop.clone()));
+    let patient = NewCommand {
+        valid_for_ms: 3_600_000,
+        ..set("ON")
+    };
+    let silent = commands::send(&site.services, &site.owner, patient).await;
+    let silent = silent.unwrap().id;
+    until(&mut events, matches_state(silent, CommandState::Delivered)).await;
+    for (ms, told) in [
+        (10_001, 2),
+        (10_001, 2),
+        (10_000, 3),
+        (20_001, 3),
+        (20_000, 4),
+    ] {
+        let by_then = told_after(&site, &mut events, ms, silent).await;
+        assert_eq!(by_then, told, "after {ms} ms more");
+    }
+    // One that connects anew may have lost it all, and is asked as often as in the beginning.
+    commands::deliver(&site.services, site.device)
+        .await
+        .unwrap();
+    testkit::until("it is told again", async || {
+        let told = site.told();
+        let times = told.iter().filter(|(id, _)| *id == silent).count();
+        (times == 5).then_some(())
+    })
+    .await;
+    assert_eq!(told_after(&site, &mut events, 10_001, silent).await, 6);
+    stop.cancel();
+    task.await.unwrap();
+}
+
 #[tokio::test]
 async fn an_expired_command_is_never_published_and_a_taken_back_one_neither() {
     let site = Site::new().await;

@@ -12,8 +12,9 @@ use std::{
 
 use async_trait::async_trait;
 use domain::{
-    AppError, CommandId, DeviceId, UserId,
+    AppError, CommandId, ComponentKey, DeviceId, UserId,
     command::{Command, CommandOptions, CommandState, NewCommand},
+    device::DeviceKind,
     live::LiveEvent,
     twin::Desired,
 };
@@ -21,6 +22,7 @@ use protocol::{CommandResult, CommandStatus, Topic};
 use serde_json::json;
 use service::{
     OwnerOf, ViewerOf, commands,
+    devices::NewDevice,
     link::{DeviceLink, LinkError},
     twin,
 };
@@ -183,6 +185,148 @@ async fn a_command_is_a_wish_and_what_is_taken_back_or_refused_is_none() {
             sensor,
             Err(AppError::invalid("component", "not_an_actuator"))
         );
+    }
+}
+
+#[tokio::test]
+async fn what_was_all_taken_back_leaves_no_wish_in_whatever_order() {
+    for house in House::each().await {
+        let services = &house.site.services;
+        let send = async |status: &str| house.send(status, CommandOptions::default()).await;
+        let cancel = async |command: CommandId| {
+            commands::cancel(services, &house.owner, command)
+                .await
+                .unwrap();
+        };
+        for order in [[2, 1, 0], [0, 1, 2], [1, 0, 2], [1, 2, 0], [0, 2, 1]] {
+            let sent = [
+                send("ON").await.id,
+                send("OFF").await.id,
+                send("ON").await.id,
+            ];
+            for n in order {
+                assert!(house.wish().await.is_some(), "{order:?}");
+                cancel(sent[n]).await;
+            }
+            assert_eq!(house.wish().await, None, "{order:?}");
+        }
+        // One of them is left, whatever came before and after it.
+        let sent = [
+            send("ON").await.id,
+            send("OFF").await.id,
+            send("ON").await.id,
+        ];
+        cancel(sent[2]).await;
+        cancel(sent[0]).await;
+        assert_eq!(house.wish().await.as_deref(), Some("OFF"));
+        assert_eq!(house.desired().await[0].command, Some(sent[1]));
+        cancel(sent[1]).await;
+        assert_eq!(house.wish().await, None);
+    }
+}
+
+#[tokio::test]
+async fn what_a_device_refused_is_not_returned_to_and_what_it_did_is() {
+    for house in House::each().await {
+        let services = &house.site.services;
+        let (led, options) = ("led".parse().unwrap(), CommandOptions::default());
+        let away = || house.wire.0.store(false, Ordering::SeqCst);
+        let refused = house.send("PURPLE", options).await;
+        house.deliver().await;
+        away();
+        let after = house.send("OFF", options).await;
+        let reason = Some("unsupported_value");
+        house
+            .answer(refused.id, CommandStatus::Rejected, reason)
+            .await;
+        commands::cancel(services, &house.owner, after.id)
+            .await
+            .unwrap();
+        assert_eq!(house.wish().await, None, "it was never possible");
+
+        // The later of two that were done, whichever was done first.
+        let (first, second) = (
+            house.send("ON", options).await,
+            house.send("OFF", options).await,
+        );
+        house.deliver().await;
+        away();
+        let after = house.send("ON", options).await;
+        for done in [second.id, first.id] {
+            house.answer(done, CommandStatus::Completed, None).await;
+        }
+        commands::cancel(services, &house.owner, after.id)
+            .await
+            .unwrap();
+        assert_eq!(house.wish().await.as_deref(), Some("OFF"));
+        assert_eq!(house.desired().await[0].command, None);
+        twin::let_go(services, &house.owner, &led).await.unwrap();
+
+        // A further try stands where the first one stood.
+        let twice = CommandOptions {
+            retries: 1,
+            retry_wait_ms: 5_000,
+            ..options
+        };
+        let failed = house.send("ON", twice).await;
+        house.deliver().await;
+        away();
+        let after = house.send("OFF", options).await;
+        house.answer(failed.id, CommandStatus::Failed, None).await;
+        let all = house.all().await;
+        let again = all.iter().find(|one| one.retry_of == Some(failed.id));
+        let again = again.unwrap().id;
+        commands::cancel(services, &house.owner, after.id)
+            .await
+            .unwrap();
+        assert_eq!(house.wish().await.as_deref(), Some("ON"));
+        assert_eq!(house.desired().await[0].command, Some(again));
+        commands::cancel(services, &house.owner, again)
+            .await
+            .unwrap();
+        assert_eq!(house.wish().await, None);
+    }
+}
+
+#[tokio::test]
+async fn a_level_is_desired_of_what_has_levels_and_of_nothing_else() {
+    for house in House::each().await {
+        let services = &house.site.services;
+        let admin = house.owner.actor();
+        let wish = NewDevice {
+            kind: DeviceKind::Board,
+            hardware_version: "5".to_owned(),
+            components: vec!["fan".parse().unwrap()],
+            ..computer("TWIN-2")
+        };
+        let board = Identity::enrol(services, admin, Some(admin), wish)
+            .await
+            .unwrap()
+            .id;
+        let owner = admin.require_owner(services, board).await.unwrap();
+        let viewer = admin.require_viewer(services, board).await.unwrap();
+        let key = |key: &str| key.parse::<ComponentKey>().unwrap();
+        let sent = commands::set_level(services, &owner, key("fan"), 40, 60_000)
+            .await
+            .unwrap();
+        assert_eq!(sent.name, "set");
+        assert_eq!(sent.arguments, json!({ "level": 40 }));
+        let desired = twin::desired(services, &viewer).await.unwrap();
+        assert_eq!(desired.len(), 1);
+        assert_eq!(desired[0].component, key("fan"));
+        assert_eq!(json!(desired[0].wanted), json!({ "level": 40 }));
+        assert!(desired[0].differs, "it has not reported");
+
+        let over = commands::set_level(services, &owner, key("fan"), 101, 60_000).await;
+        assert_eq!(over.unwrap_err(), AppError::invalid("level", "level"));
+        let none = commands::set_level(services, &owner, key("pump"), 40, 60_000).await;
+        let not_attached = AppError::invalid("component", "not_attached");
+        assert_eq!(none.unwrap_err(), not_attached);
+        // The lamp of a computer is on no pin.
+        let lamp = commands::set_level(services, &house.owner, key("led"), 40, 60_000).await;
+        let no_level = AppError::invalid("component", "no_level");
+        assert_eq!(lamp.unwrap_err(), no_level);
+        assert_eq!(house.wish().await, None);
     }
 }
 

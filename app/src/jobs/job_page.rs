@@ -344,12 +344,17 @@ fn row(locale: Locale, step: Step) -> AnyView {
         .map(|code| (command_words::reason(locale, &code), code));
     let output = step.output.map(|output| output.to_string());
     let presence = device_words::presence(locale, step.presence);
+    let device = match step.visible {
+        true => view! {
+            <a class="strong" href=format!("/devices/{}", step.device)>{step.device_name}</a>
+            <small class="mut">{presence}</small>
+        }
+        .into_any(),
+        false => view! { <span class="mut">{td_string!(locale, jobs.unseen)}</span> }.into_any(),
+    };
     view! {
         <tr>
-            <td>
-                <a class="strong" href=format!("/devices/{}", step.device)>{step.device_name}</a>
-                <small class="mut">{presence}</small>
-            </td>
+            <td>{device}</td>
             <td>
                 <span class="status">
                     <Shape mark=Signal::stored(words::step_mark(step.state))/>

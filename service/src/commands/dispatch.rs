@@ -23,8 +23,11 @@ use tokio::sync::Notify;
 use super::{row, step, wifi};
 use crate::{Services, downlink, identity, internal};
 
-/// A delivered command that the device has not answered for so long is published again.
+/// A delivered command that the device has not answered for so long is published again, and again after twice as long as
+/// the time before. The broker may still have the copies before it: each of them takes its place there.
 const UNANSWERED_MS: i64 = 10_000;
+/// The longest of these pauses.
+const LONGEST_UNANSWERED_MS: i64 = 3_600_000;
 
 /// Whose turn it is, and who is to be served next.
 #[derive(Debug, Default)]
@@ -176,12 +179,23 @@ async fn serve_once(services: &Services, device: DeviceId, reach: Reach) -> Resu
         .all(&services.db.read)
         .await
         .map_err(internal)?;
+    let now = services.now();
     for waiting in waiting {
-        if !deliver_one(services, device, waiting).await? {
+        if reach == Reach::Due && rests(&waiting, now) {
+            continue;
+        }
+        if !deliver_one(services, device, waiting, reach).await? {
             break;
         }
     }
     Ok(())
+}
+
+/// Whether the device is still given time to answer what it was told.
+fn rests(told: &command::Model, now: TimestampMs) -> bool {
+    let doublings = (told.deliveries - 1).clamp(0, 16);
+    let pause = (UNANSWERED_MS << doublings).min(LONGEST_UNANSWERED_MS);
+    told.delivered_ms.is_some_and(|at| now.0 - at <= pause)
 }
 
 fn state_is(state: CommandState) -> Condition {
@@ -193,6 +207,7 @@ async fn deliver_one(
     services: &Services,
     device: DeviceId,
     seen: command::Model,
+    reach: Reach,
 ) -> Result<bool, AppError> {
     let now = services.now();
     let transaction = services.db.write.begin().await.map_err(internal)?;
@@ -228,11 +243,16 @@ async fn deliver_one(
         return Ok(true);
     };
     let arguments = wifi::opened(&services.vault, &current.name, &current.arguments)?;
+    let deliveries = match reach {
+        Reach::Due => current.deliveries.saturating_add(1),
+        Reach::Everything => 1,
+    };
     let moved = held
         .step(current, now.0, |change| {
             if row::rank(before) <= row::rank(CommandState::Delivered) {
                 change.state = Set(CommandState::Delivered.as_str().to_owned());
                 change.delivered_ms = Set(Some(now.0));
+                change.deliveries = Set(deliveries);
             }
         })
         .await?;
@@ -296,6 +316,7 @@ async fn put_back(
         .step(current, services.now().0, |change| {
             change.state = Set(CommandState::Queued.as_str().to_owned());
             change.delivered_ms = Set(None);
+            change.deliveries = Set(0);
         })
         .await?;
     transaction.commit().await.map_err(internal)?;

@@ -24,7 +24,7 @@ const MAX_ARGUMENT_BYTES: usize = 32 * 1024;
 /// Most commands of one device that wait at a time.
 pub(crate) const MAX_WAITING: u64 = 200;
 /// Shortest and longest time that a command may wait, in milliseconds.
-pub(crate) const VALIDITY_MS: std::ops::RangeInclusive<i64> = 1_000..=30 * 24 * 3_600 * 1_000;
+pub const VALIDITY_MS: std::ops::RangeInclusive<i64> = 1_000..=30 * 24 * 3_600 * 1_000;
 /// Most further tries after a failure.
 pub(crate) const MAX_RETRIES: u8 = 10;
 /// Longest time that a further try waits, in milliseconds.
@@ -193,6 +193,7 @@ impl Draft {
             ownership: Set(self.ownership),
             queued_ms: Set(self.queued_ms),
             delivered_ms: Set(None),
+            deliveries: Set(0),
             accepted_ms: Set(None),
             executing_ms: Set(None),
             finished_ms: Set(None),

@@ -73,7 +73,7 @@ pub(super) async fn ended<C: ConnectionTrait>(
     let next = next.row();
     let next = next.insert(connection).await.map_err(internal)?;
     wifi::forget(connection, row).await?;
-    twin::followed(connection, row.id, next.id).await?;
+    twin::followed(connection, row, next.id).await?;
     jobs::followed(connection, row, next.id).await?;
     Ok(Ended {
         again: Some(next),

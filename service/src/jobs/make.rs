@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::{read, targets};
-use crate::{Actor, Services, audit, commands, internal};
+use crate::{Actor, Services, audit, commands, internal, names};
 
 const MOST_AT_A_TIME: u32 = 1_000;
 const LONGEST_STAGGER_MS: i64 = 3_600_000;
@@ -76,7 +76,10 @@ pub async fn create(services: &Services, actor: &Actor, new: NewJob) -> Result<J
     let id = Uuid::now_v7();
     let title = match new.title.trim() {
         "" => words(&new, &arguments),
-        title => title.chars().take(MAX_TITLE).collect(),
+        title => {
+            let title: String = title.chars().take(MAX_TITLE).collect();
+            names::checked("title", &title, MAX_TITLE)?
+        }
     };
     let row = job::ActiveModel {
         id: Set(id),

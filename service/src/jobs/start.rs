@@ -7,8 +7,9 @@ use domain::{
     command::{Command, CommandOptions},
     device::Lifecycle,
     job::{JobState, StepState},
+    role::{DeviceRole, SiteRole},
 };
-use entity::{component, job, job_device};
+use entity::{component, device_access, job, job_device, user};
 use sea_orm::{
     ActiveModelTrait, ColumnTrait, DatabaseTransaction, EntityTrait, QueryFilter, QuerySelect,
     TransactionTrait, sea_query::Expr,
@@ -60,6 +61,7 @@ pub(super) async fn begin(
         return Ok(Begun::default());
     }
     let rows = step::hold_all(&transaction, ids.iter().copied()).await?;
+    let commanded = commanded(&transaction, job, &ids).await?;
     let having = having(&transaction, job, &ids).await?;
     let mut begun = Begun::default();
     for waiting in devices {
@@ -68,6 +70,13 @@ pub(super) async fn begin(
             Some(row) if row.ownership != waiting.ownership => Some("ownership_changed"),
             Some(row) if row.lifecycle != Lifecycle::Active.as_str() || row.secret.is_none() => {
                 Some("device_not_claimed")
+            }
+            Some(_)
+                if commanded
+                    .as_ref()
+                    .is_some_and(|ids| !ids.contains(&waiting.device)) =>
+            {
+                Some("not_allowed")
             }
             Some(_)
                 if having
@@ -139,6 +148,42 @@ fn draft(job: &job::Model, of: Waiting, id: Uuid, now: TimestampMs) -> Result<Dr
         job: Some(job.id),
         attempt: Attempt::FIRST,
     })
+}
+
+/// Which of these devices who made the job may command now; `None` where all of them.
+///
+/// A job waits for days, and its maker may have lost what they had when they made it. Whoever takes a device from
+/// somebody holds that device meanwhile, so what is read here is how it stands when the device begins.
+async fn commanded(
+    connection: &DatabaseTransaction,
+    job: &job::Model,
+    devices: &[i64],
+) -> Result<Option<HashSet<i64>>, AppError> {
+    let maker = match job.created_by {
+        Some(id) => user::Entity::find_by_id(id)
+            .one(connection)
+            .await
+            .map_err(internal)?
+            .filter(|person| person.disabled_ms.is_none()),
+        None => None,
+    };
+    let Some(maker) = maker else {
+        return Ok(Some(HashSet::new()));
+    };
+    if SiteRole::parse(&maker.role).is_some_and(SiteRole::sees_all_devices) {
+        return Ok(None);
+    }
+    let owned: Vec<i64> = device_access::Entity::find()
+        .select_only()
+        .column(device_access::Column::DeviceId)
+        .filter(device_access::Column::UserId.eq(maker.id))
+        .filter(device_access::Column::Role.eq(DeviceRole::Owner.as_str()))
+        .filter(device_access::Column::DeviceId.is_in(devices.iter().copied()))
+        .into_tuple()
+        .all(connection)
+        .await
+        .map_err(internal)?;
+    Ok(Some(owned.into_iter().collect()))
 }
 
 /// Which of these devices have the job's component; `None` where it has none.

@@ -1,12 +1,17 @@
 //! The rows of what is desired: set by a command, followed through its tries, taken back with it.
+//!
+//! Invariant: beneath a wish whose command has not ended stands everything that may become what is desired when such
+//! commands are taken back, in whatever order that happens: the wishes of the commands that have not ended either, and
+//! under them the one that nothing takes back any more.
 
 use domain::{AppError, CommandId, command::CommandState, twin::Desired};
 use entity::{command, component, component_type, desired, device, user};
 use protocol::STATE_DESIRED;
 use sea_orm::{
-    ActiveModelTrait, ActiveValue::Set, ColumnTrait, ConnectionTrait, EntityTrait, IntoActiveModel,
-    QueryFilter, QueryOrder, sea_query::Expr,
+    ActiveModelTrait, ActiveValue::Set, ColumnTrait, Condition, ConnectionTrait, EntityTrait,
+    IntoActiveModel, QueryFilter, QueryOrder,
 };
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use uuid::Uuid;
 
@@ -27,6 +32,46 @@ pub(super) struct Wish<'a> {
     pub(super) command: Option<Uuid>,
 }
 
+/// What was desired before; `desired.previous` is a list of these, the latest last.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Earlier {
+    /// The arguments of a command that has not ended, and may be taken back itself.
+    Command(Uuid),
+    /// What nothing takes back any more: nothing is kept beneath it.
+    Lasting {
+        wanted: Value,
+        by: Option<Uuid>,
+        at_ms: i64,
+    },
+}
+
+impl Earlier {
+    fn is_of(&self, command: Uuid) -> bool {
+        matches!(self, Self::Command(id) if *id == command)
+    }
+
+    fn of(row: &desired::Model) -> Result<Vec<Self>, AppError> {
+        match &row.previous {
+            Some(list) => serde_json::from_value(list.clone()).map_err(internal),
+            None => Ok(Vec::new()),
+        }
+    }
+
+    fn kept(list: &[Self]) -> Result<Option<Value>, AppError> {
+        match list {
+            [] => Ok(None),
+            list => serde_json::to_value(list).map(Some).map_err(internal),
+        }
+    }
+}
+
+/// Whether it is the server's own try at a wish, and not the command that a person made it by or a further try of that.
+fn is_own_try(row: &command::Model, wish: &desired::Model) -> bool {
+    let made_it = row.queued_ms == wish.set_ms || row.retry_of.is_some();
+    row.name == STATE_DESIRED || wish.attempts > 0 || !made_it
+}
+
 /// Sets what is desired; what was desired before is kept for when this is taken back.
 pub(super) async fn put<C: ConnectionTrait>(
     connection: &C,
@@ -37,16 +82,17 @@ pub(super) async fn put<C: ConnectionTrait>(
         .one(connection)
         .await
         .map_err(internal)?;
-    let previous = before
-        .as_ref()
-        .filter(|row| row.ownership == wish.ownership)
-        .map(|row| row.wanted.clone());
+    let earlier = match (&before, wish.command) {
+        (Some(row), Some(_)) if row.ownership == wish.ownership => beneath(connection, row).await?,
+        // A wish alone is not taken back: it is let go of.
+        _ => Vec::new(),
+    };
     let by_set = before.as_ref().is_some_and(|row| row.by_set);
     let row = desired::ActiveModel {
         device_id: Set(wish.device),
         component_key: Set(wish.component.to_owned()),
         wanted: Set(wish.wanted),
-        previous: Set(previous),
+        previous: Set(Earlier::kept(&earlier)?),
         ownership: Set(wish.ownership),
         set_by: Set(wish.by),
         set_ms: Set(wish.at_ms),
@@ -62,6 +108,32 @@ pub(super) async fn put<C: ConnectionTrait>(
     }
     .map_err(internal)?;
     Ok(())
+}
+
+/// What stands beneath a wish that comes after this one.
+async fn beneath<C: ConnectionTrait>(
+    connection: &C,
+    row: &desired::Model,
+) -> Result<Vec<Earlier>, AppError> {
+    let made_by = match row.command_id {
+        Some(id) => command::Entity::find_by_id(id)
+            .one(connection)
+            .await
+            .map_err(internal)?,
+        None => None,
+    };
+    let unfinished =
+        made_by.filter(|command| command.finished_ms.is_none() && !is_own_try(command, row));
+    let Some(unfinished) = unfinished else {
+        return Ok(vec![Earlier::Lasting {
+            wanted: row.wanted.clone(),
+            by: row.set_by,
+            at_ms: row.set_ms,
+        }]);
+    };
+    let mut list = Earlier::of(row)?;
+    list.push(Earlier::Command(unfinished.id));
+    Ok(list)
 }
 
 /// A `set` on an actuator that is not transient is a wish too; whether it was one.
@@ -110,22 +182,59 @@ pub(crate) async fn wish<C: ConnectionTrait>(
 /// The next try of a command takes its place.
 pub(crate) async fn followed<C: ConnectionTrait>(
     connection: &C,
-    before: Uuid,
+    before: &command::Model,
     after: Uuid,
 ) -> Result<(), AppError> {
-    desired::Entity::update_many()
-        .col_expr(desired::Column::CommandId, Expr::value(after))
-        .filter(desired::Column::CommandId.eq(before))
-        .exec(connection)
+    for wish in concerned(connection, before).await? {
+        if wish.command_id == Some(before.id) {
+            let mut change = wish.into_active_model();
+            change.command_id = Set(Some(after));
+            change.update(connection).await.map_err(internal)?;
+            continue;
+        }
+        let mut list = Earlier::of(&wish)?;
+        let Some(place) = list.iter_mut().find(|earlier| earlier.is_of(before.id)) else {
+            continue;
+        };
+        *place = Earlier::Command(after);
+        keep(connection, wish, &list).await?;
+    }
+    Ok(())
+}
+
+/// The wishes that a command was to fulfil, and those that came after them.
+async fn concerned<C: ConnectionTrait>(
+    connection: &C,
+    row: &command::Model,
+) -> Result<Vec<desired::Model>, AppError> {
+    let same = row.component_key.as_ref();
+    let theirs = Condition::any()
+        .add(desired::Column::CommandId.eq(row.id))
+        .add_option(same.map(|key| desired::Column::ComponentKey.eq(key)));
+    desired::Entity::find()
+        .filter(desired::Column::DeviceId.eq(row.device_id))
+        .filter(theirs)
+        .all(connection)
         .await
-        .map_err(internal)?;
+        .map_err(internal)
+}
+
+/// Keeps this beneath a wish.
+async fn keep<C: ConnectionTrait>(
+    connection: &C,
+    wish: desired::Model,
+    list: &[Earlier],
+) -> Result<(), AppError> {
+    let mut change = wish.into_active_model();
+    change.previous = Set(Earlier::kept(list)?);
+    change.update(connection).await.map_err(internal)?;
     Ok(())
 }
 
 /// What the end of a command means for what it was to bring about; whether anything changed.
 ///
 /// A `set` that was taken back, or that the device refused, takes its wish back with it. One that ran out or
-/// failed leaves the wish: the device is brought to it later.
+/// failed leaves the wish: the device is brought to it later. The same holds for a wish that another one came after.
 pub(crate) async fn command_ended<C: ConnectionTrait>(
     connection: &C,
     row: &command::Model,
@@ -133,21 +242,22 @@ pub(crate) async fn command_ended<C: ConnectionTrait>(
     let Some(state) = CommandState::parse(&row.state).filter(|state| state.is_final()) else {
         return Ok(false);
     };
-    let wishes = desired::Entity::find()
-        .filter(desired::Column::DeviceId.eq(row.device_id))
-        .filter(desired::Column::CommandId.eq(row.id))
-        .all(connection)
-        .await
-        .map_err(internal)?;
+    let (wishes, later): (Vec<_>, Vec<_>) = concerned(connection, row)
+        .await?
+        .into_iter()
+        .partition(|wish| wish.command_id == Some(row.id));
     let changed = !wishes.is_empty();
     let reason = row.reason.as_deref().unwrap_or_default();
     let ended_ms = row.finished_ms.unwrap_or(row.queued_ms);
+    let refused = state == CommandState::Rejected && reason != "expired";
+    let taken_back = refused || state == CommandState::Cancelled;
+    for wish in later {
+        ended_beneath(connection, wish, row, taken_back).await?;
+    }
     for wish in wishes {
-        let by_server = row.name == STATE_DESIRED || wish.attempts > 0;
-        let refused = state == CommandState::Rejected && reason != "expired";
+        let own_try = is_own_try(row, &wish);
         match state {
-            CommandState::Cancelled if !by_server => take_back(connection, wish).await?,
-            CommandState::Rejected if refused && !by_server => take_back(connection, wish).await?,
+            _ if taken_back && !own_try => take_back(connection, wish).await?,
             CommandState::Rejected if refused && reason == "unknown_command" && !wish.by_set => {
                 let mut change = wish.into_active_model();
                 change.by_set = Set(true);
@@ -176,21 +286,62 @@ pub(crate) async fn command_ended<C: ConnectionTrait>(
     Ok(changed)
 }
 
+/// What the end of a command means for a wish that came after its own: what was taken back is not returned to, and
+/// what lasts leaves nothing beneath it.
+async fn ended_beneath<C: ConnectionTrait>(
+    connection: &C,
+    wish: desired::Model,
+    row: &command::Model,
+    taken_back: bool,
+) -> Result<(), AppError> {
+    let mut list = Earlier::of(&wish)?;
+    let Some(at) = list.iter().position(|earlier| earlier.is_of(row.id)) else {
+        return Ok(());
+    };
+    if taken_back {
+        list.remove(at);
+    } else {
+        list.drain(..=at);
+        let lasting = Earlier::Lasting {
+            wanted: row.arguments.clone(),
+            by: row.created_by,
+            at_ms: row.queued_ms,
+        };
+        list.insert(0, lasting);
+    }
+    keep(connection, wish, &list).await
+}
+
+/// What was desired before this is desired again, or nothing.
 async fn take_back<C: ConnectionTrait>(
     connection: &C,
     wish: desired::Model,
 ) -> Result<(), AppError> {
-    let Some(previous) = wish.previous.clone() else {
+    let mut list = Earlier::of(&wish)?;
+    let Some(last) = list.pop() else {
         desired::Entity::delete_by_id((wish.device_id, wish.component_key))
             .exec(connection)
             .await
             .map_err(internal)?;
         return Ok(());
     };
+    let (wanted, by, at_ms, command) = match last {
+        Earlier::Lasting { wanted, by, at_ms } => (wanted, by, at_ms, None),
+        Earlier::Command(id) => {
+            let row = command::Entity::find_by_id(id)
+                .one(connection)
+                .await
+                .map_err(internal)?
+                .ok_or_else(|| internal(format!("the command {id} of a wish is gone")))?;
+            (row.arguments, row.created_by, row.queued_ms, Some(id))
+        }
+    };
     let mut change = wish.into_active_model();
-    change.wanted = Set(previous);
-    change.previous = Set(None);
-    change.command_id = Set(None);
+    change.wanted = Set(wanted);
+    change.previous = Set(Earlier::kept(&list)?);
+    change.set_by = Set(by);
+    change.set_ms = Set(at_ms);
+    change.command_id = Set(command);
     change.update(connection).await.map_err(internal)?;
     Ok(())
 }
