@@ -7,10 +7,12 @@ mod command;
 mod errand;
 mod greeting;
 mod measuring;
+mod network;
 mod outbox;
 mod ownership;
 mod pairing;
 mod renewal;
+mod shut_out;
 
 use std::{collections::BTreeSet, io, sync::Arc, time::Duration};
 
@@ -23,6 +25,7 @@ use ownership::{Owned, said_serial};
 use protocol::{DeviceId, Topic, enroll::Credentials, identity::PresenceStatus};
 use renewal::Renewing;
 use rumqttc::{AsyncClient, PublishOptions, mqttbytes::v5::Publish};
+use shut_out::ShutOut;
 use tokio::{
     sync::{Notify, mpsc, watch},
     task::JoinHandle,
@@ -47,6 +50,9 @@ pub struct Settings {
     pub ask_components: bool,
     /// How long another Wi-Fi network may take to be joined, and then to lead to the site.
     pub wifi_patience: Duration,
+    /// How long, more or less, it is not let in until it asks its site whether it was revoked, and how often from then
+    /// on.
+    pub shut_out_patience: Duration,
     /// Most reports kept while they cannot be sent; past it the oldest go.
     pub max_reports: u64,
 }
@@ -57,6 +63,7 @@ impl Default for Settings {
             report_interval: None,
             ask_components: true,
             wifi_patience: Duration::from_mins(1),
+            shut_out_patience: Duration::from_mins(30),
             max_reports: 200_000,
         }
     }
@@ -160,6 +167,7 @@ struct Device {
     running: Option<Running>,
     errand: Option<Errand>,
     renewing: Renewing,
+    shut_out: ShutOut,
     pairing: Option<pairing::Pairing>,
     /// Asks for a new connection.
     anew: Arc<Notify>,
@@ -207,6 +215,7 @@ impl Device {
             running: None,
             errand: None,
             renewing: Renewing::new(),
+            shut_out: ShutOut::default(),
             pairing: None,
             anew: Arc::new(Notify::new()),
             waiting: std::collections::VecDeque::new(),
@@ -260,6 +269,7 @@ impl Device {
                     Some(LinkEvent::Down(reason, pause)) => {
                         setup = None;
                         self.lost(&reason, pause);
+                        self.shut_out.began(self.settings.shut_out_patience);
                         if let Some(other) = self.show_the_other()? {
                             connection.tls.send_replace(other);
                         }
@@ -277,6 +287,7 @@ impl Device {
                     setup = None;
                     match greeted {
                         Ok(()) => {
+                            self.shut_out = ShutOut::default();
                             self.let_in()?;
                             self.begin_sending().await?;
                             self.ask_at_start()?;

@@ -31,6 +31,13 @@ pub(crate) enum AskError {
     Refused(StatusCode),
 }
 
+impl AskError {
+    /// Whether the server has said that the device was revoked.
+    pub(crate) fn is_revoked(&self) -> bool {
+        matches!(self, Self::Refused(StatusCode::GONE))
+    }
+}
+
 impl From<reqwest::Error> for AskError {
     fn from(error: reqwest::Error) -> Self {
         Self::Connection(enroll::words(&error))
@@ -96,6 +103,11 @@ impl Caller {
             certificate: given.certificate,
             key_file,
         })
+    }
+
+    /// Whether the site still knows the device: it gives it a token.
+    pub(crate) async fn check_known(self) -> Result<(), AskError> {
+        self.token().await.map(|_| ())
     }
 
     /// What is attached to the device now.

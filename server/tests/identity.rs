@@ -195,6 +195,7 @@ async fn a_card_swap_is_remapped_by_its_policy_and_undo_takes_it_back() {
 async fn a_collision_is_blocked_by_its_policy_until_that_is_undone() {
     for bench in Bench::each(Some((FindingKind::Collision, Reaction::Block))).await {
         bench.online(1, "board-1", CARD).await.leave().await;
+        let token = bench.token(1_001).await.expect("a token");
         let other = bench.connect().await;
         bench.says(&other, 2, "board-2", "card-2").await;
         other.ended().await;
@@ -208,8 +209,11 @@ async fn a_collision_is_blocked_by_its_policy_until_that_is_undone() {
                 .await
                 .is_err()
         );
+        assert_eq!(bench.token(1_002).await, Err(401));
+        assert_eq!(bench.certificate(&token).await, 401);
 
         bench.undo().await;
+        assert_eq!(bench.certificate(&token).await, 200);
         let device = bench.online(3, "board-1", CARD).await;
         bench.reports(&device, 4, 10.0).await;
         bench.shows(10.0).await;
@@ -248,6 +252,7 @@ async fn a_device_that_must_enrol_again_gets_in_with_the_new_code_alone() {
     for bench in Bench::each(None).await {
         let _original = bench.online(1, "board-1", CARD).await;
         let copy = bench.online(2, "board-2", CARD).await;
+        let token = bench.token(1_001).await.expect("a token");
         bench.resolve(Act::Reprovision).await;
         copy.ended().await;
         assert!(
@@ -255,8 +260,12 @@ async fn a_device_that_must_enrol_again_gets_in_with_the_new_code_alone() {
                 .await
                 .is_err()
         );
+        // It has the secret too, and a token that was given for it.
+        assert_eq!(bench.token(1_002).await, Err(401));
+        assert_eq!(bench.certificate(&token).await, 401);
         bench.undo().await;
         bench.online(3, "board-1", CARD).await.leave().await;
+        assert_eq!(bench.certificate(&token).await, 200);
 
         bench.resolve(Act::Reprovision).await;
         let proof = bench.admin.actor.require_admin().expect("an administrator");
@@ -275,6 +284,8 @@ async fn a_device_that_must_enrol_again_gets_in_with_the_new_code_alone() {
         );
         let device = Device::connect(&again, bench.app.mqtt()).await;
         assert!(device.is_ok());
+        assert_eq!(bench.token(1_003).await, Err(401), "nor by it later");
+        assert_eq!(bench.certificate(&token).await, 401);
         let late = identity::undo(services, &proof, finding).await;
         assert_eq!(late, Err(domain::AppError::conflict("enrolled_since")));
         bench.app.stop().await;
@@ -304,6 +315,39 @@ async fn reports_wait_until_the_identity_came() {
         bench.says(&device, 6, "board-2", CARD).await;
         assert_eq!(bench.finding().await.held, 1);
         assert_eq!(bench.history().await, [10.0, 11.0, 12.0]);
+        bench.app.stop().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_an_ended_connection_left_unsaid_follows_the_next_identity() {
+    for bench in Bench::each(None).await {
+        let device = bench.connect().await;
+        bench.reports(&device, 1, 10.0).await;
+        device.leave().await;
+        let device = bench.connect().await;
+        bench.reports(&device, 2, 11.0).await;
+        bench.says(&device, 3, "board-1", CARD).await;
+        assert_eq!(bench.history().await, [10.0, 11.0]);
+        bench.shows(11.0).await;
+
+        // With a doubtful one, for the decision.
+        let unsaid = bench.connect().await;
+        bench.reports(&unsaid, 4, 98.0).await;
+        let _copy = bench.online(5, "board-2", CARD).await;
+        assert_eq!(bench.finding().await.held, 1);
+        // Where a copy is known of, also with the right one: it may have been either.
+        let _original = bench.online(6, "board-1", CARD).await;
+        let _copy = bench.online(7, "board-2", CARD).await;
+        assert_eq!(bench.finding().await.kind, FindingKind::Clone);
+        let unsaid = bench.connect().await;
+        bench.reports(&unsaid, 8, 99.0).await;
+        let original = bench.online(9, "board-1", CARD).await;
+        assert_eq!(bench.finding().await.held, 2);
+        assert_eq!(bench.history().await, [10.0, 11.0]);
+        bench.reports(&original, 10, 12.0).await;
+        bench.resolve(Act::Release).await;
+        assert_eq!(bench.history().await, [10.0, 11.0, 98.0, 99.0, 12.0]);
         bench.app.stop().await;
     }
 }

@@ -67,6 +67,22 @@ pub async fn record(
     insert(services, (device, uuid), what, detail).await
 }
 
+/// As [`record`]; again within some minutes it is one event with a count, as it was the last time.
+pub(crate) async fn record_in_a_row(
+    services: &Services,
+    of: (i64, DeviceId),
+    kind: EventKind,
+    severity: Severity,
+    detail: Value,
+) -> Result<(), AppError> {
+    let what = What {
+        kind,
+        severity,
+        times: 1,
+    };
+    record_or_grow(services, of, what, |_| true, |_| detail.clone()).await
+}
+
 /// What happened, and how often at once.
 #[derive(Debug, Clone, Copy)]
 struct What {

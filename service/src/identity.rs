@@ -13,7 +13,9 @@ mod sightings;
 
 pub(crate) use act::begin_anew;
 pub use act::{new_code, resolve, undo};
+pub(crate) use finding::settled_before;
 pub use finding::{KEY, REUSED, list, open_count, read};
+pub(crate) use hear::is_blocked;
 pub use hear::{Standing, heard, suspected};
 pub use policy::{policies, set_policy};
 pub use quarantine::{Hold, Waiting, forget, hold, lets_through, purge, waiting};

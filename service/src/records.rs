@@ -1,5 +1,5 @@
-//! What has happened, and for how long it is kept: events, the trail, ended commands and jobs, notices, and
-//! tokens that are over.
+//! What has happened, and for how long it is kept: events, the trail, ended commands and jobs, notices, findings that
+//! are decided on, and tokens that are over.
 //!
 //! Invariant: none of these tables only grows, and nothing that is still under way is touched. Few rows go in
 //! one statement, so that reports do not wait.
@@ -10,7 +10,7 @@ use domain::{AppError, event::EventKind};
 use sea_orm::{ConnectionTrait, DbErr, Statement, Value};
 use tokio_util::sync::CancellationToken;
 
-use crate::{Services, internal, presence::MOST_CHANGES};
+use crate::{Services, identity, internal, presence::MOST_CHANGES};
 
 const DAY_MS: i64 = 86_400_000;
 const EVERY: Duration = Duration::from_hours(1);
@@ -68,7 +68,24 @@ async fn delete(services: &Services, keep_days: u32) -> Result<u64, DbErr> {
     let sql = "DELETE FROM job WHERE finished_ms < $1 \
                AND NOT EXISTS (SELECT 1 FROM job_device d WHERE d.job_id = job.id)";
     deleted += run(services, sql, &[before.into()]).await?;
+    deleted += findings(services, before).await?;
     Ok(deleted)
+}
+
+/// Deletes findings whose decision has no effect any more: none that lets a speaker through, blocks its device, or keeps
+/// reports apart.
+async fn findings(services: &Services, before: i64) -> Result<u64, DbErr> {
+    let before = before.min(identity::settled_before(services.now()));
+    let sql = format!(
+        "DELETE FROM identity_finding WHERE id IN (SELECT f.id FROM identity_finding f \
+         WHERE f.state = 'resolved' AND f.last_ms < $1 AND f.resolved_ms < $1 \
+         AND f.act <> 'release' AND NOT EXISTS (SELECT 1 FROM identity_known k \
+         WHERE k.device_id = f.device_id AND (k.held_finding_id = f.id \
+         OR (f.act = 'block' AND k.blocked_ms IS NOT NULL))) \
+         AND NOT EXISTS (SELECT 1 FROM identity_quarantine q WHERE q.finding_id = f.id) \
+         ORDER BY f.id LIMIT {AT_A_TIME})"
+    );
+    until_none(services, &sql, &[before.into()]).await
 }
 
 /// Reads from the oldest row on until nothing is old: no index by time is needed, and a row that has grown

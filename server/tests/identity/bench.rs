@@ -121,6 +121,43 @@ impl Bench {
         assert_eq!((finding.state, finding.act), (FindingState::Open, None));
     }
 
+    /// A token for an envelope under the device's secret as it was enrolled with; the status where there is none.
+    pub(super) async fn token(&self, sequence: u64) -> Result<String, u16> {
+        let (device, now) = (self.identity.id, testkit::device::now());
+        let body = json!({ "device_uuid": device, "timestamp": now, "sequence": sequence });
+        let Value::Object(body) = body else {
+            unreachable!("an object")
+        };
+        let asked = self
+            .app
+            .browser(None)
+            .post(self.app.url("/auth/device"))
+            .header("content-type", "application/json")
+            .body(self.identity.sealed("auth/device", body))
+            .send()
+            .await
+            .expect("an answer");
+        match asked.status().as_u16() {
+            200 => {
+                let given: Value = asked.json().await.expect("JSON");
+                Ok(given["access_token"].as_str().expect("a token").to_owned())
+            }
+            status => Err(status),
+        }
+    }
+
+    /// Asks for another certificate by this token; the status of the answer.
+    pub(super) async fn certificate(&self, token: &str) -> u16 {
+        let csr = rcgen::KeyPair::generate()
+            .and_then(|key| rcgen::CertificateParams::default().serialize_request(&key))
+            .and_then(|request| request.pem())
+            .expect("a signing request");
+        let path = format!("/api/devices/{}/certificate", self.identity.id);
+        let request = self.app.browser(None).post(self.app.url(&path));
+        let request = request.bearer_auth(token).json(&json!({ "csr": csr }));
+        request.send().await.expect("an answer").status().as_u16()
+    }
+
     /// The serial number on record, and the latest value of the state.
     pub(super) async fn page(&self) -> (String, Option<Scalar>) {
         let services = self.app.services();

@@ -3,8 +3,9 @@
 //! A refresh token works once. One that comes again was stolen, on one side or the other: its whole
 //! family ends.
 
-use domain::{AppError, DeviceId, UserId};
+use domain::{AppError, DeviceId, UserId, device::Lifecycle};
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
+use protocol::SharedSecret;
 use sea_orm::{
     ActiveModelTrait, ActiveValue::Set, ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter,
     TransactionTrait,
@@ -13,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::{Client, active_user, me, session};
-use crate::{Actor, Services, internal};
+use crate::{Actor, Services, downlink, identity, internal};
 
 /// Seconds that a person's access token works.
 pub const ACCESS_S: i64 = 10 * 60;
@@ -64,6 +65,22 @@ struct Claims {
     /// Of which ownership a device's token is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     ownership: Option<i64>,
+    /// By which of that ownership's secrets it was asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    secret: Option<SecretMark>,
+}
+
+/// Tells the secrets of a device apart without telling anything of them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SecretMark(u64);
+
+impl SecretMark {
+    /// The mark of this secret.
+    pub fn of(secret: &SharedSecret) -> Self {
+        let hash = secret_text::hash(&format!("device token\n{}", secret.to_base64url()));
+        let first = hash.first_chunk().copied().unwrap_or_default();
+        Self(u64::from_be_bytes(first))
+    }
 }
 
 /// A device that has shown its token.
@@ -73,6 +90,8 @@ pub struct TokenDevice {
     pub device: DeviceId,
     /// The ownership whose secret it has.
     pub ownership: i64,
+    /// Which of the secrets of that ownership: it has another once it must enrol again. None where nobody owns it.
+    pub secret: Option<SecretMark>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -178,12 +197,12 @@ pub async fn actor_of_token(
 
 /// A token of 15 minutes with which a device speaks for itself alone, as long as its present ownership lasts.
 pub fn issue_for_device(services: &Services, of: TokenDevice) -> Result<(String, i64), AppError> {
-    let ownership = Some(of.ownership);
-    let token = sign(services, of.device.0, Kind::Device, ownership, DEVICE_S)?;
+    let token = sign(services, of.device.0, Kind::Device, Some(of), DEVICE_S)?;
     Ok((token, DEVICE_S))
 }
 
-/// The device that a token speaks for. One of a former ownership is nobody's: it may be a stolen copy's.
+/// The device that a token speaks for. One of a former ownership or by a former secret is nobody's: it may be a stolen
+/// copy's. Nor does one speak for a device that is blocked.
 pub async fn device_of_token(services: &Services, token: &str) -> Result<TokenDevice, AppError> {
     let claims = claims(services, token, Kind::Device)?;
     let row = entity::device::Entity::find()
@@ -193,10 +212,32 @@ pub async fn device_of_token(services: &Services, token: &str) -> Result<TokenDe
         .map_err(internal)?
         .filter(|row| claims.ownership == Some(row.ownership))
         .ok_or(AppError::SignedOut)?;
-    Ok(TokenDevice {
+    let of = TokenDevice {
         device: DeviceId(claims.sub),
         ownership: row.ownership,
-    })
+        secret: claims.secret,
+    };
+    // A revoked device has no secret any more, and is told that it was revoked.
+    if row.lifecycle != Lifecycle::Revoked.as_str() {
+        check(services, &services.db.read, &row, of).await?;
+    }
+    Ok(of)
+}
+
+/// Refuses a token that was given for another ownership or another secret than the device of this row has, and
+/// every one while the device is blocked.
+pub(crate) async fn check<C: ConnectionTrait>(
+    services: &Services,
+    connection: &C,
+    row: &entity::device::Model,
+    of: TokenDevice,
+) -> Result<(), AppError> {
+    let secret = downlink::secret_of(&services.vault, row)?;
+    let holds = of.ownership == row.ownership && of.secret == secret.as_ref().map(SecretMark::of);
+    match holds && !identity::is_blocked(connection, row.id).await? {
+        true => Ok(()),
+        false => Err(AppError::SignedOut),
+    }
 }
 
 /// Ends every refresh token of a person.
@@ -249,7 +290,7 @@ fn sign(
     services: &Services,
     sub: Uuid,
     kind: Kind,
-    ownership: Option<i64>,
+    of: Option<TokenDevice>,
     seconds: i64,
 ) -> Result<String, AppError> {
     let iat = services.now().0 / 1_000;
@@ -258,7 +299,8 @@ fn sign(
         kind,
         iat,
         exp: iat + seconds,
-        ownership,
+        ownership: of.map(|of| of.ownership),
+        secret: of.and_then(|of| of.secret),
     };
     jsonwebtoken::encode(
         &Header::new(Algorithm::HS256),

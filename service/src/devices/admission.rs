@@ -2,10 +2,10 @@
 
 use domain::{AppError, DeviceId, device::Lifecycle};
 use protocol::{Principal, UserId};
-use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, TransactionTrait};
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
 
 use super::claim::entity_of;
-use crate::{Services, internal};
+use crate::{Services, certificates, identity, internal};
 
 /// The Common Name of the site's own programs, such as an ingest beside an external broker.
 pub const SERVICE_NAME: &str = "madang-ingest";
@@ -70,11 +70,7 @@ async fn admit_device(
     services: &Services,
     row: entity::device::Model,
 ) -> Result<Option<Principal>, AppError> {
-    let blocked = entity::identity_known::Entity::find_by_id(row.id)
-        .one(&services.db.read)
-        .await
-        .map_err(internal)?
-        .is_some_and(|known| known.blocked_ms.is_some());
+    let blocked = identity::is_blocked(&services.db.read, row.id).await?;
     let may = !blocked && row.lifecycle != Lifecycle::Revoked.as_str();
     Ok(may.then(|| Principal::Device {
         id: DeviceId(row.uuid),
@@ -82,45 +78,28 @@ async fn admit_device(
     }))
 }
 
-/// A device connected with this serial: the serials it was to replace are no longer needed. One that was
-/// revoked while it connected is disconnected again.
+/// A device connected with this serial: the serials it was to replace are no longer needed. One that would not be let
+/// in any more is disconnected again: it, or its certificate, was revoked, or it was blocked, while it connected and had
+/// no session yet that could be ended.
 pub async fn connected_with(
     services: &Services,
     device: DeviceId,
     serial: &str,
 ) -> Result<(), AppError> {
-    use entity::certificate::{Column, Entity};
     let row = entity_of(services, device).await?;
-    let Some(current) = Entity::find_by_id(serial.to_owned())
+    let current = entity::certificate::Entity::find_by_id(serial.to_owned())
         .one(&services.db.read)
         .await
-        .map_err(internal)?
-    else {
-        return Ok(());
-    };
-    if current.revoked_ms.is_some() || row.lifecycle == Lifecycle::Revoked.as_str() {
+        .map_err(internal)?;
+    let is_void = current.as_ref().is_some_and(|c| c.revoked_ms.is_some());
+    if is_void || admit_device(services, row).await?.is_none() {
         let name = device.to_string();
         return services.link.disconnect(&name).await.map_err(internal);
     }
-    let older = Column::IssuedMs.lt(current.issued_ms);
-    let superseded = Entity::find()
-        .filter(Column::DeviceId.eq(row.id))
-        .filter(Column::RevokedMs.is_null())
-        .filter(older.clone())
-        .one(&services.db.read)
-        .await
-        .map_err(internal)?;
-    if superseded.is_none() {
+    // Without one it came over the listener that asks for none.
+    let Some(current) = current else {
         return Ok(());
-    }
-    let transaction = services.db.write.begin().await.map_err(internal)?;
-    Entity::update_many()
-        .col_expr(Column::RevokedMs, services.now().0.into())
-        .filter(Column::DeviceId.eq(row.id))
-        .filter(Column::RevokedMs.is_null())
-        .filter(older)
-        .exec(&transaction)
-        .await
-        .map_err(internal)?;
-    transaction.commit().await.map_err(internal)
+    };
+    let replaced = certificates::replace_older(services, &current).await;
+    replaced.map(|_| ())
 }

@@ -35,7 +35,8 @@ pub async fn claim(
         address: actor.address.clone(),
         user_agent: None,
     };
-    let named = enrol::find(services, cpu_serial, code, &client).await?;
+    let (named, attempt) = enrol::find(services, cpu_serial, code, &client).await?;
+    attempt.succeed();
     let transaction = services.db.write.begin().await.map_err(internal)?;
     let row = named.lock(&transaction).await?;
     let device = DeviceId(row.uuid);
@@ -45,15 +46,13 @@ pub async fn claim(
         Some(Lifecycle::Revoked) => return Err(AppError::Gone),
         _ => return Err(AppError::conflict("already_claimed")),
     }
-    let mut secret = [0_u8; 32];
-    rand::rng().fill_bytes(&mut secret);
     let now = services.now().0;
     let (internal_id, ownership) = (row.id, row.ownership + 1);
     let presence = Presence::parse(&row.presence).unwrap_or(Presence::Offline);
     let mut change: entity::device::ActiveModel = row.into();
     change.owner_id = Set(Some(actor.user.id.0));
     change.ownership = Set(ownership);
-    change.secret = Set(Some(services.vault.seal(SECRET_PURPOSE, &secret)?));
+    change.secret = Set(Some(new_secret(services)?));
     change.lifecycle = Set(Lifecycle::Active.as_str().to_owned());
     change.status_rank = Set(presence::status_rank(Lifecycle::Active, presence));
     change.claimed_ms = Set(Some(now));
@@ -80,6 +79,13 @@ pub async fn claim(
     Ok(device)
 }
 
+/// A new secret of a device, sealed.
+pub(crate) fn new_secret(services: &Services) -> Result<Vec<u8>, AppError> {
+    let mut secret = [0_u8; 32];
+    rand::rng().fill_bytes(&mut secret);
+    services.vault.seal(SECRET_PURPOSE, &secret)
+}
+
 /// Publishes the retained `owner` message; a device that is not there finds it when it connects.
 pub(crate) async fn tell_owner(services: &Services, device: DeviceId) -> Result<(), AppError> {
     let row = entity_of(services, device).await?;
@@ -94,6 +100,7 @@ pub(crate) async fn tell_owner(services: &Services, device: DeviceId) -> Result<
     let message = Ownership {
         user_email: owner.email.parse().map_err(internal)?,
         components: components::specs(&services.db.read, row.id).await?,
+        report_interval_ms: Some(row.report_interval_ms),
     };
     let Value::Object(body) = serde_json::to_value(message).map_err(internal)? else {
         return Err(internal("an owner message that is no object"));

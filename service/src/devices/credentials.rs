@@ -1,12 +1,13 @@
 //! Credentials: a certificate for the code's first key, and after the claim the secret.
 //!
 //! The same code with the same key gets the same answer again until the first valid signed report;
-//! another key is refused and raised as an identity event.
+//! another key is refused, counts as a wrong try, and is a finding about the device's identity.
 
 use domain::{
     AppError, DeviceId,
     device::Lifecycle,
     event::{EventKind, Severity},
+    identity::FindingKind,
 };
 use protocol::enroll::{ClaimedCredentials, Credentials, CredentialsRequest};
 use sea_orm::{
@@ -18,8 +19,11 @@ use serde_json::json;
 use super::{CredentialsOutcome, enrol, identify::take_reset_away};
 use crate::{
     Services,
-    accounts::{Client, token::TokenDevice},
-    components, downlink, events, internal,
+    accounts::{
+        Client,
+        token::{self, TokenDevice},
+    },
+    components, downlink, events, identity, internal,
     pki::{IssueError, issue::SigningRequest},
 };
 
@@ -29,13 +33,21 @@ pub async fn credentials(
     request: CredentialsRequest,
     client: &Client,
 ) -> Result<CredentialsOutcome, AppError> {
-    let named = enrol::find(services, &request.cpu_serial, &request.code, client).await?;
-    let csr = SigningRequest::parse(&request.csr).map_err(refused)?;
+    let (named, attempt) =
+        enrol::find(services, &request.cpu_serial, &request.code, client).await?;
+    let csr = match SigningRequest::parse(&request.csr) {
+        Ok(csr) => csr,
+        Err(error) => {
+            attempt.succeed();
+            return Err(refused(error));
+        }
+    };
     let key = csr.key_hash();
     let transaction = services.db.write.begin().await.map_err(internal)?;
     let row = named.lock(&transaction).await?;
     let device = DeviceId(row.uuid);
     if row.lifecycle == Lifecycle::Revoked.as_str() {
+        attempt.succeed();
         return Err(AppError::Gone);
     }
     let same_key = row.enrolled_key.as_deref().map(|known| known == key);
@@ -43,10 +55,13 @@ pub async fn credentials(
         drop(transaction);
         let detail = json!({ "address": client.address, "key": hex::encode(key) });
         let (kind, severity) = (EventKind::EnrollmentConflict, Severity::Alarm);
-        events::record(services, row.id, device, kind, severity, detail).await?;
+        events::record_in_a_row(services, (row.id, device), kind, severity, detail).await?;
         tracing::warn!(target: "security", %device, "enrolment with another key");
+        identity::suspected(services, device, FindingKind::Clone, identity::KEY).await?;
+        attempt.fail().await;
         return Err(AppError::conflict("another_key"));
     }
+    attempt.succeed();
     if row.code_spent_ms.is_some() {
         return Err(AppError::conflict("code_spent"));
     }
@@ -99,13 +114,14 @@ pub async fn credentials(
 }
 
 /// Renews a device's certificate by a signing request; the old serial stays valid until the new one
-/// connects. `SignedOut` where the ownership of its token has ended meanwhile.
+/// connects. `SignedOut` where its token holds no longer, and `Forbidden` where every certificate of the device is
+/// revoked: it needs another from an administrator, or a new code.
 pub async fn renew_certificate(
     services: &Services,
     of: TokenDevice,
     csr: &str,
 ) -> Result<String, AppError> {
-    issue_another(services, of.device, Some(of.ownership), csr).await
+    issue_another(services, of.device, Some(of), csr).await
 }
 
 /// Issues a device another certificate, of whichever ownership it is now; for administrators.
@@ -120,7 +136,7 @@ pub(crate) async fn issue_certificate(
 async fn issue_another(
     services: &Services,
     device: DeviceId,
-    ownership: Option<i64>,
+    of: Option<TokenDevice>,
     csr: &str,
 ) -> Result<String, AppError> {
     let csr = SigningRequest::parse(csr).map_err(refused)?;
@@ -129,8 +145,12 @@ async fn issue_another(
     if row.lifecycle == Lifecycle::Revoked.as_str() {
         return Err(AppError::Gone);
     }
-    if ownership.is_some_and(|ownership| ownership != row.ownership) {
-        return Err(AppError::SignedOut);
+    if let Some(of) = of {
+        token::check(services, &transaction, &row, of).await?;
+        // Who has the secret alone is not let back in by it.
+        if !has_certificate(&transaction, row.id).await? {
+            return Err(AppError::Forbidden);
+        }
     }
     let key = csr.key_hash();
     let issued = services
@@ -168,6 +188,21 @@ async fn ownership<C: ConnectionTrait>(
     }))
 }
 
+/// Whether a device has a certificate that nobody has revoked, whether its time is over or not.
+async fn has_certificate<C: ConnectionTrait>(
+    connection: &C,
+    device: i64,
+) -> Result<bool, AppError> {
+    use entity::certificate::{Column, Entity};
+    let valid = Entity::find()
+        .filter(Column::DeviceId.eq(device))
+        .filter(Column::RevokedMs.is_null())
+        .one(connection)
+        .await
+        .map_err(internal)?;
+    Ok(valid.is_some())
+}
+
 async fn active_certificate<C: ConnectionTrait>(
     connection: &C,
     device: i64,
@@ -199,6 +234,8 @@ async fn store<C: ConnectionTrait>(
         issued_ms: Set(services.now().0),
         expires_ms: Set(issued.expires_at.0),
         revoked_ms: Set(None),
+        installation: Set(None),
+        replaced_by: Set(None),
     };
     row.insert(connection).await.map_err(internal)?;
     Ok(())

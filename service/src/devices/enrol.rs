@@ -8,7 +8,10 @@ use subtle::ConstantTimeEq;
 
 use crate::{
     Services,
-    accounts::{Client, limit},
+    accounts::{
+        Client,
+        limit::{self, Try},
+    },
     downlink, internal,
 };
 
@@ -49,14 +52,14 @@ fn is_code_of(row: &entity::device::Model, given: &[u8]) -> bool {
     known.is_some_and(|known| bool::from(known.as_slice().ct_eq(given)))
 }
 
-/// The device with this serial number and code. Wrong pairs are limited and slowed, and an unknown
-/// serial number looks like a wrong code.
-pub(super) async fn find(
-    services: &Services,
+/// The device with this serial number and code, and the try, which the caller ends: who knows the code may still be
+/// somebody else. Wrong pairs are limited and slowed, and an unknown serial number looks like a wrong code.
+pub(super) async fn find<'a>(
+    services: &'a Services,
     cpu_serial: &str,
     code: &str,
     client: &Client,
-) -> Result<Named, AppError> {
+) -> Result<(Named, Try<'a>), AppError> {
     for (field, text) in [("cpu_serial", cpu_serial), ("code", code)] {
         if text.trim().is_empty() {
             return Err(AppError::invalid(field, "required"));
@@ -72,11 +75,11 @@ pub(super) async fn find(
     let given = code.parse::<EnrollmentCode>().map(|code| hash(&code));
     match (row, given) {
         (Some(row), Ok(given)) if is_code_of(&row, &given) => {
-            attempt.succeed();
-            Ok(Named {
+            let named = Named {
                 device: DeviceId(row.uuid),
                 code_hash: given,
-            })
+            };
+            Ok((named, attempt))
         }
         _ => {
             tracing::warn!(target: "security", serial, address = client.address, "wrong enrolment code");

@@ -37,7 +37,7 @@ pub async fn identified(
     if changed {
         let (kind, severity) = (EventKind::Identified, Severity::Info);
         let detail = json!({ "agent": identity.versions.agent, "os": identity.versions.os });
-        events::record(services, id, device, kind, severity, detail).await?;
+        events::record_in_a_row(services, (id, device), kind, severity, detail).await?;
         services
             .bus
             .publish(vec![LiveEvent::Device { device }])
@@ -57,6 +57,12 @@ pub async fn reset_acknowledged(services: &Services, device: DeviceId) -> Result
     change.update(&services.db.write).await.map_err(internal)?;
     take_reset_away(services, device).await;
     Ok(())
+}
+
+/// Whether a device is still to erase what belonged to a former ownership: who was given the secret of the present one
+/// is not, whatever waits for it on its way.
+pub async fn awaits_reset(services: &Services, device: DeviceId) -> Result<bool, AppError> {
+    Ok(entity_of(services, device).await?.reset_pending)
 }
 
 /// Deletes the retained `reset`.

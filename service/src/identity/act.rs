@@ -38,6 +38,9 @@ struct Before {
     code_spent_ms: Option<i64>,
     enrolled_key: Option<String>,
     revoked: Vec<String>,
+    /// The secret that is void, sealed, and the ownership that it is of.
+    #[serde(default)]
+    secret: Option<(i64, String)>,
 }
 
 /// Decides about a finding that is open.
@@ -97,9 +100,9 @@ pub(super) async fn perform(
         Act::Block | Act::Reprovision if by.is_none() => {
             // The session that is to end waits for the answer to its identity.
             let (services, device) = (services.clone(), finding.device);
-            tokio::spawn(async move { disconnect(&services, device).await });
+            tokio::spawn(async move { shut_out(&services, device, act).await });
         }
-        Act::Block | Act::Reprovision => disconnect(services, finding.device).await,
+        Act::Block | Act::Reprovision => shut_out(services, finding.device, act).await,
         Act::Disable => send_disable(services, finding.device, &finding.said.cpu_serial).await,
         Act::Accept | Act::Release | Act::Discard => {}
     }
@@ -142,6 +145,10 @@ async fn apply(
             let mut change: device::ActiveModel = device.clone().into();
             change.code_hash = Set(None);
             change.enrolled_key = Set(None);
+            if device.secret.is_some() {
+                // Whoever has a copy has the old one, and would ask by it for another certificate.
+                change.secret = Set(Some(devices::new_secret(services)?));
+            }
             change
                 .update(transaction)
                 .await
@@ -216,9 +223,11 @@ pub async fn undo(services: &Services, admin: &Admin, id: i64) -> Result<(), App
     let detail =
         json!({ "finding": id, "act": act.as_str(), "by": actor.user.name, "undone": true });
     decided(services, &device, detail).await?;
-    if matches!(act, Act::Accept | Act::Release) {
+    match act {
         // It was let through: it is judged anew when it comes back.
-        disconnect(services, finding.device).await;
+        Act::Accept | Act::Release => disconnect(services, finding.device).await,
+        Act::Reprovision => tell_owner(services, finding.device).await,
+        Act::Discard | Act::Block | Act::Disable => {}
     }
     Ok(())
 }
@@ -243,7 +252,13 @@ async fn put_back(
         remap(transaction, &device, &before.cpu_serial).await?;
     }
     if act == Act::Reprovision {
+        // What belongs to an ownership that has ended since does not come back.
+        let still = |(of, _): &&(i64, String)| device.secret.is_some() && *of == device.ownership;
+        let secret = before.secret.as_ref().filter(still);
         let mut change: device::ActiveModel = device.into();
+        if let Some((_, sealed)) = secret {
+            change.secret = Set(bytes(Some(sealed.as_str()))?);
+        }
         change.code_hash = Set(bytes(before.code_hash.as_deref())?);
         change.enrolled_key = Set(bytes(before.enrolled_key.as_deref())?);
         change.code_spent_ms = Set(before.code_spent_ms);
@@ -321,6 +336,7 @@ async fn before(
             .map_err(internal)?,
         _ => Vec::new(),
     };
+    let secret = device.secret.as_deref().filter(|_| act == Act::Reprovision);
     Ok(Before {
         cpu_serial: device.cpu_serial.clone(),
         storage_id: record.storage_id,
@@ -331,6 +347,7 @@ async fn before(
         code_spent_ms: device.code_spent_ms,
         enrolled_key: device.enrolled_key.as_deref().map(hex::encode),
         revoked: revoked.into_iter().map(|row| row.serial).collect(),
+        secret: secret.map(|sealed| (device.ownership, hex::encode(sealed))),
     })
 }
 
@@ -387,6 +404,21 @@ async fn decided(
     services.bus.publish(changes).await;
     let (kind, severity) = (EventKind::IdentityResolved, Severity::Info);
     events::record(services, device.id, uuid, kind, severity, detail).await
+}
+
+/// Ends the session of a device that is not let in any more. What is retained for it is signed with its new secret,
+/// where it was given one.
+async fn shut_out(services: &Services, device: DeviceId, act: Act) {
+    disconnect(services, device).await;
+    if act == Act::Reprovision {
+        tell_owner(services, device).await;
+    }
+}
+
+async fn tell_owner(services: &Services, device: DeviceId) {
+    if let Err(error) = devices::tell_owner(services, device).await {
+        tracing::warn!(%device, %error, "the owner message of a device was not signed anew");
+    }
 }
 
 async fn disconnect(services: &Services, device: DeviceId) {

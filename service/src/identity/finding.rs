@@ -18,7 +18,7 @@ use crate::{Admin, Services, internal};
 const PAGE_SIZE: u32 = 50;
 /// The speaker of a finding that no identity told of.
 pub const REUSED: &str = "sequence_reused";
-/// As [`REUSED`]; the key follows.
+/// As [`REUSED`]: its enrolment code was used with another key, with whichever.
 pub const KEY: &str = "another_key";
 
 /// One page of the findings, newest first: of this state and kind, and of devices whose name, serial number or UUID
@@ -59,6 +59,11 @@ pub async fn list(
         page,
         page_size: PAGE_SIZE,
     })
+}
+
+/// What was decided before this moment cannot be undone any more.
+pub(crate) fn settled_before(now: TimestampMs) -> i64 {
+    now.0 - UNDO_MS
 }
 
 /// How many findings wait for a decision.

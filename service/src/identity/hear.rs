@@ -9,13 +9,19 @@ use domain::{
 use entity::{device, device_live, identity_finding, identity_known};
 use protocol::identity::Identity;
 use sea_orm::{
-    ActiveModelTrait, ActiveValue::Set, ColumnTrait, ConnectionTrait, DatabaseTransaction,
-    EntityTrait, QueryFilter, QueryOrder, TransactionTrait, sea_query::OnConflict,
+    ActiveModelTrait, ActiveValue::Set, ColumnTrait, Condition, ConnectionTrait,
+    DatabaseTransaction, EntityTrait, QueryFilter, QueryOrder, TransactionTrait,
+    sea_query::OnConflict,
 };
 use serde_json::json;
 
-use super::{act, policy, quarantine};
+use super::{act, finding, policy, quarantine};
 use crate::{Services, accounts::actor::DeviceRef, devices, downlink, events, internal, notices};
+
+/// Findings of one kind about one device that are open, or were opened within [`LATELY_MS`]. Past it one more is counted
+/// on the newest, so that a device that says something else each time fills neither the table nor people's notices.
+const MOST_OF_A_KIND: usize = 4;
+const LATELY_MS: i64 = 86_400_000;
 
 /// What becomes of what a speaker reports.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -163,6 +169,9 @@ async fn note(
         .await
         .map_err(internal)?;
     let Some(latest) = latest else {
+        if let Some(newest) = crowded(transaction, device.id, difference, now).await? {
+            return grow(transaction, newest, now, reaction).await;
+        }
         let row = ActiveModel {
             device_id: Set(device.id),
             other_device_id: Set(difference.other),
@@ -213,14 +222,83 @@ async fn note(
         change.kind = Set(difference.kind.as_str().to_owned());
         change.reaction = Set(reaction.as_str().to_owned());
         change.known = Set(serde_json::to_value(&difference.known).map_err(internal)?);
-        change.state = Set(FindingState::Open.as_str().to_owned());
-        change.act = Set(None);
-        change.resolved_by = Set(None);
-        change.resolved_ms = Set(None);
-        change.before = Set(None);
+        reopen(&mut change);
     }
     change.update(transaction).await.map_err(internal)?;
     Ok(noted)
+}
+
+/// The newest finding of this kind, open ones first, where there are as many about the device as there may be. What is
+/// not told apart by what was said is one finding anyway.
+async fn crowded(
+    transaction: &DatabaseTransaction,
+    device: i64,
+    difference: &Difference,
+    now: i64,
+) -> Result<Option<identity_finding::Model>, AppError> {
+    use identity_finding::{Column, Entity};
+    if [finding::REUSED, finding::KEY].contains(&difference.speaker.as_str()) {
+        return Ok(None);
+    }
+    let open = Column::State.eq(FindingState::Open.as_str());
+    let counted = Condition::any()
+        .add(open)
+        .add(Column::OpenedMs.gt(now - LATELY_MS));
+    // Whom people let through stays let through, and is counted nowhere else.
+    let others = Condition::any()
+        .add(Column::Act.is_null())
+        .add(Column::Act.ne(Act::Release.as_str()));
+    let mut found = Entity::find()
+        .filter(Column::DeviceId.eq(device))
+        .filter(Column::Kind.eq(difference.kind.as_str()))
+        .filter(Column::Speaker.is_not_in([finding::REUSED, finding::KEY]))
+        .filter(counted)
+        .filter(others)
+        .order_by_desc(Column::Id)
+        .all(transaction)
+        .await
+        .map_err(internal)?;
+    if found.len() < MOST_OF_A_KIND {
+        return Ok(None);
+    }
+    let is_open = |row: &identity_finding::Model| row.state == FindingState::Open.as_str();
+    let newest = found.iter().position(is_open).unwrap_or(0);
+    Ok(Some(found.swap_remove(newest)))
+}
+
+/// Counts another speaker on a finding. One that is decided on waits for people again, whatever the policy does by
+/// itself: what is kept apart for it must not go the way that was decided for another speaker.
+async fn grow(
+    transaction: &DatabaseTransaction,
+    newest: identity_finding::Model,
+    now: i64,
+    reaction: Reaction,
+) -> Result<Noted, AppError> {
+    let holds = reaction != Reaction::Alert;
+    let again = holds && newest.state != FindingState::Open.as_str();
+    let (finding, count) = (newest.id, newest.count.saturating_add(1));
+    let mut change: identity_finding::ActiveModel = newest.into();
+    change.last_ms = Set(now);
+    change.count = Set(count);
+    if again {
+        reopen(&mut change);
+    }
+    change.update(transaction).await.map_err(internal)?;
+    Ok(Noted {
+        finding,
+        news: again,
+        holds,
+        perform: None,
+        disable: false,
+    })
+}
+
+fn reopen(change: &mut identity_finding::ActiveModel) {
+    change.state = Set(FindingState::Open.as_str().to_owned());
+    change.act = Set(None);
+    change.resolved_by = Set(None);
+    change.resolved_ms = Set(None);
+    change.before = Set(None);
 }
 
 /// How a policy answers what is new.
@@ -328,6 +406,15 @@ pub(super) async fn record_of<C: ConnectionTrait>(
         blocked_ms: None,
         quarantined: 0,
     }))
+}
+
+/// Whether nobody may speak for a device.
+pub(crate) async fn is_blocked<C: ConnectionTrait>(
+    connection: &C,
+    device: i64,
+) -> Result<bool, AppError> {
+    let record = record_of(connection, device).await?;
+    Ok(record.blocked_ms.is_some())
 }
 
 async fn another(

@@ -20,7 +20,7 @@ use serde::Serialize;
 use service::{
     accounts::{
         Client, limit,
-        token::{self, TokenDevice},
+        token::{self, SecretMark, TokenDevice},
     },
     devices::directory::Known,
     telemetry::window::{Seen, SequenceWindow},
@@ -91,7 +91,7 @@ struct DeviceToken {
     request_body(content = serde_json::Value, description = "The signed envelope"),
     responses(
         (status = 200, description = "A token of 15 minutes", body = DeviceToken),
-        (status = 401, description = "Not signed by this device, too old, or used before"),
+        (status = 401, description = "Not signed by this device, too old, or used before; or the device is blocked"),
         (status = 410, description = "The device was revoked"),
         (status = 413, description = "More than an envelope may be"),
         (status = 429, description = "Too many wrong tries; `Retry-After` says when to come again"),
@@ -123,7 +123,7 @@ async fn token_for(
     let address = client.address.as_deref();
     let subject = format!("{device} {}", address.unwrap_or_default());
     let attempt = limit::begin(services, "device", &subject, address).await?;
-    let ownership = match prove(state, device, &envelope).await {
+    let of = match prove(state, device, &envelope).await {
         Err(error @ (AppError::SignedOut | AppError::Gone)) => {
             attempt.fail().await;
             return Err(error);
@@ -133,7 +133,6 @@ async fn token_for(
             proved?
         }
     };
-    let of = TokenDevice { device, ownership };
     let (access_token, expires_in) = token::issue_for_device(services, of)?;
     Ok(DeviceToken {
         access_token,
@@ -142,22 +141,32 @@ async fn token_for(
     })
 }
 
-/// Whether this device has signed the envelope, just now and for this one time; gives the ownership whose secret did.
-async fn prove(state: &AppState, device: DeviceId, envelope: &Envelope) -> Result<i64, AppError> {
+/// Whether this device has signed the envelope, just now and for this one time; gives the ownership whose secret did,
+/// and which secret. Nobody speaks for a device that is blocked.
+async fn prove(
+    state: &AppState,
+    device: DeviceId,
+    envelope: &Envelope,
+) -> Result<TokenDevice, AppError> {
     let services = &state.services;
     let known = state.pipeline.directory().fresh(services, device).await?;
     let known = known.ok_or(AppError::SignedOut)?;
     if known.lifecycle == Lifecycle::Revoked {
         return Err(AppError::Gone);
     }
-    let signed = known
-        .secret
-        .as_ref()
-        .is_some_and(|secret| envelope.verify(TOPIC, secret));
+    if known.blocked {
+        return Err(AppError::SignedOut);
+    }
+    let secret = known.secret.as_ref();
+    let signed = secret.is_some_and(|secret| envelope.verify(TOPIC, secret));
     let now = services.now();
     let fresh = now.since(envelope.timestamp).abs() <= LATE_AFTER_MS;
     if signed && fresh && state.door.take(&known, envelope) {
-        return Ok(known.ownership);
+        return Ok(TokenDevice {
+            device,
+            ownership: known.ownership,
+            secret: secret.map(SecretMark::of),
+        });
     }
     if state.door.writes(device, now) {
         let unread = Unread::publish(TOPIC, None);
