@@ -72,13 +72,13 @@ pub struct SessionInfo {
 /// An installation of an app that may connect to the broker for a person.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AppInfo {
-    /// Its id: the serial number of its certificate.
+    /// Its id: the serial number of its first certificate.
     pub id: String,
     /// What it is called.
     pub name: String,
     /// When it was admitted.
     pub created_at: TimestampMs,
-    /// When its certificate ends.
+    /// When its newest certificate ends.
     pub expires_at: TimestampMs,
 }
 

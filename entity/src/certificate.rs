@@ -23,6 +23,10 @@ pub struct Model {
     pub expires_ms: i64,
     /// When it was revoked or superseded.
     pub revoked_ms: Option<i64>,
+    /// Of which installation, where it is an app's: the serial of that one's first certificate.
+    pub installation: Option<String>,
+    /// The serial of the one that superseded it.
+    pub replaced_by: Option<String>,
 }
 
 /// Relations are joined by hand in `service`.

@@ -1,14 +1,16 @@
-//! What happens to the sessions of devices, told to the service in the order in which it happened.
+//! What happens to the sessions of devices and apps, told to the service in the order in which it happened.
 //!
-//! Invariant: of one device the next thing is told when the last one is written. What the database has no room for is
+//! Invariant: of one device, or one person's apps, the next thing is told when the last one is written. What the database has no room for is
 //! tried again, because who is connected is told once.
 
 use std::{collections::HashMap, time::Duration};
 
-use domain::{AppError, DeviceId, device::PresenceCause};
+use domain::{AppError, DeviceId, Email, UserId, device::PresenceCause};
 use parking_lot::Mutex;
 use service::{
-    Services, commands, devices,
+    Services,
+    accounts::apps,
+    commands, devices,
     presence::{self, AT_ONCE, SessionChange},
 };
 use tokio::{sync::mpsc, task::JoinHandle};
@@ -60,6 +62,22 @@ pub enum Happened {
         /// Which.
         device: DeviceId,
     },
+    /// A session of a person's app began.
+    AppConnected {
+        /// Whose.
+        user: UserId,
+        /// The address that it was let in under: what it may hear hangs on it.
+        email: Email,
+        /// With which certificate it was let in.
+        serial: String,
+    },
+}
+
+/// To whom something happened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+enum Whose {
+    Device(DeviceId),
+    Person(UserId),
 }
 
 /// What happened and is not told yet.
@@ -105,12 +123,12 @@ impl Happenings {
     }
 }
 
-/// Changes in rounds, so that no device is twice in one and each one's stay in their order.
+/// Changes in rounds, so that no device or person is twice in one and each one's stay in their order.
 fn rounds(changes: impl Iterator<Item = Happened>) -> Vec<Vec<Happened>> {
     let mut rounds: Vec<Vec<Happened>> = Vec::new();
-    let mut before: HashMap<DeviceId, usize> = HashMap::new();
+    let mut before: HashMap<Whose, usize> = HashMap::new();
     for change in changes {
-        let round = before.entry(change.device()).or_default();
+        let round = before.entry(change.whose()).or_default();
         if rounds.len() == *round {
             rounds.push(Vec::new());
         }
@@ -150,6 +168,14 @@ async fn apply(services: &Services, round: Vec<Happened>, stop: &CancellationTok
             }
             Happened::ResetAcknowledged { device } => {
                 again(stop, || devices::reset_acknowledged(services, *device)).await
+            }
+            Happened::AppConnected {
+                user,
+                email,
+                serial,
+            } => {
+                let follow = async || apps::connected_with(services, *user, email, serial).await;
+                again(stop, follow).await
             }
         };
         if let Err(error) = done {
@@ -193,13 +219,14 @@ async fn again<W: Future<Output = Result<(), AppError>>>(
 }
 
 impl Happened {
-    fn device(&self) -> DeviceId {
+    fn whose(&self) -> Whose {
         match self {
             Self::Connected { device, .. }
             | Self::Disconnected { device, .. }
             | Self::Listens { device }
             | Self::Arrived { device }
-            | Self::ResetAcknowledged { device } => *device,
+            | Self::ResetAcknowledged { device } => Whose::Device(*device),
+            Self::AppConnected { user, .. } => Whose::Person(*user),
         }
     }
 

@@ -13,6 +13,8 @@ mod m20261121_000007_imports;
 mod m20261121_000018_former_addresses;
 mod m20261121_000022_tag_acts;
 mod m20261121_000023_old_commands;
+mod m20261121_000025_renewals;
+mod m20261121_000026_taken_back;
 
 /// Every migration, oldest first.
 #[derive(Debug)]
@@ -32,6 +34,8 @@ impl MigratorTrait for Migrator {
             Box::new(m20261121_000018_former_addresses::Migration),
             Box::new(m20261121_000022_tag_acts::Migration),
             Box::new(m20261121_000023_old_commands::Migration),
+            Box::new(m20261121_000025_renewals::Migration),
+            Box::new(m20261121_000026_taken_back::Migration),
         ]
     }
 }

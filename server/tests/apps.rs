@@ -133,6 +133,50 @@ async fn an_app_hears_and_asks_for_its_own_person_alone() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_app_renews_its_certificate_and_the_former_one_serves_until_the_new_one_connects() {
+    let app = App::start().await;
+    let admin = app.set_up().await;
+    let kim = app.person(&admin, "kim@example.org", SiteRole::Member);
+    let kim = kim.await;
+    let phone = Installation::admitted(&app, &kim, "phone").await;
+    let tablet = Installation::admitted(&app, &kim, "tablet").await;
+    let on_phone = phone.connect(&app).await.expect("let in");
+    let on_tablet = tablet.connect(&app).await.expect("let in");
+
+    let lost = phone.renewed(&app, &kim).await.expect("renewed");
+    let renewed = phone.renewed(&app, &kim).await.expect("renewed again");
+    assert_eq!(renewed.id, phone.id, "it is the same installation");
+    let void = lost.connect(&app).await;
+    assert!(void.is_err(), "another was asked for after it");
+    assert!(on_phone.subscribe(&all_states(&kim)).await);
+
+    let anew = renewed.connect(&app).await.expect("let in");
+    on_phone.ended().await;
+    let former = phone.connect(&app).await;
+    assert!(former.is_err(), "another took its place");
+    assert!(anew.subscribe(&all_states(&kim)).await);
+    assert!(
+        on_tablet.subscribe(&all_states(&kim)).await,
+        "it is not concerned"
+    );
+
+    // Nobody renews another's, and nothing comes after the end.
+    let by_another = phone.renewed(&app, &admin).await;
+    assert_eq!(by_another.err(), Some(404));
+    let revoked = app
+        .browser(Some(&kim))
+        .delete(app.url(&format!("/api/users/me/apps/{}", phone.id)))
+        .send()
+        .await
+        .expect("an answer");
+    assert_eq!(revoked.status(), 204);
+    anew.ended().await;
+    assert!(renewed.connect(&app).await.is_err());
+    assert_eq!(phone.renewed(&app, &kim).await.err(), Some(410));
+    app.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn revoking_an_app_ends_its_session_and_no_other() {
     let app = App::start().await;
     let admin = app.set_up().await;

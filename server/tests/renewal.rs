@@ -3,6 +3,7 @@
 use agent::folder::Renewed;
 use domain::TimestampMs;
 use sea_orm::{ActiveModelTrait, ActiveValue::Set, EntityTrait, QueryOrder};
+use serde_json::Value;
 use service::pki::issue::SigningRequest;
 use testkit::{
     agent::Agent,
@@ -63,6 +64,8 @@ impl Bench {
             issued_ms: Set(at.0),
             expires_ms: Set(issued.expires_at.0),
             revoked_ms: Set(None),
+            installation: Set(None),
+            replaced_by: Set(None),
         };
         row.insert(&services.db.write).await.expect("it is listed");
         issued.pem
@@ -78,6 +81,16 @@ impl Bench {
             .into_iter()
             .map(|row| (row.pem, row.revoked_ms.is_none()))
             .collect()
+    }
+
+    /// What an administrator reads of the device's certificates over REST, newest first.
+    async fn listed(&self) -> Vec<Value> {
+        let path = format!("/api/devices/{}/certificates", self.identity.id);
+        let browser = self.app.browser(Some(&self.admin));
+        let answer = browser.get(self.app.url(&path)).send().await;
+        let answer = answer.expect("an answer");
+        assert_eq!(answer.status(), 200);
+        answer.json().await.expect("JSON")
     }
 
     async fn reports(&self) -> Option<i64> {
@@ -136,6 +149,12 @@ async fn a_certificate_is_renewed_before_it_ends_and_its_key_with_it() {
     let site = agent.site();
     assert_ne!(site.key_file, before);
     assert!(!agent.has_file(&before), "the former key is gone");
+    let listed = bench.listed().await;
+    let states: Vec<_> = listed.iter().map(|one| one["state"].as_str()).collect();
+    let replaced = Some("replaced");
+    assert_eq!(states, [Some("active"), replaced, replaced]);
+    assert_eq!(listed[1]["replaced_by"], listed[0]["serial"]);
+    assert!(listed[1]["ended_at"].is_i64() && listed[0]["ended_at"].is_null());
     let at = bench.reports().await;
     until("it goes on reporting", async || {
         (bench.reports().await > at).then_some(())

@@ -2,16 +2,22 @@
 
 use std::collections::HashMap;
 
-use domain::{AppError, DeviceId, TimestampMs, UserId};
+use domain::{
+    AppError, DeviceId, TimestampMs, UserId,
+    certificate::{CertificateState, DeviceCertificate},
+};
 use entity::certificate::{self, Column, Entity};
 use sea_orm::{
-    ActiveModelTrait, ActiveValue::Set, ColumnTrait, EntityTrait, QueryFilter, QueryOrder,
-    TransactionTrait,
+    ActiveModelTrait, ActiveValue::Set, ColumnTrait, Condition, EntityTrait, QueryFilter,
+    QueryOrder, QuerySelect, TransactionTrait, sea_query::Expr,
 };
 use serde::Serialize;
 use serde_json::json;
 
 use crate::{Admin, Services, audit, devices, internal};
+
+/// Certificates of one device that are listed.
+const MOST_LISTED: u64 = 100;
 
 /// Who connects with a certificate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -60,7 +66,6 @@ pub async fn list(services: &Services, _: &Admin, all: bool) -> Result<Vec<Issue
 
 async fn uuids(services: &Services) -> Result<HashMap<i64, uuid::Uuid>, AppError> {
     use entity::device::{Column, Entity};
-    use sea_orm::QuerySelect as _;
     let pairs: Vec<(i64, uuid::Uuid)> = Entity::find()
         .select_only()
         .columns([Column::Id, Column::Uuid])
@@ -86,6 +91,92 @@ fn issued(row: certificate::Model, devices: &HashMap<i64, uuid::Uuid>) -> Issued
         expires_at: TimestampMs(row.expires_ms),
         revoked_at: row.revoked_ms.map(TimestampMs),
     }
+}
+
+/// The certificates of one device, newest first and at most the last hundred, and what became of each.
+pub async fn of_device(
+    services: &Services,
+    _: &Admin,
+    device: DeviceId,
+) -> Result<Vec<DeviceCertificate>, AppError> {
+    let device: i64 = entity::device::Entity::find()
+        .select_only()
+        .column(entity::device::Column::Id)
+        .filter(entity::device::Column::Uuid.eq(device.0))
+        .into_tuple()
+        .one(&services.db.read)
+        .await
+        .map_err(internal)?
+        .ok_or(AppError::NotFound)?;
+    let rows = Entity::find()
+        .filter(Column::DeviceId.eq(device))
+        .order_by_desc(Column::IssuedMs)
+        .order_by_asc(Column::Serial)
+        .limit(MOST_LISTED)
+        .all(&services.db.read)
+        .await
+        .map_err(internal)?;
+    let now = services.now();
+    Ok(rows.into_iter().map(|row| told(row, now)).collect())
+}
+
+fn told(row: certificate::Model, now: TimestampMs) -> DeviceCertificate {
+    // What came after its time did not end it.
+    let in_time = row.revoked_ms.filter(|at| *at < row.expires_ms);
+    let is_over = row.revoked_ms.is_some() || row.expires_ms <= now.0;
+    let (state, ended_ms) = match (in_time, &row.replaced_by) {
+        (Some(ended), Some(_)) => (CertificateState::Replaced, Some(ended)),
+        (Some(ended), None) => (CertificateState::Revoked, Some(ended)),
+        (None, _) if is_over => (CertificateState::Expired, Some(row.expires_ms)),
+        (None, _) => (CertificateState::Active, None),
+    };
+    DeviceCertificate {
+        serial: row.serial,
+        state,
+        issued_at: TimestampMs(row.issued_ms),
+        expires_at: TimestampMs(row.expires_ms),
+        ended_at: ended_ms.map(TimestampMs),
+        replaced_by: row.replaced_by,
+    }
+}
+
+/// Lets the older certificates of the same device or installation in no more, now that `current` is in use; gives their
+/// serial numbers.
+pub(crate) async fn replace_older(
+    services: &Services,
+    current: &certificate::Model,
+) -> Result<Vec<String>, AppError> {
+    let same = match (current.device_id, current.user_id, &current.installation) {
+        (Some(device), ..) => Condition::all().add(Column::DeviceId.eq(device)),
+        (None, Some(user), Some(installation)) => Condition::all()
+            .add(Column::UserId.eq(user))
+            .add(Column::Installation.eq(installation.as_str())),
+        _ => return Ok(Vec::new()),
+    };
+    let older = same
+        .add(Column::RevokedMs.is_null())
+        .add(Column::IssuedMs.lt(current.issued_ms));
+    let serials: Vec<String> = Entity::find()
+        .select_only()
+        .column(Column::Serial)
+        .filter(older.clone())
+        .into_tuple()
+        .all(&services.db.read)
+        .await
+        .map_err(internal)?;
+    if serials.is_empty() {
+        return Ok(serials);
+    }
+    let transaction = services.db.write.begin().await.map_err(internal)?;
+    Entity::update_many()
+        .col_expr(Column::RevokedMs, services.now().0.into())
+        .col_expr(Column::ReplacedBy, Expr::value(current.serial.clone()))
+        .filter(older)
+        .exec(&transaction)
+        .await
+        .map_err(internal)?;
+    transaction.commit().await.map_err(internal)?;
+    Ok(serials)
 }
 
 /// Issues a device another certificate, for the key of this signing request (PEM); those that it has stay until the
@@ -114,6 +205,14 @@ pub async fn revoke(services: &Services, admin: &Admin, serial: &str) -> Result<
         .ok_or(AppError::NotFound)?;
     if row.revoked_ms.is_some() {
         return Err(AppError::conflict("certificate_revoked"));
+    }
+    if let Some(device) = row.device_id {
+        // A renewal that has found this certificate good is over first, or finds that it is not.
+        entity::device::Entity::find_by_id(device)
+            .lock_exclusive()
+            .one(&transaction)
+            .await
+            .map_err(internal)?;
     }
     let mut change: certificate::ActiveModel = row.into();
     change.revoked_ms = Set(Some(services.now().0));

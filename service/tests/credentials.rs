@@ -2,13 +2,18 @@
 
 #![allow(clippy::unwrap_used)]
 
-use domain::{AppError, DeviceId};
+use domain::{
+    AppError, DeviceId,
+    certificate::CertificateState,
+    event::EventKind,
+    identity::{Evidence, FindingKind},
+};
 use protocol::enroll::CredentialsRequest;
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder};
 use service::{
     Services,
     accounts::{Client, token},
-    devices,
+    certificates, devices, downlink, identity, notices,
 };
 use testkit::{
     database::each_engine,
@@ -33,9 +38,11 @@ async fn present(services: &Services, device: DeviceId) -> token::TokenDevice {
         .await
         .unwrap()
         .unwrap();
+    let secret = downlink::secret_of(&services.vault, &row).unwrap();
     token::TokenDevice {
         device,
         ownership: row.ownership,
+        secret: secret.as_ref().map(token::SecretMark::of),
     }
 }
 
@@ -121,6 +128,80 @@ async fn after_a_renewal_the_new_key_asks_for_the_credentials() {
 }
 
 #[tokio::test]
+async fn another_key_is_one_finding_and_a_wrong_try_each_time() {
+    for database in each_engine().await {
+        let site = Site::on(database);
+        service::components::seed(&site.services).await.unwrap();
+        let services = &site.services;
+        let admin = site.set_up().await;
+        let proof = admin.require_admin().unwrap();
+        let device = Identity::enrol(services, &admin, Some(&admin), computer("C-5"))
+            .await
+            .unwrap();
+        let asks = async || {
+            let request = CredentialsRequest {
+                cpu_serial: device.serial.clone(),
+                code: device.code.clone(),
+                csr: signing_request(),
+            };
+            let asked = devices::credentials(services, request, &Client::default()).await;
+            asked.unwrap_err()
+        };
+        for _ in 0..5 {
+            assert_eq!(asks().await, AppError::conflict("another_key"));
+        }
+        assert!(matches!(asks().await, AppError::TooMany { .. }));
+
+        let found = identity::list(services, &proof, None, None, "", 1).await;
+        let found = found.unwrap().items;
+        assert_eq!(found.len(), 1, "{found:?}");
+        assert_eq!(
+            (found[0].kind, found[0].evidence, found[0].count),
+            (FindingKind::Clone, Evidence::AnotherKey, 5)
+        );
+        assert_eq!(notices::unread(services, &admin).await, Ok(1));
+        let viewer = admin.require_viewer(services, device.id).await.unwrap();
+        let events = devices::events(services, &viewer, None, 50).await.unwrap();
+        let told: Vec<_> = events
+            .iter()
+            .filter(|event| event.kind == EventKind::EnrollmentConflict)
+            .map(|event| event.count)
+            .collect();
+        assert_eq!(told, [5]);
+        assert_eq!(let_in(services, &device).await, [true], "it is the device");
+    }
+}
+
+#[tokio::test]
+async fn the_secret_alone_gives_no_certificate() {
+    for database in each_engine().await {
+        let site = Site::on(database);
+        service::components::seed(&site.services).await.unwrap();
+        let services = &site.services;
+        let admin = site.set_up().await;
+        let proof = admin.require_admin().unwrap();
+        let device = Identity::enrol(services, &admin, Some(&admin), computer("C-6"))
+            .await
+            .unwrap();
+        let of = present(services, device.id).await;
+        let issued = certificates::of_device(services, &proof, device.id).await;
+        let serial = issued.unwrap().remove(0).serial;
+        certificates::revoke(services, &proof, &serial)
+            .await
+            .unwrap();
+        let renewed = devices::renew_certificate(services, of, &signing_request()).await;
+        assert_eq!(renewed.unwrap_err(), AppError::Forbidden);
+        assert_eq!(let_in(services, &device).await, [false]);
+
+        site.clock.advance_ms(1_000);
+        certificates::issue(services, &proof, device.id, &signing_request())
+            .await
+            .unwrap();
+        assert_eq!(let_in(services, &device).await, [false, true]);
+    }
+}
+
+#[tokio::test]
 async fn a_token_from_before_the_new_label_is_nobodys() {
     for database in each_engine().await {
         let site = Site::on(database);
@@ -160,5 +241,59 @@ async fn a_token_from_before_the_new_label_is_nobodys() {
             .await
             .unwrap();
         assert_eq!(let_in(services, &back).await, [false, true]);
+    }
+}
+
+#[tokio::test]
+async fn a_certificate_says_whether_it_is_let_in_and_why_not() {
+    use CertificateState::{Active, Expired, Replaced, Revoked};
+    for database in each_engine().await {
+        let site = Site::on(database);
+        service::components::seed(&site.services).await.unwrap();
+        let services = &site.services;
+        let admin = site.set_up().await;
+        let proof = admin.require_admin().unwrap();
+        let id = Identity::enrol(services, &admin, Some(&admin), computer("C-4"))
+            .await
+            .unwrap()
+            .id;
+        let listed = async || {
+            let listed = certificates::of_device(services, &proof, id).await;
+            listed.unwrap()
+        };
+        let states = async || -> Vec<CertificateState> {
+            listed().await.into_iter().map(|one| one.state).collect()
+        };
+        assert_eq!(states().await, [Active]);
+
+        site.clock.advance_ms(1_000);
+        let of = present(services, id).await;
+        devices::renew_certificate(services, of, &signing_request())
+            .await
+            .unwrap();
+        assert_eq!(states().await, [Active, Active], "the new one is not used");
+        let newest = listed().await.remove(0);
+        site.clock.advance_ms(1_000);
+        devices::admission::connected_with(services, id, &newest.serial)
+            .await
+            .unwrap();
+        let after = listed().await;
+        assert_eq!(states().await, [Active, Replaced]);
+        assert_eq!(after[0], newest);
+        assert_eq!(after[1].replaced_by, Some(newest.serial));
+        assert_eq!(after[1].ended_at, Some(services.now()));
+
+        site.clock.advance_ms(398 * 86_400_000);
+        assert_eq!(states().await, [Expired, Replaced]);
+        assert_eq!(listed().await[0].ended_at, Some(newest.expires_at));
+        let of = present(services, id).await;
+        devices::renew_certificate(services, of, &signing_request())
+            .await
+            .unwrap();
+        devices::revoke(services, &proof, id).await.unwrap();
+        assert_eq!(states().await, [Revoked, Expired, Replaced]);
+        assert_eq!(listed().await[0].replaced_by, None);
+        let unknown = certificates::of_device(services, &proof, DeviceId::random()).await;
+        assert_eq!(unknown.unwrap_err(), AppError::NotFound);
     }
 }

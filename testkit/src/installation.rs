@@ -14,7 +14,7 @@ use crate::{
 /// An app that was admitted through the REST interface, as one that nobody here wrote would be.
 #[derive(Debug)]
 pub struct Installation {
-    /// Its id: the serial number of its certificate.
+    /// Its id: the serial number of its first certificate.
     pub id: String,
     client_id: String,
     tls: Arc<ClientConfig>,
@@ -23,19 +23,24 @@ pub struct Installation {
 impl Installation {
     /// Admits an installation for this person.
     pub async fn admitted(app: &App, person: &Person, name: &str) -> Self {
-        let key = rcgen::KeyPair::generate().expect("a key");
-        let csr = rcgen::CertificateParams::default()
-            .serialize_request(&key)
-            .and_then(|request| request.pem())
-            .expect("a signing request");
-        let answer = app
-            .browser(Some(person))
-            .post(app.url("/api/users/me/apps"))
-            .json(&json!({ "name": name, "csr": csr }))
-            .send()
-            .await
-            .expect("an answer");
+        let path = "/api/users/me/apps";
+        let (answer, key) = ask(app, person, path, json!({ "name": name })).await;
         assert_eq!(answer.status(), 201);
+        Self::given(answer, &key).await
+    }
+
+    /// Asks as this person for another certificate, for a new key; gives the installation with it, or the status of the
+    /// refusal.
+    pub async fn renewed(&self, app: &App, person: &Person) -> Result<Self, u16> {
+        let path = format!("/api/users/me/apps/{}/certificate", self.id);
+        let (answer, key) = ask(app, person, &path, json!({})).await;
+        match answer.status().as_u16() {
+            200 => Ok(Self::given(answer, &key).await),
+            refused => Err(refused),
+        }
+    }
+
+    async fn given(answer: reqwest::Response, key: &rcgen::KeyPair) -> Self {
         let given: Value = answer.json().await.expect("JSON");
         let text = |name: &str| given[name].as_str().expect(name).to_owned();
         let tls = trust::mutual(&text("ca"), &text("certificate"), &key.serialize_pem());
@@ -74,4 +79,27 @@ impl Installation {
     pub async fn connect(&self, app: &App) -> Result<Connection, Ended> {
         self.connect_as(app, self.client_id.clone()).await
     }
+}
+
+/// Sends this with a signing request for a new key.
+async fn ask(
+    app: &App,
+    person: &Person,
+    path: &str,
+    mut wish: Value,
+) -> (reqwest::Response, rcgen::KeyPair) {
+    let key = rcgen::KeyPair::generate().expect("a key");
+    let csr = rcgen::CertificateParams::default()
+        .serialize_request(&key)
+        .and_then(|request| request.pem())
+        .expect("a signing request");
+    wish["csr"] = csr.into();
+    let answer = app
+        .browser(Some(person))
+        .post(app.url(path))
+        .json(&wish)
+        .send()
+        .await
+        .expect("an answer");
+    (answer, key)
 }

@@ -1,4 +1,4 @@
-//! What stands beside a device's history: its tags, its presence over days, and who sees it.
+//! What stands beside a device's history: its tags, its presence over days, who sees it, and its certificates.
 
 #![expect(
     missing_docs,
@@ -7,6 +7,7 @@
 
 use domain::{
     DeviceId,
+    certificate::DeviceCertificate,
     finding::{PresenceHistory, Sharer, Trouble},
     tag::Tag,
 };
@@ -17,9 +18,13 @@ use crate::{Failure, json::Json};
 
 #[cfg(feature = "ssr")]
 use {
-    crate::{form::answer, request},
+    crate::{
+        form::{answer, answer_with},
+        request,
+    },
     domain::{AppError, UserId, role::DeviceRole},
     service::{
+        certificates,
         devices::{self, sharing, tags},
         presence,
     },
@@ -40,6 +45,8 @@ pub struct Beside {
     pub people: Option<Vec<Sharer>>,
     /// Whether this person sees it because it was shared with them, and may leave.
     pub may_leave: bool,
+    /// Its certificates, newest first; for administrators.
+    pub certificates: Option<Vec<DeviceCertificate>>,
 }
 
 /// What stands beside a device's history, with presence over so many days.
@@ -59,6 +66,10 @@ pub async fn read_beside(id: DeviceId, days: u32) -> Result<Beside, Failure> {
         None => (None, Vec::new()),
     };
     let claimed = sharing::has_claimed(&services, &viewer).await?;
+    let certificates = match actor.require_admin() {
+        Ok(admin) => Some(certificates::of_device(&services, &admin, id).await?),
+        Err(_) => None,
+    };
     Ok(Beside {
         tags: extra.tags,
         known,
@@ -66,6 +77,7 @@ pub async fn read_beside(id: DeviceId, days: u32) -> Result<Beside, Failure> {
         presence: presence::history(&services, &viewer, days).await?,
         may_leave: viewer.role().is_some() && !claimed,
         people,
+        certificates,
     })
 }
 
@@ -99,9 +111,9 @@ pub async fn share_device(
     answer(result.map(|_| ()), "share_device", &typed, None)
 }
 
-/// Takes somebody's role on a device away.
+/// Takes somebody's role on a device away; gives who they are and what they had, so that it can be shared again.
 #[server(prefix = "/do", endpoint = "unshare_device")]
-pub async fn unshare_device(id: DeviceId, person: String) -> Result<(), Failure> {
+pub async fn unshare_device(id: DeviceId, person: String) -> Result<Option<Sharer>, Failure> {
     let result = async {
         let (services, actor) = (request::services()?, request::actor()?);
         let owner = actor.require_owner(&services, id).await?;
@@ -109,7 +121,7 @@ pub async fn unshare_device(id: DeviceId, person: String) -> Result<(), Failure>
         sharing::unshare(&services, &owner, person).await
     }
     .await;
-    answer(result, "unshare_device", &[], None)
+    answer_with(result, "unshare_device", &[])
 }
 
 /// Gives one's own role on a device up.

@@ -1,4 +1,5 @@
-//! Beside a device's history: its tags, its presence over days, who sees it. A browser loads it after the page.
+//! Beside a device's history: its tags, its presence over days, who sees it, its certificates. A browser loads it
+//! after the page.
 
 use domain::{AppError, DeviceId};
 use leptos::prelude::*;
@@ -6,7 +7,7 @@ use leptos_router::hooks::use_query_map;
 
 use super::{
     beside_server_fns::{Beside, LeaveDevice, SetTags, ShareDevice, UnshareDevice, read_beside},
-    device_people, device_presence, device_tags,
+    device_certificates, device_people, device_presence, device_tags,
 };
 use crate::{
     Failure,
@@ -21,6 +22,8 @@ pub(super) struct Forms {
     pub(super) tags: FormState,
     pub(super) share: FormState,
     pub(super) unshare: FormState,
+    /// Whether who was shut out was let in again.
+    pub(super) again: RwSignal<bool>,
     pub(super) leave: FormState,
 }
 
@@ -44,6 +47,7 @@ async fn drawn(of: Box<(DeviceId, Signal<u64>)>) -> AnyView {
         tags: FormState::of::<SetTags>(),
         share: FormState::of::<ShareDevice>(),
         unshare: FormState::of::<UnshareDevice>(),
+        again: RwSignal::new(false),
         leave: FormState::of::<LeaveDevice>(),
     };
     let days = Memo::new(move |_| match map.read().get_str("days") {
@@ -99,6 +103,10 @@ async fn drawn(of: Box<(DeviceId, Signal<u64>)>) -> AnyView {
         let shown = shown.read();
         shown.as_ref().map(|it| (it.people.clone(), it.may_leave))
     });
+    let certificates = Memo::new(move |_| {
+        let shown = shown.read();
+        shown.as_ref().map(|it| it.certificates.clone())
+    });
     view! {
         <ErrorNotice error=failed/>
         {move || {
@@ -112,6 +120,7 @@ async fn drawn(of: Box<(DeviceId, Signal<u64>)>) -> AnyView {
         {move || {
             people.get().map(|(people, may_leave)| device_people::card(id, people, may_leave, forms))
         }}
+        {move || certificates.get().map(device_certificates::card)}
     }
     .into_any()
 }

@@ -75,22 +75,26 @@ impl Sessions {
         let Some((principal, serial)) = self.serials.lock().remove(client_id) else {
             return;
         };
-        let device = device_of(&principal);
-        if let Principal::App { user, .. } = &principal {
-            let mut people = self.people.write();
-            people.insert(client_id.to_owned(), *user);
-        }
+        let happened = match &principal {
+            Principal::Device { id, .. } => Happened::Connected {
+                device: *id,
+                session,
+                serial: Some(serial),
+            },
+            Principal::App { user, email } => {
+                self.people.write().insert(client_id.to_owned(), *user);
+                Happened::AppConnected {
+                    user: *user,
+                    email: email.clone(),
+                    serial,
+                }
+            }
+        };
         self.revoked.lock().remove(client_id);
         self.live
             .write()
             .insert(client_id.to_owned(), (principal, Session::new(session)));
-        if let Some(device) = device {
-            self.happened.note(Happened::Connected {
-                device,
-                session,
-                serial: Some(serial),
-            });
-        }
+        self.happened.note(happened);
     }
 
     pub(super) fn disconnected(&self, client_id: &str, session: u64, cause: PresenceCause) {
