@@ -13,7 +13,7 @@ mod switch;
 mod sysfs;
 pub mod system;
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, net::IpAddr, sync::Arc, time::Duration};
 
 use protocol::{
     Scalar, TimestampMs, ValueName,
@@ -136,6 +136,11 @@ pub trait Hardware: Send {
         None
     }
 
+    /// What tells its interfaces apart.
+    fn interfaces(&self) -> InterfaceOf {
+        |_| None
+    }
+
     /// Whether its network leads anywhere: that of a simulated radio may lead nowhere.
     fn reached(&self) -> watch::Receiver<bool> {
         link::always_reached()
@@ -168,6 +173,9 @@ pub trait Hardware: Send {
     }
 }
 
+/// The interface that has this address of the machine's own, as its system calls it.
+pub type InterfaceOf = fn(IpAddr) -> Option<String>;
+
 /// What a machine says of itself.
 #[derive(Debug, Clone, Default)]
 pub struct Description {
@@ -183,7 +191,7 @@ pub struct Description {
 
 impl Description {
     /// The identity of a device on this machine, which was pre-registered as `serial` when it ran on `board`: on
-    /// another board it says what that one is.
+    /// another board it says what that one is. Its network is found when it is about to say so.
     pub fn identity(
         self,
         device: protocol::DeviceId,
@@ -199,6 +207,7 @@ impl Description {
             macs: self.macs,
             storage_id: self.storage_id,
             versions: self.versions,
+            network: None,
         }
     }
 }

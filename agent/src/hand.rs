@@ -130,6 +130,7 @@ impl Hand {
             macs: Vec::new(),
             storage_id: None,
             versions: Versions::default(),
+            network: None,
         };
         let mut body = match serde_json::to_value(identity) {
             Ok(Value::Object(body)) => body,

@@ -1,6 +1,6 @@
 //! The machine this program runs on: what it says of itself, and which drivers it has.
 
-use std::{collections::BTreeSet, fs, sync::Arc};
+use std::{collections::BTreeSet, fs, net::IpAddr, sync::Arc};
 
 use protocol::identity::{ComponentSpec, Versions};
 use sysinfo::{Networks, Product, System};
@@ -8,7 +8,9 @@ use tokio::sync::watch;
 
 use crate::{
     VERSION,
-    drivers::{Description, Hardware, Loaded, NoDriver, board::Board, simulated, system},
+    drivers::{
+        Description, Hardware, InterfaceOf, Loaded, NoDriver, board::Board, simulated, system,
+    },
     link, pairing,
     wifi::{Radio, simulated::SimulatedRadio},
 };
@@ -54,7 +56,7 @@ impl Hardware for Machine {
         let kind = component.component_type.as_str();
         let stuck = self.simulate.contains(&format!("{kind}!"));
         if stuck || self.simulate.contains(kind) {
-            return simulated::driver(kind, 1, stuck)
+            return simulated::driver(component, 1, stuck)
                 .ok_or_else(|| NoDriver(format!("`{kind}` cannot be simulated")));
         }
         match system::driver(kind) {
@@ -68,6 +70,10 @@ impl Hardware for Machine {
             Some(simulated) => Some(Arc::new(simulated.clone())),
             None => real_radio(),
         }
+    }
+
+    fn interfaces(&self) -> InterfaceOf {
+        interface_of
     }
 
     fn reached(&self) -> watch::Receiver<bool> {
@@ -151,6 +157,15 @@ fn model() -> Option<String> {
         .ok()
         .or_else(|| Product::name().ok())
         .map(|model| model.trim_matches(['\0', '\n', ' ']).to_owned())
+}
+
+fn interface_of(address: IpAddr) -> Option<String> {
+    let networks = Networks::new_with_refreshed_list().ok()?;
+    let (name, _) = networks.iter().find(|(_, network)| {
+        let own = network.ip_networks();
+        own.iter().any(|own| own.addr == address)
+    })?;
+    Some(name.to_string_lossy().into_owned())
 }
 
 fn macs() -> Vec<String> {

@@ -15,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     VERSION,
     device::{self, RunError, Settings, Status},
-    drivers::{Description, Hardware, Loaded, NoDriver, simulated},
+    drivers::{Description, Hardware, InterfaceOf, Loaded, NoDriver, simulated},
     enroll::{self, EnrollError},
     folder::Folder,
     wifi::{Radio, simulated::SimulatedRadio},
@@ -308,8 +308,7 @@ impl Simulated {
 impl Hardware for Simulated {
     fn driver(&mut self, component: &ComponentSpec) -> Loaded {
         let stuck = self.device.behaviour == Behaviour::Stuck;
-        simulated::driver(component.component_type.as_str(), self.seed, stuck)
-            .ok_or_else(|| NoDriver::for_type(component))
+        simulated::driver(component, self.seed, stuck).ok_or_else(|| NoDriver::for_type(component))
     }
 
     fn describe(&self) -> Description {
@@ -335,6 +334,11 @@ impl Hardware for Simulated {
 
     fn radio(&self) -> Option<Arc<dyn Radio>> {
         Some(Arc::new(self.radio.clone()))
+    }
+
+    fn interfaces(&self) -> InterfaceOf {
+        // It has a radio, and nothing else.
+        |_| Some("wlan0".to_owned())
     }
 
     fn reached(&self) -> watch::Receiver<bool> {

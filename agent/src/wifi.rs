@@ -34,6 +34,13 @@ pub trait Radio: Send + Sync {
         at_most: Duration,
     ) -> Result<Box<dyn Trial>, RadioError>;
 
+    /// The name of the network that it has joined: any bytes. None where it has joined none.
+    async fn present(&self) -> Result<Option<Vec<u8>>, RadioError> {
+        Err(RadioError::Unavailable(
+            "it does not tell its network".to_owned(),
+        ))
+    }
+
     /// The networks in reach.
     async fn networks(&self) -> Result<Vec<Seen>, RadioError> {
         Err(RadioError::Unavailable(

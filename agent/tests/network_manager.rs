@@ -135,11 +135,19 @@ impl Active {
     }
 }
 
-/// The radio itself: what it sees is there once it has looked around.
-struct Wireless(Mutex<i64>);
+/// The radio itself, and whether it has joined the first station: what it sees is there once it has looked around.
+struct Wireless(Mutex<i64>, bool);
 
 #[interface(name = "org.freedesktop.NetworkManager.Device.Wireless")]
 impl Wireless {
+    #[zbus(property)]
+    fn active_access_point(&self) -> OwnedObjectPath {
+        match self.1 {
+            true => station(0),
+            false => path("/"),
+        }
+    }
+
     #[zbus(property)]
     fn last_scan(&self) -> i64 {
         *self.0.lock().unwrap()
@@ -214,6 +222,15 @@ impl Profile {
 
 /// A radio, the bus that its NetworkManager is on, and what that was asked.
 async fn played(kind: u32, states: &[u32]) -> (NetworkManager, Connection, Diary) {
+    joined(kind, states, true).await
+}
+
+/// The same, and whether it has joined a network.
+async fn joined(
+    kind: u32,
+    states: &[u32],
+    has_joined: bool,
+) -> (NetworkManager, Connection, Diary) {
     let diary = Diary::default();
     let (near, far) = UnixStream::pair().unwrap();
     let mut serving = Builder::unix_stream(far)
@@ -225,7 +242,7 @@ async fn played(kind: u32, states: &[u32]) -> (NetworkManager, Connection, Diary
     let served = serving
         .serve_at("/org/freedesktop/NetworkManager", Manager(diary.clone()))
         .serve_at(DEVICE, Device(kind))
-        .serve_at(DEVICE, Wireless(Mutex::new(0)))
+        .serve_at(DEVICE, Wireless(Mutex::new(0), has_joined))
         .serve_at(ACTIVE, Active(Mutex::new(states.to_vec())))
         .serve_at(PROFILE, Profile(diary.clone()))
         .build();
@@ -297,8 +314,20 @@ async fn a_look_around_gives_each_network_once_as_its_strongest_station_has_it()
 }
 
 #[tokio::test]
+async fn the_network_that_was_joined_is_told_by_its_bytes() {
+    let (radio, _bus, diary) = played(2, &[2]).await;
+    let present = radio.present().await.unwrap();
+    assert_eq!(present.as_deref(), Some("연구실".as_bytes()));
+    let (radio, _other, _) = joined(2, &[2], false).await;
+    assert_eq!(radio.present().await.unwrap(), None);
+    assert!(diary.lock().unwrap().is_empty(), "nothing is changed");
+}
+
+#[tokio::test]
 async fn a_machine_without_a_radio_changes_nothing() {
     let (radio, _bus, diary) = played(1, &[2]).await;
+    let present = radio.present().await;
+    assert!(matches!(present, Err(RadioError::Unavailable(_))));
     let none = radio.join(&lab(), PATIENCE, AT_MOST).await;
     assert!(matches!(none, Err(RadioError::Unavailable(_))));
     assert!(diary.lock().unwrap().is_empty());

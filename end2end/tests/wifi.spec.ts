@@ -24,6 +24,11 @@ test('a device is moved to another network, and comes back where its site is not
   const ended = page.locator('.wifi-changes .list > li');
   const reload = async () => void (scripted() || (await page.reload()));
   await expect(form).toBeVisible();
+  // The device says which network it is on.
+  await expect(async () => {
+    await reload();
+    await expect(page.locator('.facts')).toContainText('simulated', { timeout: 500 });
+  }).toPass();
   await looked(page, 'wifi');
 
   // What is wrong is said beside its field, and nothing is lost but the password of a plain post.

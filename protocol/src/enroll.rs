@@ -145,6 +145,7 @@ impl FromStr for ClaimLink {
 
 /// The body of `POST /api/devices/credentials`.
 #[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct CredentialsRequest {
     /// The processor serial number that was pre-registered.
     pub cpu_serial: String,
@@ -156,6 +157,7 @@ pub struct CredentialsRequest {
 
 /// The answer to [`CredentialsRequest`]: 202 with `Retry-After` while unclaimed, 200 after the claim.
 #[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Credentials {
     /// The device's UUID: the Common Name of the certificate.
     pub device_uuid: DeviceId,
@@ -170,12 +172,15 @@ pub struct Credentials {
     /// How often to report, in milliseconds.
     pub report_interval_ms: i64,
     /// What the claim adds.
+    // A schema cannot say that all members of this are there or none: who describes an answer adds them.
+    #[cfg_attr(feature = "openapi", schema(ignore))]
     #[serde(flatten, default, skip_serializing_if = "Option::is_none")]
     pub ownership: Option<ClaimedCredentials>,
 }
 
 /// What a claimed device needs on top.
 #[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct ClaimedCredentials {
     /// The secret of this ownership: unpadded base64url of 32 bytes.
     pub shared_secret: String,

@@ -12,6 +12,7 @@ use crate::{
 
 /// One reading: a number, a text or a truth.
 #[derive(Debug, Clone, PartialEq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(untagged)]
 pub enum Scalar {
     /// `true` or `false`

@@ -194,10 +194,12 @@ struct Payloads {
     status_report: Map<String, Value>,
     status_report_state: BTreeMap<String, Scalar>,
     identity: Value,
+    identity_network: Value,
     presence: Vec<Value>,
     command: Value,
     results: Vec<Value>,
     owner: Value,
+    owner_interval: Value,
     credentials_waiting: Value,
     credentials: Value,
     problem: Value,
@@ -234,10 +236,12 @@ fn payloads_are_read_and_written_as_released() {
         assert_eq!(&entries, state);
     }
     survives::<Identity>(&p.identity);
+    survives::<Identity>(&p.identity_network);
     p.presence.iter().for_each(survives::<PresenceMessage>);
     survives::<CommandMessage>(&p.command);
     p.results.iter().for_each(survives::<CommandResult>);
     survives::<Ownership>(&p.owner);
+    survives::<Ownership>(&p.owner_interval);
     survives::<Credentials>(&p.credentials_waiting);
     survives::<Credentials>(&p.credentials);
     survives::<Problem>(&p.problem);

@@ -3,11 +3,16 @@
 use std::{
     collections::BTreeSet,
     sync::{Arc, Mutex},
+    time::Duration,
 };
 
-use agent::drivers::{Description, Driver, Hardware, Loaded, NoDriver, Reading, simulated};
+use agent::{
+    device::RunError,
+    drivers::{Description, Driver, Hardware, Loaded, NoDriver, Reading, simulated},
+    enroll::EnrollError,
+};
 use domain::command::{Command, CommandState};
-use protocol::{Scalar, identity::ComponentSpec};
+use protocol::{Scalar, TimestampMs, identity::ComponentSpec};
 use reqwest::{Client, Method};
 use serde_json::{Value, json};
 use service::devices::NewDevice;
@@ -44,7 +49,7 @@ impl Hardware for Board {
         if self.broken.lock().expect("what is broken").contains(kind) {
             return Err(NoDriver("nothing answers at 0x76".to_owned()));
         }
-        let driver = simulated::driver(kind, 1, false).ok_or(NoDriver::for_type(component))?;
+        let driver = simulated::driver(component, 1, false).ok_or(NoDriver::for_type(component))?;
         let pin = component.pin_number.unwrap_or_default();
         let name = format!("{}@{pin}", component.component_key);
         self.note(format!("+{name}"));
@@ -117,6 +122,23 @@ impl Bench {
         let viewer = actor.require_viewer(services, self.identity.id).await;
         let detail = service::devices::detail(services, &viewer.expect("one's own")).await;
         detail.expect("the device").state.get(key).cloned()
+    }
+
+    /// Has it report at this interval; the status of the answer.
+    async fn report_every(&self, interval_ms: i64) -> u16 {
+        let path = format!("/api/devices/{}", self.identity.id);
+        let request = self.client.put(self.app.url(&path));
+        let request = request.json(&json!({ "report_interval_ms": interval_ms }));
+        let answer = request.send().await.expect("an answer");
+        answer.status().as_u16()
+    }
+
+    async fn last_report(&self) -> Option<TimestampMs> {
+        let services = self.app.services();
+        let actor = &self.admin.actor;
+        let viewer = actor.require_viewer(services, self.identity.id).await;
+        let detail = service::devices::detail(services, &viewer.expect("one's own")).await;
+        detail.expect("the device").summary.last_report_at
     }
 
     async fn commands(&self) -> Vec<Command> {
@@ -245,5 +267,54 @@ async fn what_changed_while_it_was_away_is_asked_for_at_its_start() {
     })
     .await;
     agent.stop().await.expect("a clean end");
+    bench.app.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn another_report_interval_is_taken_over_and_kept_while_the_agent_runs() {
+    const DAY_MS: i64 = 86_400_000;
+    let bench = Bench::new("AG-4").await;
+    assert_eq!(bench.report_every(DAY_MS).await, 204);
+    let agent = Agent::start_as_told(&bench.app, &bench.identity, Board::default(), |_, site| {
+        let credentials = site.credentials.as_mut().expect("enrolled");
+        credentials.report_interval_ms = DAY_MS;
+    });
+    agent.online().await;
+    let first = until("it reports once", async || bench.last_report().await).await;
+    for wrong in [0, 99, DAY_MS + 1] {
+        assert_eq!(bench.report_every(wrong).await, 422, "{wrong}");
+    }
+    assert_eq!(bench.report_every(300).await, 204);
+    let second = until("it does not wait for a day", async || {
+        bench.last_report().await.filter(|at| *at > first)
+    })
+    .await;
+    until("and goes on", async || {
+        bench.last_report().await.filter(|at| *at > second)
+    })
+    .await;
+    let kept = agent.site().credentials.expect("enrolled");
+    assert_eq!(kept.report_interval_ms, 300, "for the next start");
+    agent.stop().await.expect("a clean end");
+    bench.app.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_agent_that_is_revoked_while_it_runs_learns_it_and_ends() {
+    let bench = Bench::new("AG-5").await;
+    let (app, identity) = (&bench.app, &bench.identity);
+    let patience = Duration::from_secs(2);
+    let agent = Agent::start_impatient(app, identity, Board::default(), patience);
+    agent.online().await;
+    let admin = bench.admin.actor.require_admin().expect("an administrator");
+    service::devices::revoke(app.services(), &admin, identity.id)
+        .await
+        .expect("revoked");
+    // And where it is started again.
+    for agent in [agent, Agent::start(app, identity, Board::default())] {
+        let ended = agent.ended().await;
+        let revoked = matches!(ended, Err(RunError::Enroll(EnrollError::Revoked)));
+        assert!(revoked, "{ended:?}");
+    }
     bench.app.stop().await;
 }

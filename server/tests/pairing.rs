@@ -33,8 +33,7 @@ struct Board {
 
 impl Hardware for Board {
     fn driver(&mut self, component: &ComponentSpec) -> Loaded {
-        simulated::driver(component.component_type.as_str(), 1, false)
-            .ok_or(agent::drivers::NoDriver::for_type(component))
+        simulated::driver(component, 1, false).ok_or(agent::drivers::NoDriver::for_type(component))
     }
 
     fn describe(&self) -> Description {

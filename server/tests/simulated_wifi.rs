@@ -70,6 +70,15 @@ impl Site {
         changes.expect("the changes")
     }
 
+    /// The name of the network that the device said it is on.
+    async fn said(&self) -> Option<String> {
+        let services = self.app.services();
+        let viewer = self.admin.actor.require_viewer(services, self.device.id);
+        let viewer = viewer.await.expect("one's own");
+        let detail = service::devices::detail(services, &viewer).await;
+        detail.expect("the device").network?.ssid
+    }
+
     async fn comes_online(&self) {
         let services = self.app.services();
         let viewer = self.admin.actor.require_viewer(services, self.device.id);
@@ -96,7 +105,9 @@ async fn a_simulated_device_moves_stays_away_from_what_leads_nowhere_and_says_wh
         None,
         "it was not moved from here yet"
     );
+    assert_eq!(site.said().await.as_deref(), Some("simulated"));
     let moved = site.moved("lab", "correct horse").await;
+    assert_eq!(site.said().await.as_deref(), Some("lab"), "as it says");
     assert_eq!((moved.state, reason(&moved)), (CommandState::Completed, ""));
     assert!(moved.executing_at.is_some(), "it said that it began");
 

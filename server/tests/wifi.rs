@@ -30,8 +30,7 @@ struct Laptop(Option<Air>);
 
 impl Hardware for Laptop {
     fn driver(&mut self, component: &ComponentSpec) -> Loaded {
-        simulated::driver(component.component_type.as_str(), 1, false)
-            .ok_or(agent::drivers::NoDriver::for_type(component))
+        simulated::driver(component, 1, false).ok_or(agent::drivers::NoDriver::for_type(component))
     }
 
     fn describe(&self) -> Description {

@@ -6,6 +6,7 @@
 mod change;
 mod deadlines;
 mod history;
+mod pace;
 
 use std::{collections::HashSet, time::Duration};
 
@@ -23,6 +24,7 @@ pub use change::AT_ONCE;
 use change::Change;
 pub use deadlines::{Deadlines, InProcessDeadlines};
 pub use history::{MOST_CHANGES, MOST_DAYS, history};
+pub(crate) use pace::paced;
 
 /// A device is silent after this many of its report intervals.
 const SILENT_INTERVALS: i64 = 3;

@@ -205,3 +205,52 @@ async fn what_a_former_owner_has_asked_for_is_over_and_nobody_hears_of_it() {
         assert_eq!(over.reason.as_deref(), Some("device_revoked"));
     }
 }
+
+#[tokio::test]
+async fn the_network_that_a_device_said_it_is_on_is_not_told_to_the_next_owner() {
+    for database in each_engine().await {
+        let site = Site::on(database);
+        let services = &site.services;
+        service::components::seed(services).await.unwrap();
+        let admin = site.set_up().await;
+        let kim = site
+            .person(&admin, "kim@example.org", SiteRole::Member)
+            .await;
+        let lee = site
+            .person(&admin, "lee@example.org", SiteRole::Member)
+            .await;
+        let device = Identity::enrol(services, &admin, Some(&kim), computer("O-3"))
+            .await
+            .unwrap();
+        let says = async |network: Value| {
+            let mut body = device.shown(1);
+            body.insert("network".to_owned(), network);
+            let identity = serde_json::from_value(Value::Object(body)).unwrap();
+            devices::identified(services, device.id, &identity)
+                .await
+                .unwrap();
+        };
+        let shown = async |who: &Actor| page(services, who, device.id).await.network;
+        assert_eq!(shown(&kim).await, None, "it has said nothing");
+        says(json!({ "interface": "wlan0", "ssid": "kim's\nhome" })).await;
+        let network = shown(&kim).await.unwrap();
+        assert_eq!(network.interface.as_deref(), Some("wlan0"));
+        assert_eq!(network.ssid.as_deref(), Some("kim's\u{fffd}home"));
+        assert_eq!(network.said_at, services.now());
+
+        give_up(services, &kim, device.id).await;
+        site.clock.advance_ms(1_000);
+        devices::claim(services, &lee, &device.serial, &device.code)
+            .await
+            .unwrap();
+        assert_eq!(shown(&lee).await, None);
+        says(json!({ "interface": "eth0" })).await;
+        let network = shown(&lee).await.unwrap();
+        assert_eq!(
+            (network.interface.as_deref(), network.ssid),
+            (Some("eth0"), None)
+        );
+        says(json!("another shape")).await;
+        assert_eq!(shown(&lee).await, None);
+    }
+}

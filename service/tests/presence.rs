@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used)]
 
 use domain::{
-    DeviceId,
+    AppError, DeviceId,
     device::{DeviceQuery, Presence, PresenceCause},
     live::LiveEvent,
 };
@@ -13,7 +13,8 @@ use sea_orm::{
     ColumnTrait, ConnectionTrait, EntityTrait, PaginatorTrait, QueryFilter,
 };
 use service::{
-    Services, devices,
+    Services,
+    devices::{self, Amendment},
     presence::{self, SessionChange},
 };
 use testkit::{
@@ -168,6 +169,85 @@ async fn an_end_that_could_not_be_written_is_written_when_it_is_told_again() {
         let noted = events(services).await;
         presence::sessions(services, &ended).await.unwrap();
         assert_eq!(events(services).await, noted, "once is enough");
+    }
+}
+
+#[tokio::test]
+async fn a_deadline_follows_another_report_interval_at_once() {
+    use domain::event::EventKind;
+    use entity::device_live::{Column, Entity};
+    for database in each_engine().await {
+        let site = Site::on(database);
+        service::components::seed(&site.services).await.unwrap();
+        let services = &site.services;
+        let admin = site.set_up().await;
+        let identity = Identity::enrol(services, &admin, Some(&admin), computer("I-1"));
+        let device = identity.await.unwrap().id;
+        let owner = admin.require_owner(services, device).await.unwrap();
+        let viewer = admin.require_viewer(services, device).await.unwrap();
+        let reports_every = async |interval: i64| {
+            let amendment = Amendment {
+                report_interval_ms: Some(interval),
+                ..Amendment::default()
+            };
+            devices::amend(services, &owner, amendment).await
+        };
+        let stands_after = async |ms: i64| {
+            site.clock.advance_ms(ms);
+            presence::time_out(services).await.unwrap();
+            let detail = devices::detail(services, &viewer).await.unwrap();
+            detail.summary.presence.presence
+        };
+        presence::connected(services, device, 1).await.unwrap();
+        // Registered with ten seconds, it would be silent after thirty.
+        reports_every(60_000).await.unwrap();
+        assert_eq!(stands_after(31_000).await, Presence::Online);
+        // It learns a shorter one only now.
+        reports_every(10_000).await.unwrap();
+        assert_eq!(stands_after(29_000).await, Presence::Online);
+        assert_eq!(stands_after(2_000).await, Presence::Timeout);
+        // Heard a minute ago, it is not silent by ten minutes, and is by a second.
+        let heard = services.now().plus_ms(-60_000).0;
+        Entity::update_many()
+            .col_expr(Column::LastReceivedMs, heard.into())
+            .filter(Column::DeviceId.eq(viewer.device().id))
+            .exec(&services.db.write)
+            .await
+            .unwrap();
+        reports_every(1_000).await.unwrap();
+        assert_eq!(stands_after(0).await, Presence::Timeout);
+        reports_every(600_000).await.unwrap();
+        assert_eq!(stands_after(0).await, Presence::Online);
+        assert_eq!(stands_after(1_730_000).await, Presence::Online);
+        assert_eq!(stands_after(20_000).await, Presence::Timeout);
+
+        // What is the same, or none, changes nothing.
+        reports_every(600_000).await.unwrap();
+        for wrong in [-1, 0, 99, 86_400_001] {
+            let refused = AppError::invalid("report_interval_ms", "report_interval");
+            assert_eq!(reports_every(wrong).await, Err(refused), "{wrong}");
+        }
+        let detail = devices::detail(services, &viewer).await.unwrap();
+        assert_eq!(detail.report_interval_ms, 600_000);
+        let events = devices::events(services, &viewer, None, 200).await.unwrap();
+        let set: Vec<_> = events
+            .into_iter()
+            .filter(|event| event.kind == EventKind::ReportInterval)
+            .map(|event| (event.detail["from"].as_i64(), event.detail["to"].as_i64()))
+            .collect();
+        let expected: [(Option<i64>, Option<i64>); 4] = [
+            (Some(1_000), Some(600_000)),
+            (Some(10_000), Some(1_000)),
+            (Some(60_000), Some(10_000)),
+            (Some(10_000), Some(60_000)),
+        ];
+        assert_eq!(set, expected);
+        let audited = entity::audit::Entity::find()
+            .filter(entity::audit::Column::Action.eq("set_report_interval"))
+            .count(&services.db.read)
+            .await
+            .unwrap();
+        assert_eq!(audited, 4);
     }
 }
 

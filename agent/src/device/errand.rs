@@ -12,6 +12,7 @@ use super::{
     command::{refused, result},
 };
 use crate::{
+    enroll::EnrollError,
     folder::Renewed,
     rest::{AskError, Caller},
     wifi::{self, ChangeError},
@@ -32,8 +33,22 @@ pub(super) enum Outcome {
     Components(Result<Vec<ComponentSpec>, AskError>),
     /// A further certificate.
     Certificate(Result<Renewed, AskError>),
+    /// Whether the site still knows the device.
+    Known(Result<(), AskError>),
     /// Another network, or the former one.
     Wifi(Result<(), ChangeError>),
+}
+
+impl Outcome {
+    fn tells_revoked(&self) -> bool {
+        let error = match self {
+            Self::Components(asked) => asked.as_ref().err(),
+            Self::Certificate(asked) => asked.as_ref().err(),
+            Self::Known(asked) => asked.as_ref().err(),
+            Self::Wifi(_) => None,
+        };
+        error.is_some_and(AskError::is_revoked)
+    }
 }
 
 /// Waits for the errand under way, for ever where there is none.
@@ -118,14 +133,32 @@ impl Device {
         });
     }
 
+    /// Begins to ask the site whether it still knows the device.
+    pub(super) fn go_to_be_known(
+        &mut self,
+        work: impl Future<Output = Result<(), AskError>> + Send + 'static,
+    ) {
+        self.errand = Some(Errand {
+            command: None,
+            work: work.map(Outcome::Known).boxed(),
+        });
+    }
+
     /// The errand is over: takes over what came of it, and answers the command; `true` when the connection is to be
-    /// made anew.
+    /// made anew. Whatever was asked, a device that was revoked ends.
     pub(super) async fn come_back(&mut self, outcome: Outcome) -> Result<bool, RunError> {
         let Some(errand) = self.errand.take() else {
             return Ok(false);
         };
+        if outcome.tells_revoked() {
+            return Err(EnrollError::Revoked.into());
+        }
         let answer = match outcome {
             Outcome::Certificate(given) => return self.take_certificate(given),
+            Outcome::Known(known) => {
+                self.note_known(known);
+                return Ok(false);
+            }
             Outcome::Components(Ok(components)) => {
                 self.settings.ask_components = false;
                 self.take_components(components).await?;

@@ -1,7 +1,10 @@
 //! What a device says first on each connection: that it is there, and who it is.
 
 use futures::{FutureExt as _, future::BoxFuture};
-use protocol::{Topic, identity::PresenceStatus};
+use protocol::{
+    SharedSecret, Topic,
+    identity::{Identity, Network, PresenceStatus},
+};
 use rumqttc::{AsyncClient, PublishOptions, mqttbytes::QoS};
 use serde_json::{Map, Value};
 
@@ -16,7 +19,7 @@ impl Device {
     pub(super) fn greet(&mut self, client: AsyncClient) -> Result<Setup, RunError> {
         self.client = Some(client.clone());
         let id = self.id;
-        let identity = self.identity()?;
+        let (identity, network) = (self.identity()?, self.find_network()?);
         Ok(async move {
             let words = |error: &dyn std::fmt::Display| error.to_string();
             for filter in [format!("commands/{id}/#"), format!("system/{id}/#")] {
@@ -37,7 +40,7 @@ impl Device {
             client
                 .publish_tracked(
                     Topic::Identity(id).to_string(),
-                    identity,
+                    identity.said(network.await),
                     PublishOptions::at_least_once(),
                 )
                 .await
@@ -50,24 +53,45 @@ impl Device {
         .boxed())
     }
 
-    fn identity(&self) -> Result<Vec<u8>, RunError> {
+    fn identity(&self) -> Result<Unsaid, RunError> {
         let identity = self.hardware.describe().identity(
             self.id,
             &self.site.serial,
             self.site.board.as_deref(),
         );
+        Ok(Unsaid {
+            identity,
+            sequence: self.store.next_sequence()?,
+            secret: self.owned.as_ref().map(|owned| owned.secret.clone()),
+        })
+    }
+}
+
+/// Who a device is, before its network is found.
+struct Unsaid {
+    identity: Identity,
+    sequence: u64,
+    secret: Option<SharedSecret>,
+}
+
+impl Unsaid {
+    /// What is published, with the network that was found.
+    fn said(self, network: Option<Network>) -> Vec<u8> {
+        let topic = Topic::Identity(self.identity.device_uuid).to_string();
+        let identity = Identity {
+            network,
+            ..self.identity
+        };
         let mut body = match serde_json::to_value(identity) {
             Ok(Value::Object(body)) => body,
             _ => Map::new(),
         };
         body.insert("timestamp".to_owned(), now().0.into());
-        let sequence = self.store.next_sequence()?;
-        body.insert("sequence".to_owned(), sequence.into());
-        let topic = Topic::Identity(self.id).to_string();
-        Ok(match &self.owned {
-            Some(owned) => protocol::seal(&topic, body, &owned.secret),
+        body.insert("sequence".to_owned(), self.sequence.into());
+        match &self.secret {
+            Some(secret) => protocol::seal(&topic, body, secret),
             None => serde_json::to_vec(&body).unwrap_or_default(),
-        })
+        }
     }
 }
 

@@ -14,7 +14,8 @@ const TICK_SLACK: Duration = Duration::from_millis(100);
 const AHEAD: Duration = Duration::from_secs(2);
 /// How often what is missing, and a question without an answer, is tried again.
 const RETRY_EVERY: Duration = Duration::from_mins(1);
-/// How often it is looked whether the certificate is to be renewed.
+/// How often it is looked whether the certificate is to be renewed, and whether the site is to be asked why it lets
+/// nobody in.
 const RENEW_EVERY: Duration = Duration::from_secs(5);
 
 /// What is due when.
@@ -49,6 +50,9 @@ impl Device {
             self.report_one(&key).await?;
         }
         let time = Instant::now();
+        let interval = self.interval()?;
+        // A shorter one, which the server may tell at any time, does not wait until the longer one is over.
+        rhythm.report_at = rhythm.report_at.min(time + interval);
         if !rhythm.prepared && time + AHEAD + TICK_SLACK >= rhythm.report_at {
             rhythm.prepared = true;
             for (_, driver) in self.fitted.iter_mut() {
@@ -57,7 +61,7 @@ impl Device {
         }
         if time + TICK_SLACK >= rhythm.report_at {
             // From the moment it was due, so that a late tick does not shift the next.
-            rhythm.report_at = (rhythm.report_at + self.interval()?).max(time);
+            rhythm.report_at = (rhythm.report_at + interval).max(time);
             rhythm.prepared = false;
             self.report().await?;
         }
@@ -69,6 +73,7 @@ impl Device {
         if time >= rhythm.renew_at {
             rhythm.renew_at = time + RENEW_EVERY;
             self.renew_when_due()?;
+            self.ask_whether_revoked()?;
         }
         Ok(())
     }
@@ -103,6 +108,18 @@ impl Device {
         };
         self.send_measured(vec![measured(component.clone(), reading)])
             .await
+    }
+
+    /// Takes over how often the server wants reports from now on, and keeps it.
+    pub(super) fn take_interval(&mut self, interval_ms: i64) -> Result<(), RunError> {
+        if let Some(credentials) = &mut self.site.credentials
+            && credentials.report_interval_ms != interval_ms
+        {
+            tracing::info!(device = %self.id, interval_ms, "the server wants reports at another interval");
+            credentials.report_interval_ms = interval_ms;
+            self.folder.save_site(&self.site)?;
+        }
+        Ok(())
     }
 
     /// Takes over what is attached now, keeps it, and tells what is new.

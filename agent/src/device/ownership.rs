@@ -40,7 +40,7 @@ impl Device {
         Ok(())
     }
 
-    /// Another address or other components of the same ownership. What was not sent yet carries no
+    /// Another address, another interval or other components of the same ownership. What was not sent yet carries no
     /// address, so it goes under the new one.
     pub(super) async fn owner_changed(&mut self, payload: &[u8]) -> Result<(), RunError> {
         let Some(owned) = &self.owned else {
@@ -80,6 +80,9 @@ impl Device {
         }
         if let Some(owned) = &mut self.owned {
             owned.email = ownership.user_email;
+        }
+        if let Some(interval_ms) = ownership.report_interval_ms {
+            self.take_interval(interval_ms)?;
         }
         self.take_components(ownership.components).await
     }

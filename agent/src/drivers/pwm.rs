@@ -7,7 +7,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
 use super::{ActError, Driver, Job, NoDriver, Reading, switch};
 
@@ -68,39 +68,17 @@ impl Output {
 
 impl Driver for Output {
     fn read(&mut self) -> Option<Reading> {
-        let level = Reading::numbers([("level", f64::from(self.level))]);
-        Some(Reading {
-            status: Some(switch::word(self.level > 0).to_owned()),
-            ..level
-        })
+        Some(switch::dimmed(self.level))
     }
 
     fn begin(&mut self, arguments: &Map<String, Value>) -> Result<Job, ActError> {
-        let Some(level) = arguments.get("level") else {
-            return switch::begin(arguments);
-        };
-        match (
-            level.as_u64(),
-            arguments.get("status").and_then(Value::as_str),
-        ) {
-            (Some(level @ 0..=100), None | Some("ON" | "OFF")) => Ok(Job {
-                steps: Vec::new(),
-                wanted: level.to_string(),
-            }),
-            _ => Err(ActError::Rejected(
-                "unsupported_value: `level` is a whole number from 0 to 100".to_owned(),
-            )),
-        }
+        switch::begin_dimmed(arguments)
     }
 
     fn finish(&mut self, job: &Job) -> Result<Value, ActError> {
-        let level = match job.wanted.as_str() {
-            "ON" => 100,
-            "OFF" => 0,
-            level => level.parse().unwrap_or(0),
-        };
+        let level = switch::level_wanted(job);
         self.set(level).map_err(ActError::Failed)?;
-        Ok(json!({ "state": switch::word(level > 0), "level": level }))
+        Ok(switch::done_dimmed(level))
     }
 }
 
@@ -128,6 +106,8 @@ fn write(file: &Path, number: u64) -> Result<(), String> {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     /// A chip whose channels are exported already, as a folder cannot export them itself.

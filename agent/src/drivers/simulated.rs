@@ -5,13 +5,16 @@
 
 use std::time::Duration;
 
-use serde_json::{Map, Value, json};
+use protocol::identity::ComponentSpec;
+use serde_json::{Map, Value};
 
 use super::{ActError, Driver, Job, Reading, switch, system::tenth};
 use crate::now;
 
-/// The simulated driver of a component type; `stuck` actuators take commands and fail.
-pub fn driver(kind: &str, seed: u64, stuck: bool) -> Option<Box<dyn Driver>> {
+/// The simulated driver of a component; `stuck` actuators take commands and fail. One that is wired to be dimmed has
+/// levels, as it would on a board.
+pub fn driver(component: &ComponentSpec, seed: u64, stuck: bool) -> Option<Box<dyn Driver>> {
+    let kind = component.component_type.as_str();
     let steps = match kind {
         "led" | "relay" => vec![(Duration::from_millis(150), 100)],
         "pump" | "fan" => (1..=4)
@@ -20,48 +23,50 @@ pub fn driver(kind: &str, seed: u64, stuck: bool) -> Option<Box<dyn Driver>> {
         _ => return Signal::of(kind, seed).map(|signal| Box::new(signal) as Box<dyn Driver>),
     };
     Some(Box::new(Switch {
-        on: false,
+        level: 0,
+        dimmed: component.pin_mode.as_deref() == Some("PWM"),
         steps,
         stuck,
     }))
 }
 
-/// Something that is `ON` or `OFF`.
+/// Something that is `ON` or `OFF`, or anything between where it is dimmed.
 struct Switch {
-    on: bool,
+    /// In percent.
+    level: u8,
+    dimmed: bool,
     steps: Vec<(Duration, u8)>,
     stuck: bool,
 }
 
-impl Switch {
-    fn state(&self) -> &'static str {
-        if self.on { "ON" } else { "OFF" }
-    }
-}
-
 impl Driver for Switch {
     fn read(&mut self) -> Option<Reading> {
-        Some(Reading::status(self.state()))
+        Some(match self.dimmed {
+            true => switch::dimmed(self.level),
+            false => Reading::status(switch::word(self.level > 0)),
+        })
     }
 
     fn begin(&mut self, arguments: &Map<String, Value>) -> Result<Job, ActError> {
-        match arguments.get("status").and_then(Value::as_str) {
-            Some(wanted @ ("ON" | "OFF")) => Ok(Job {
-                steps: self.steps.clone(),
-                wanted: wanted.to_owned(),
-            }),
-            _ => Err(ActError::Rejected(
-                "unsupported_value: `status` is ON or OFF".to_owned(),
-            )),
-        }
+        let job = match self.dimmed {
+            true => switch::begin_dimmed(arguments)?,
+            false => switch::begin(arguments)?,
+        };
+        Ok(Job {
+            steps: self.steps.clone(),
+            ..job
+        })
     }
 
     fn finish(&mut self, job: &Job) -> Result<Value, ActError> {
         if self.stuck {
             return Err(ActError::Failed("the relay did not answer".to_owned()));
         }
-        self.on = job.wanted == "ON";
-        Ok(json!({ "state": self.state() }))
+        self.level = switch::level_wanted(job);
+        Ok(match self.dimmed {
+            true => switch::done_dimmed(self.level),
+            false => switch::done(self.level > 0),
+        })
     }
 }
 
@@ -249,4 +254,53 @@ fn fraction(seed: u64, cell: i64) -> f64 {
 #[allow(clippy::cast_precision_loss)]
 fn float(number: i64) -> f64 {
     number as f64
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn fan(mode: &str) -> Box<dyn Driver> {
+        let spec = ComponentSpec {
+            component_key: "fan".parse().unwrap(),
+            component_type: "fan".parse().unwrap(),
+            pin_number: Some(18),
+            pin_mode: Some(mode.to_owned()),
+            default_state: None,
+            address: None,
+        };
+        driver(&spec, 1, false).unwrap()
+    }
+
+    fn command(driver: &mut dyn Driver, arguments: &Value) -> Result<Value, ActError> {
+        let job = driver.begin(arguments.as_object().unwrap())?;
+        assert_eq!(job.steps.len(), 4, "it takes its time");
+        driver.finish(&job)
+    }
+
+    #[test]
+    fn what_is_wired_to_be_dimmed_has_levels_and_nothing_else_has() {
+        let mut dimmed = fan("PWM");
+        let answer = command(dimmed.as_mut(), &json!({ "level": 40 })).unwrap();
+        assert_eq!(answer, json!({ "state": "ON", "level": 40 }));
+        let told = dimmed.read().unwrap();
+        assert_eq!(told.status.as_deref(), Some("ON"));
+        assert_eq!(told.values, Reading::numbers([("level", 40.0)]).values);
+        command(dimmed.as_mut(), &json!({ "level": 0 })).unwrap();
+        assert_eq!(dimmed.read().unwrap().status.as_deref(), Some("OFF"));
+        command(dimmed.as_mut(), &json!({ "status": "ON" })).unwrap();
+        let told = dimmed.read().unwrap();
+        assert_eq!(told.values, Reading::numbers([("level", 100.0)]).values);
+        let over = command(dimmed.as_mut(), &json!({ "level": 101 })).unwrap_err();
+        assert!(matches!(over, ActError::Rejected(_)));
+
+        let mut switched = fan("OUT");
+        let refused = command(switched.as_mut(), &json!({ "level": 40 })).unwrap_err();
+        assert!(matches!(refused, ActError::Rejected(_)));
+        let answer = command(switched.as_mut(), &json!({ "status": "ON" })).unwrap();
+        assert_eq!(answer, json!({ "state": "ON" }));
+        assert_eq!(switched.read(), Some(Reading::status("ON")));
+    }
 }

@@ -150,6 +150,16 @@ impl Radio for NetworkManager {
         }
     }
 
+    async fn present(&self) -> Result<Option<Vec<u8>>, RadioError> {
+        let unavailable = |error: zbus::Error| RadioError::Unavailable(error.to_string());
+        let bus = self.bus().await.map_err(unavailable)?;
+        let manager = ManagerProxy::new(&bus).await.map_err(unavailable)?;
+        let device = wifi_device(&bus, &manager).await?;
+        looking::joined(&bus, &device.as_ref())
+            .await
+            .map_err(unavailable)
+    }
+
     async fn networks(&self) -> Result<Vec<Seen>, RadioError> {
         let unavailable = |error: zbus::Error| RadioError::Unavailable(error.to_string());
         let bus = self.bus().await.map_err(unavailable)?;

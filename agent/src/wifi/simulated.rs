@@ -70,6 +70,10 @@ impl Radio for SimulatedRadio {
             })),
         }
     }
+
+    async fn present(&self) -> Result<Option<Vec<u8>>, RadioError> {
+        Ok(Some(self.network.borrow().clone().into_bytes()))
+    }
 }
 
 struct OnTrial {

@@ -17,7 +17,10 @@ use crate::{Failure, json::Json};
 use {
     crate::{form::answer, request},
     domain::AppError,
-    service::{catalog::hardware, devices},
+    service::{
+        catalog::hardware,
+        devices::{self, Amendment},
+    },
 };
 
 /// Every model and every variant that a device may be of.
@@ -54,6 +57,46 @@ pub async fn rename_device(
     answer(result, "rename_device", &[("site_name", &site_name)], None)
 }
 
+/// Changes how often a device is to report, in seconds with up to three decimals.
+#[server(prefix = "/do", endpoint = "set_report_interval")]
+pub async fn set_report_interval(
+    id: DeviceId,
+    #[server(default)] report_interval: String,
+) -> Result<(), Failure> {
+    let result = async {
+        let (services, actor) = (request::services()?, request::actor()?);
+        let owner = actor.require_owner(&services, id).await?;
+        let wrong = || AppError::invalid("report_interval", "report_interval");
+        let interval = milliseconds(report_interval.trim()).ok_or_else(wrong)?;
+        let amendment = Amendment {
+            report_interval_ms: Some(interval),
+            ..Amendment::default()
+        };
+        let amended = devices::amend(&services, &owner, amendment).await;
+        amended.map_err(|error| match error {
+            // The page has it in seconds.
+            AppError::Invalid { field, .. } if field == "report_interval_ms" => wrong(),
+            error => error,
+        })
+    }
+    .await;
+    let typed = [("report_interval", report_interval.as_str())];
+    answer(result, "set_report_interval", &typed, None)
+}
+
+/// Seconds with up to three decimals, in milliseconds; `None` where they are none.
+#[cfg(feature = "ssr")]
+fn milliseconds(seconds: &str) -> Option<i64> {
+    let (whole, part) = seconds.split_once('.').unwrap_or((seconds, "0"));
+    let is_number = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
+    if !is_number(whole) || !is_number(part) || part.len() > 3 {
+        return None;
+    }
+    let whole: i64 = whole.parse().ok()?;
+    let part: i64 = format!("{part:0<3}").parse().ok()?;
+    whole.checked_mul(1_000)?.checked_add(part)
+}
+
 /// Deletes a device that was never claimed and never connected.
 #[server(prefix = "/do", endpoint = "delete_device")]
 pub async fn delete_device(id: DeviceId, sure: Option<String>) -> Result<(), Failure> {
@@ -64,4 +107,36 @@ pub async fn delete_device(id: DeviceId, sure: Option<String>) -> Result<(), Fai
     }
     .await;
     answer(result, "delete_device", &[], Some("/devices"))
+}
+
+#[cfg(all(test, feature = "ssr"))]
+mod tests {
+    use super::milliseconds;
+
+    #[test]
+    fn seconds_are_read_to_the_millisecond_and_nothing_else_is() {
+        for (text, ms) in [
+            ("10", 10_000),
+            ("0.25", 250),
+            ("1.5", 1_500),
+            ("007.001", 7_001),
+        ] {
+            assert_eq!(milliseconds(text), Some(ms), "{text}");
+        }
+        for text in [
+            "",
+            ".",
+            "1.",
+            ".5",
+            "-1",
+            "-0.5",
+            "+5",
+            "1e3",
+            "1.2345",
+            "1,5",
+            "99999999999999999999",
+        ] {
+            assert_eq!(milliseconds(text), None, "{text}");
+        }
+    }
 }

@@ -3,6 +3,7 @@
 use domain::{
     DeviceId, TimestampMs,
     command::{Command, CommandState},
+    device::SaidNetwork,
 };
 use leptos::prelude::*;
 use leptos_i18n::td_string;
@@ -153,22 +154,22 @@ fn line(
     .into_any()
 }
 
-/// The network that the device is on, as far as it was moved from here.
-pub(super) fn network(locale: Locale, done: Option<&Command>) -> AnyView {
-    let known = done.map(|done| {
-        let (name, since) = (ssid(done), done.finished_at);
-        view! {
-            <dl class="facts">
-                <dt>{td_string!(locale, wifi.ssid)}</dt>
-                <dd><b>{name}</b></dd>
-                <dt>{td_string!(locale, wifi.since)}</dt>
-                <dd><Time at=Signal::stored(since)/></dd>
-            </dl>
-        }
-    });
-    let said = match done {
-        Some(_) => td_string!(locale, wifi.from_here),
-        None => td_string!(locale, wifi.unknown),
+/// The network that the device is on: as it said itself, or else as far as it was moved from here.
+pub(super) fn network(
+    locale: Locale,
+    told: Option<&SaidNetwork>,
+    done: Option<&Command>,
+) -> AnyView {
+    let (known, said) = match (told, done) {
+        (Some(told), _) => (
+            Some(as_told(locale, told)),
+            td_string!(locale, wifi.as_told),
+        ),
+        (None, Some(done)) => (
+            Some(as_moved(locale, done)),
+            td_string!(locale, wifi.from_here),
+        ),
+        (None, None) => (None, td_string!(locale, wifi.unknown)),
     };
     view! {
         <section class="card">
@@ -178,6 +179,45 @@ pub(super) fn network(locale: Locale, done: Option<&Command>) -> AnyView {
                 <p class="mut xs">{said}</p>
             </div>
         </section>
+    }
+    .into_any()
+}
+
+/// What the device said. A network's name is whatever somebody called it, and kept from the text around it.
+fn as_told(locale: Locale, told: &SaidNetwork) -> AnyView {
+    let joined = match told.ssid.clone() {
+        Some(name) => view! { <b><bdi>{name}</bdi></b> }.into_any(),
+        None => view! { <span class="mut">{td_string!(locale, wifi.not_told)}</span> }.into_any(),
+    };
+    let interface = told.interface.clone().map(|name| {
+        view! {
+            <dt>{td_string!(locale, wifi.interface)}</dt>
+            <dd class="mono"><bdi>{name}</bdi></dd>
+        }
+    });
+    let at = Some(told.said_at);
+    view! {
+        <dl class="facts">
+            <dt>{td_string!(locale, wifi.ssid)}</dt>
+            <dd>{joined}</dd>
+            {interface}
+            <dt>{td_string!(locale, wifi.told_at)}</dt>
+            <dd><Time at=Signal::stored(at)/></dd>
+        </dl>
+    }
+    .into_any()
+}
+
+/// The last change from here that was done.
+fn as_moved(locale: Locale, done: &Command) -> AnyView {
+    let (name, since) = (ssid(done), done.finished_at);
+    view! {
+        <dl class="facts">
+            <dt>{td_string!(locale, wifi.ssid)}</dt>
+            <dd><b>{name}</b></dd>
+            <dt>{td_string!(locale, wifi.since)}</dt>
+            <dd><Time at=Signal::stored(since)/></dd>
+        </dl>
     }
     .into_any()
 }

@@ -90,7 +90,10 @@ fn drawn(id: DeviceId, first: Wifi, changed: Signal<u64>) -> AnyView {
     let online = Memo::new(move |_| device.read().presence.presence != Presence::Offline);
     let under_way = Memo::new(move |_| shown.read().under_way().cloned());
     let busy = Memo::new(move |_| under_way.read().is_some());
-    let done = Memo::new(move |_| shown.read().done.clone());
+    let network = Memo::new(move |_| {
+        let shown = shown.read();
+        (shown.said.clone(), shown.done.clone())
+    });
     let ended = Memo::new(move |_| {
         let shown = shown.read();
         shown
@@ -134,7 +137,9 @@ fn drawn(id: DeviceId, first: Wifi, changed: Signal<u64>) -> AnyView {
                 <div hidden=move || busy.get()>{later(move || wifi_form(Box::new(form)))}</div>
             </div>
             <div>
-                {move || changes::network(locale, done.get().as_ref())}
+                {move || {
+                    network.with(|(said, done)| changes::network(locale, said.as_ref(), done.as_ref()))
+                }}
                 {move || changes::history(locale, &ended.get())}
             </div>
         </div>

@@ -5,7 +5,11 @@
     reason = "arguments become fields of a struct; the sentence stands on the function"
 )]
 
-use domain::{DeviceId, command::Command, device::DeviceSummary};
+use domain::{
+    DeviceId,
+    command::Command,
+    device::{DeviceSummary, SaidNetwork},
+};
 use leptos::prelude::*;
 use serde::{Deserialize, Serialize};
 
@@ -21,11 +25,13 @@ use {
 #[cfg(feature = "ssr")]
 const SHOWN: u64 = 20;
 
-/// A device's Wi-Fi network, as far as it was moved from here.
+/// A device's Wi-Fi network: what the device says of it, and how it was moved from here.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Wifi {
     /// The device.
     pub device: DeviceSummary,
+    /// The network that it last said it is on.
+    pub said: Option<SaidNetwork>,
     /// The last change that was done.
     pub done: Option<Command>,
     /// The latest changes, newest first.
@@ -49,8 +55,10 @@ pub async fn read_wifi(id: DeviceId) -> Result<Wifi, Failure> {
     actor.require_owner(&services, id).await?;
     let viewer = actor.require_viewer(&services, id).await?;
     let changes = wifi::changes(&services, &viewer, SHOWN).await?;
+    let detail = devices::detail(&services, &viewer).await?;
     Ok(Wifi {
-        device: devices::detail(&services, &viewer).await?.summary,
+        device: detail.summary,
+        said: detail.network,
         done: changes.done,
         changes: changes.latest,
     })

@@ -7,24 +7,17 @@ use sea_orm::{
     sea_query::OnConflict,
 };
 use serde_json::json;
-use unicode_normalization::UnicodeNormalization;
 
-use super::search;
+use super::{pace, search};
 use crate::{
-    OwnerOf, Services, ViewerOf, audit, catalog::hardware, components, downlink, internal,
+    OwnerOf, Services, ViewerOf, audit, catalog::hardware, components, downlink, internal, names,
 };
 
 const MAX_CHARS: usize = 80;
 
-/// A name in NFC of 1 to 80 characters without control characters.
+/// A name of 1 to 80 characters.
 pub(super) fn check(name: &str) -> Result<String, AppError> {
-    let name: String = name.trim().nfc().collect();
-    let fits =
-        (1..=MAX_CHARS).contains(&name.chars().count()) && !name.chars().any(char::is_control);
-    match fits {
-        true => Ok(name),
-        false => Err(AppError::invalid("name", "name")),
-    }
+    names::checked("name", name, MAX_CHARS)
 }
 
 /// Sets or (empty) clears the actor's own name for a device.
@@ -79,6 +72,9 @@ pub struct Amendment {
     pub hardware_version: Option<String>,
     /// `Standard`, `Pro`, …; administrators only.
     pub hardware_variant: Option<String>,
+    /// How often it is to report, in milliseconds: within [`domain::device::REPORT_INTERVAL_MS`]. The device is told,
+    /// and its deadline follows at once.
+    pub report_interval_ms: Option<i64>,
 }
 
 /// Changes what the site says of a device, all of it or nothing. A variant can be changed until the device is claimed,
@@ -90,6 +86,7 @@ pub async fn amend(
     amendment: Amendment,
 ) -> Result<(), AppError> {
     let name = amendment.name.as_deref().map(check).transpose()?;
+    let interval = amendment.report_interval_ms.map(pace::check).transpose()?;
     let is_other_hardware =
         amendment.hardware_version.is_some() || amendment.hardware_variant.is_some();
     if is_other_hardware {
@@ -112,6 +109,10 @@ pub async fn amend(
             row
         }
     };
+    let (row, paced) = match interval {
+        None => (row, None),
+        Some(to) => pace::set(services, &transaction, owner, row, to).await?,
+    };
     if is_other_hardware {
         let detail = equip(&transaction, row, amendment).await?;
         let action = "set_hardware";
@@ -122,7 +123,10 @@ pub async fn amend(
         device: device.uuid,
     };
     services.bus.publish(vec![changed]).await;
-    Ok(())
+    match paced {
+        None => Ok(()),
+        Some(paced) => pace::follow(services, owner, paced).await,
+    }
 }
 
 /// Puts other hardware on record for a device whose row is locked; gives what was and what is.

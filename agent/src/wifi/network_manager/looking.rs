@@ -10,6 +10,8 @@ use crate::wifi::{Security, Seen};
 
 /// How long a look around takes at most.
 const PATIENCE: Duration = Duration::from_secs(10);
+/// What NetworkManager calls the station of a radio that has joined none.
+const NO_STATION: &str = "/";
 /// `NM_802_11_AP_FLAGS_PRIVACY`.
 const PRIVACY: u32 = 0x1;
 /// `NM_802_11_AP_SEC_KEY_MGMT_PSK`.
@@ -29,6 +31,9 @@ trait Wireless {
     fn get_all_access_points(&self) -> zbus::Result<Vec<OwnedObjectPath>>;
 
     fn request_scan(&self, options: HashMap<&str, Variant<'_>>) -> zbus::Result<()>;
+
+    #[zbus(property(emits_changed_signal = "false"))]
+    fn active_access_point(&self) -> zbus::Result<OwnedObjectPath>;
 
     #[zbus(property(emits_changed_signal = "false"))]
     fn last_scan(&self) -> zbus::Result<i64>;
@@ -81,6 +86,20 @@ pub(super) async fn around(bus: &Connection, device: &ObjectPath<'_>) -> zbus::R
         }
     }
     Ok(strongest.into_values().collect())
+}
+
+/// The name of the network that the radio has joined; none where it has joined none.
+pub(super) async fn joined(
+    bus: &Connection,
+    device: &ObjectPath<'_>,
+) -> zbus::Result<Option<Vec<u8>>> {
+    let wireless = WirelessProxy::new(bus, device).await?;
+    let station = wireless.active_access_point().await?;
+    if station.as_str() == NO_STATION {
+        return Ok(None);
+    }
+    let station = AccessPointProxy::new(bus, station).await?;
+    station.ssid().await.map(Some)
 }
 
 /// A station; none where it does not tell its name.
