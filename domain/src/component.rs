@@ -5,7 +5,15 @@ use std::collections::HashSet;
 use protocol::{ComponentKey, ComponentType};
 use serde::{Deserialize, Serialize};
 
-use crate::device::{StateMap, text_enum};
+use crate::{
+    catalog::PinMode,
+    device::{StateMap, text_enum},
+};
+
+/// The value, and the argument of a `set`, that says how far an actuator is on, in percent.
+pub const LEVEL: &str = "level";
+/// The level of what is wholly on.
+pub const FULL_LEVEL: u8 = 100;
 
 text_enum! {
     /// What a component is for.
@@ -21,6 +29,7 @@ text_enum! {
 
 /// One attached component with what the catalog says of its type.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Component {
     /// Its key on this device.
     pub key: ComponentKey,
@@ -44,6 +53,7 @@ pub struct Component {
 
 /// What the catalog says of one value of a component type.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct ValueInfo {
     /// Its name in reports, such as `temp`; empty for the component's `status`.
     pub name: String,
@@ -68,6 +78,14 @@ impl Component {
             "" => self.key.to_string(),
             value => format!("{}_{value}", self.key),
         }
+    }
+
+    /// Whether it is an actuator with levels in percent between on and off: its pin is driven with a pulse width, or
+    /// the catalog says that it reports them.
+    pub fn has_level(&self) -> bool {
+        let pulsed = self.pin_mode.as_deref() == Some(PinMode::Pwm.as_str());
+        let said = |value: &ValueInfo| value.name == LEVEL && value.unit == "%";
+        self.category == ComponentCategory::Actuator && (pulsed || self.values.iter().any(said))
     }
 }
 
@@ -132,6 +150,29 @@ mod tests {
                 })
                 .collect(),
         }
+    }
+
+    #[test]
+    fn what_is_driven_by_pulses_or_reports_a_level_has_levels() {
+        let switched = Component {
+            pin_mode: Some("OUT".to_owned()),
+            ..component("fan", &["", "speed"])
+        };
+        assert!(!switched.has_level());
+        let pulsed = Component {
+            pin_mode: Some("PWM".to_owned()),
+            ..switched.clone()
+        };
+        assert!(pulsed.has_level());
+        let mut said = component("lamp", &["", "level"]);
+        assert!(!said.has_level(), "a level in another unit");
+        said.values[1].unit = "%".to_owned();
+        assert!(said.has_level());
+        let sensor = Component {
+            category: ComponentCategory::Sensor,
+            ..said
+        };
+        assert!(!sensor.has_level());
     }
 
     #[test]

@@ -10,10 +10,12 @@ use crate::device::StateMap;
 
 /// What is desired of one component.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Desired {
     /// The component.
     pub component: ComponentKey,
     /// The arguments of the `set` that brings it about, such as `{"status": "ON"}`.
+    #[cfg_attr(feature = "openapi", schema(value_type = Object))]
     pub wanted: Map<String, Value>,
     /// Whether the device last reported something else.
     pub differs: bool,
@@ -31,6 +33,7 @@ pub struct Desired {
 
 /// One component of a twin.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct TwinComponent {
     /// Its key on the device.
     pub component: ComponentKey,
@@ -109,6 +112,7 @@ mod tests {
         assert_eq!(of(json!({"status": "OFF"})), Some(true));
         assert_eq!(of(json!({"status": "ON", "speed": 40})), Some(false));
         assert_eq!(of(json!({"status": "ON", "speed": 41})), Some(true));
+        assert_eq!(of(json!({"speed": 40})), Some(false), "a level alone");
         assert_eq!(of(json!({"tilt": 3})), None, "never reported");
         assert_eq!(of(json!({"status": true})), Some(true), "another type");
     }

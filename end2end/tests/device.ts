@@ -6,6 +6,8 @@ import { expect, inKorean, looked, scripted } from './person';
 
 export const serial = 'JOURNEY-0001';
 const computer = { serial, name: '창가 컴퓨터', kind: 'computer', components: 'cpu, memory, uptime, led' };
+/** A board whose fan is on a pin that drives it with pulses. */
+export const fanned = { ...computer, kind: 'board', components: 'cpu, fan' };
 
 /** Pre-registers through the page; gives the enrolment link that is shown once. */
 export async function preregister(page: Page, of = computer): Promise<string> {
@@ -22,8 +24,8 @@ export async function preregister(page: Page, of = computer): Promise<string> {
 }
 
 /** Enrols with the real agent and claims through the page; the agent has ended well. */
-export async function enrolAndClaim(page: Page, madang: Madang): Promise<void> {
-  const link = await preregister(page);
+export async function enrolAndClaim(page: Page, madang: Madang, of = computer): Promise<void> {
+  const link = await preregister(page, of);
   await looked(page, 'preregistered');
   const enrol = madang.agent('machine', 'enroll', link);
   const ended = once(enrol, 'exit');
@@ -32,10 +34,10 @@ export async function enrolAndClaim(page: Page, madang: Madang): Promise<void> {
   const [, code] = shown.split(',');
   await page.goto(`/claim#${shown}`);
   if (!scripted()) {
-    await page.locator('[name=cpu_serial]').fill(serial);
+    await page.locator('[name=cpu_serial]').fill(of.serial);
     await page.locator('[name=code]').fill(code);
   }
-  await expect(page.locator('[name=cpu_serial]')).toHaveValue(serial);
+  await expect(page.locator('[name=cpu_serial]')).toHaveValue(of.serial);
   await looked(page, 'claim-filled');
   await page.locator('form:has([name=code]) button[type=submit]').click();
   expect((await ended)[0], 'the agent was told of its owner').toBe(0);

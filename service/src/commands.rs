@@ -6,6 +6,7 @@
 
 mod dispatch;
 mod ended;
+mod level;
 mod permission;
 mod queue;
 mod retry;
@@ -17,9 +18,10 @@ pub mod wifi;
 pub use dispatch::deliver;
 pub(crate) use dispatch::{Dispatch, wake};
 pub(crate) use ended::ownership_ended;
+pub use level::set_level;
 pub use permission::{Commander, MayCommand};
 pub(crate) use queue::{Attempt, Draft, MAX_WAITING, check_form, check_options, waiting};
-pub use queue::{send, send_once};
+pub use queue::{VALIDITY_MS, send, send_once};
 pub(crate) use row::{one_to_domain, publish};
 pub use sweep::run;
 

@@ -4,14 +4,20 @@
 
 use std::sync::Arc;
 
-use domain::{ComponentKey, Scalar, TimestampMs, device::Presence, forced::Forced, twin::Desired};
+use domain::{
+    ComponentKey, Scalar, TimestampMs,
+    component::{FULL_LEVEL, LEVEL},
+    device::{DeviceDetail, Presence},
+    forced::Forced,
+    twin::Desired,
+};
 use leptos::prelude::*;
 use leptos_i18n::{td_string, tu_string};
 use serde_json::Value;
 
 use super::{device_forced::forced_foot, device_state::TilesOf};
 use crate::{
-    form::{FormState, PostForm},
+    form::{FormState, PostForm, fill_field},
     i18n::{Locale, use_i18n},
     parts::{Icon, Mark, Tile, Time, number::value_text, status_mark::Shape, toast::use_toasts},
 };
@@ -20,6 +26,9 @@ use crate::{
 pub(super) struct Actuator {
     pub(super) component: ComponentKey,
     pub(super) reported: Option<Scalar>,
+    /// Whether it has levels between on and off, and the one that it reported.
+    pub(super) has_level: bool,
+    pub(super) level: Option<Scalar>,
     pub(super) reported_at: Option<TimestampMs>,
     pub(super) desired: Option<Desired>,
     pub(super) presence: Presence,
@@ -41,6 +50,8 @@ pub(super) fn actuator_tile(
     let Actuator {
         component,
         reported,
+        has_level,
+        level,
         reported_at,
         desired,
         presence,
@@ -48,19 +59,23 @@ pub(super) fn actuator_tile(
         forced,
     } = actuator;
     let key = component.to_string();
-    let now = reported.as_ref().map_or("–".to_owned(), value_text);
+    let status = reported.as_ref().map_or("–".to_owned(), value_text);
+    let now = match level.as_ref().filter(|_| has_level) {
+        Some(level) => format!("{status} {} %", value_text(level)),
+        None => status.clone(),
+    };
     let differing = desired
         .as_ref()
         // What has told nothing is not known to be as desired.
         .filter(|desired| desired.differs || reported.is_none());
     // What a press of the switch turns around: what it is on its way to.
-    let heading = match differing {
-        Some(desired) => wanted_text(desired),
-        None => now.clone(),
+    let on = match differing {
+        Some(desired) => wants_on(desired),
+        None => status == "ON",
     };
     let value = match differing {
         Some(desired) => {
-            let wanted = wanted_text(desired);
+            let wanted = wanted_text(desired, has_level);
             view! {
                 <span class="twin num">
                     <span><small>{td_string!(locale, devices.reported)}</small>{now}</span>
@@ -74,7 +89,6 @@ pub(super) fn actuator_tile(
     };
     let switch_key = key.clone();
     let switch = may_command.then(move || {
-        let on = heading == "ON";
         let status = if on { "OFF" } else { "ON" };
         view! {
             <PostForm form=of.set>
@@ -89,6 +103,10 @@ pub(super) fn actuator_tile(
                 </button>
             </PostForm>
         }
+    });
+    let dimmer = (may_command && has_level).then(|| {
+        let first = level_ahead(desired.as_ref(), level.as_ref());
+        dimmer(&of, locale, &key, &label.get_untracked(), first)
     });
     let told = reported.is_some();
     let foot = StoredValue::new((desired, component, forced));
@@ -117,9 +135,95 @@ pub(super) fn actuator_tile(
         <Tile icon label key_name=key stale=Signal::stored(stale) foot>
             {value}
             {switch}
+            {dimmer}
         </Tile>
     }
     .into_any()
+}
+
+/// The control of a level: a number, and where a script runs a slider beside it that moves with it.
+fn dimmer(of: &TilesOf, locale: Locale, key: &str, name: &str, first: String) -> AnyView {
+    let (id, set, component) = (of.id.to_string(), of.set, key.to_owned());
+    // What was typed before it was refused.
+    let mine = set.typed("component").as_deref() == Some(key);
+    let typed = mine.then(|| set.typed("level")).flatten();
+    let first = typed.filter(|typed| !typed.is_empty()).unwrap_or(first);
+    let [number, slider] = fields_of(key);
+    let (to_number, to_slider) = (number.clone(), slider.clone());
+    let label = td_string!(locale, devices.level_of, name = name.to_owned()).to_string();
+    view! {
+        <PostForm form=set class="level">
+            <input type="hidden" name="id" value=id/>
+            <input type="hidden" name="component" value=component/>
+            <label for=number.clone()>{td_string!(locale, devices.level)}</label>
+            <input
+                class="in"
+                id=number
+                name=LEVEL
+                type="number"
+                min="0"
+                max=FULL_LEVEL.to_string()
+                step="1"
+                required
+                value=first.clone()
+                on:input=move |event| fill_field(&to_slider, &event_target_value(&event))
+            />
+            <input
+                class="scripted"
+                id=slider
+                type="range"
+                min="0"
+                max=FULL_LEVEL.to_string()
+                step="1"
+                aria-label=label
+                value=first
+                on:input=move |event| fill_field(&to_number, &event_target_value(&event))
+            />
+            <button class="btn sm" type="submit" disabled=move || set.pending.get()>
+                {td_string!(locale, devices.set_level)}
+            </button>
+        </PostForm>
+    }
+    .into_any()
+}
+
+/// The ids of a level's two fields.
+fn fields_of(key: &str) -> [String; 2] {
+    [format!("level-{key}"), format!("level-{key}-slider")]
+}
+
+/// Shows the levels that have changed in their fields; what is typed into others stays.
+pub(super) fn show_levels(before: Option<&[(String, String)]>, now: &[(String, String)]) {
+    let known = |one: &(String, String)| before.is_none_or(|before| before.contains(one));
+    for (key, level) in now.iter().filter(|one| !known(one)) {
+        for field in fields_of(key) {
+            fill_field(&field, level);
+        }
+    }
+}
+
+/// Of each actuator that has levels, the one that it is on its way to.
+pub(super) fn levels(detail: &DeviceDetail) -> Vec<(String, String)> {
+    let dimmed = detail.components.iter().filter(|one| one.has_level());
+    dimmed
+        .map(|component| {
+            let desired = detail.desired.iter().find(|d| d.component == component.key);
+            let reported = detail.state.get(&component.state_key(LEVEL));
+            (component.key.to_string(), level_ahead(desired, reported))
+        })
+        .collect()
+}
+
+/// The level that is desired and not reported, or else the one that is.
+fn level_ahead(desired: Option<&Desired>, reported: Option<&Scalar>) -> String {
+    let desired = desired.filter(|desired| desired.differs || reported.is_none());
+    let wanted = desired.and_then(wanted_level);
+    let level = match (wanted, reported) {
+        (Some(wanted), _) => wanted,
+        (None, Some(Scalar::Number(reported))) => *reported,
+        (None, _) => 0.0,
+    };
+    format!("{level:.0}")
 }
 
 /// Why it is not yet as desired.
@@ -190,10 +294,78 @@ fn acts(of: &TilesOf, locale: Locale, desired: &Desired, component: &ComponentKe
     .into_any()
 }
 
-/// What is desired, in a word where it is a state alone.
-fn wanted_text(desired: &Desired) -> String {
-    match desired.wanted.get("status").and_then(Value::as_str) {
-        Some(status) if desired.wanted.len() == 1 => status.to_owned(),
+/// What is desired: a state, a level in percent where it has levels, or else all of it as it was sent.
+fn wanted_text(desired: &Desired, has_level: bool) -> String {
+    let status = desired.wanted.get("status").and_then(Value::as_str);
+    let level = wanted_level(desired).filter(|_| has_level);
+    match (status, level, desired.wanted.len()) {
+        (Some(status), None, 1) => status.to_owned(),
+        (None, Some(level), 1) => format!("{level} %"),
+        (Some(status), Some(level), 2) => format!("{status} {level} %"),
         _ => Value::Object(desired.wanted.clone()).to_string(),
+    }
+}
+
+fn wanted_level(desired: &Desired) -> Option<f64> {
+    desired.wanted.get(LEVEL).and_then(Value::as_f64)
+}
+
+/// Whether it is on when it is as desired.
+fn wants_on(desired: &Desired) -> bool {
+    match desired.wanted.get("status").and_then(Value::as_str) {
+        Some(status) => status == "ON",
+        None => wanted_level(desired).is_some_and(|level| level > 0.0),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn desired(wanted: &Value, differs: bool) -> Desired {
+        Desired {
+            component: "fan".parse().unwrap(),
+            wanted: wanted.as_object().unwrap().clone(),
+            differs,
+            set_at: TimestampMs(0),
+            set_by: String::new(),
+            command: None,
+            attempts: 0,
+            given_up: false,
+        }
+    }
+
+    #[test]
+    fn what_is_desired_is_said_in_a_word_or_in_percent() {
+        let said = |wanted: Value, has_level| {
+            let desired = desired(&wanted, true);
+            (wanted_text(&desired, has_level), wants_on(&desired))
+        };
+        let of = |text: &str, on| (text.to_owned(), on);
+        assert_eq!(said(json!({ "status": "ON" }), false), of("ON", true));
+        assert_eq!(said(json!({ "level": 40 }), true), of("40 %", true));
+        assert_eq!(said(json!({ "level": 0 }), true), of("0 %", false));
+        let both = json!({ "status": "ON", "level": 40 });
+        assert_eq!(said(both, true), of("ON 40 %", true));
+        let other = json!({ "level": 40 });
+        assert_eq!(said(other, false), of(r#"{"level":40}"#, true));
+    }
+
+    #[test]
+    fn the_level_that_is_shown_is_the_one_it_is_on_its_way_to() {
+        let (under_way, done) = (
+            desired(&json!({ "level": 70 }), true),
+            desired(&json!({ "level": 70 }), false),
+        );
+        let reported = Scalar::Number(40.0);
+        assert_eq!(level_ahead(None, None), "0");
+        assert_eq!(level_ahead(None, Some(&reported)), "40");
+        assert_eq!(level_ahead(Some(&under_way), Some(&reported)), "70");
+        assert_eq!(level_ahead(Some(&done), Some(&reported)), "40");
+        assert_eq!(level_ahead(Some(&done), None), "70");
+        let switched = desired(&json!({ "status": "ON" }), true);
+        assert_eq!(level_ahead(Some(&switched), Some(&reported)), "40");
     }
 }

@@ -2,14 +2,14 @@
 
 use domain::{
     DeviceId, Scalar,
-    component::{Component, ComponentCategory, ValueInfo, undeclared},
+    component::{Component, ComponentCategory, LEVEL, ValueInfo, undeclared},
     device::{DeviceDetail, Presence},
 };
 use leptos::prelude::*;
 use leptos_i18n::tu_string;
 
 use super::{
-    device_actuator::{Actuator, actuator_tile},
+    device_actuator::{Actuator, actuator_tile, levels, show_levels},
     device_forced::forced_foot,
 };
 use crate::{
@@ -50,6 +50,11 @@ pub(super) async fn tiles(of: Box<TilesOf>) -> AnyView {
 fn drawn(of: &TilesOf) -> AnyView {
     let of = *of;
     let release = FormState::of::<ReleaseState>();
+    Effect::new(move |before: Option<Vec<(String, String)>>| {
+        let now = of.detail.with(levels);
+        show_levels(before.as_deref(), &now);
+        now
+    });
     view! {
         <ErrorNotice error=release.error/>
         <ErrorNotice error=of.let_go.error/>
@@ -84,6 +89,8 @@ fn all(of: &TilesOf, release: FormState, detail: &DeviceDetail) -> AnyView {
                 let actuator = Actuator {
                     component: component.key.clone(),
                     reported: now,
+                    has_level: component.has_level(),
+                    level: detail.state.get(&component.state_key(LEVEL)).cloned(),
                     reported_at: at,
                     desired: desired.cloned(),
                     presence: detail.summary.presence.presence,

@@ -1,6 +1,6 @@
 //! What is done to everything that a list finds, or to those that are picked in it: tags, with the way back.
 
-use domain::finding::BulkTagged;
+use domain::{DeviceId, finding::BulkTagged};
 use leptos::{html, prelude::*};
 use leptos_i18n::tu_string;
 
@@ -75,29 +75,58 @@ pub(super) fn tag_them(filter: String, total: u64, bulk: Bulk, picked: Picked) -
                 <ErrorNotice error=tag.other_error(&["add", "remove"])/>
                 <input type="hidden" name="devices" value=devices/>
                 <input type="hidden" name="filter" value=filter/>
-                <Field
-                    name="add"
-                    label=tu_string!(i18n, finding.put_on)
-                    hint=tu_string!(i18n, finding.tags_hint)
-                    form=tag
-                    required=false
-                />
-                <Field
-                    name="remove"
-                    label=tu_string!(i18n, finding.take_off)
-                    hint=tu_string!(i18n, finding.tags_hint)
-                    form=tag
-                    required=false
-                />
-                <SubmitButton
-                    label=tu_string!(i18n, finding.change_tags)
-                    busy_label=tu_string!(i18n, frame.working)
-                    busy=tag.pending
-                />
+                {fields(tag)}
             </PostForm>
             </div>
         </details>
         <ErrorNotice error=undo.error/>
+    }
+    .into_any()
+}
+
+/// Tags these devices and no others, on a page of its own.
+pub(super) fn tag_these(devices: &[DeviceId], bulk: Bulk) -> AnyView {
+    let i18n = use_i18n();
+    let Bulk { tag, undo, undone } = bulk;
+    let n = devices.len();
+    let devices: Vec<String> = devices.iter().map(ToString::to_string).collect();
+    view! {
+        <ErrorNotice error=undo.error/>
+        <section class="card">
+            <PostForm form=tag class="form pad" on_send=Callback::new(move |()| undone.set(false))>
+                <p>{tu_string!(i18n, finding.tag_picked_what, n = n)}</p>
+                <ErrorNotice error=tag.other_error(&["add", "remove"])/>
+                <input type="hidden" name="devices" value=devices.join(",")/>
+                {fields(tag)}
+            </PostForm>
+        </section>
+    }
+    .into_any()
+}
+
+/// What is put on and taken off, and the button.
+fn fields(tag: FormState) -> AnyView {
+    let i18n = use_i18n();
+    view! {
+        <Field
+            name="add"
+            label=tu_string!(i18n, finding.put_on)
+            hint=tu_string!(i18n, finding.tags_hint)
+            form=tag
+            required=false
+        />
+        <Field
+            name="remove"
+            label=tu_string!(i18n, finding.take_off)
+            hint=tu_string!(i18n, finding.tags_hint)
+            form=tag
+            required=false
+        />
+        <SubmitButton
+            label=tu_string!(i18n, finding.change_tags)
+            busy_label=tu_string!(i18n, frame.working)
+            busy=tag.pending
+        />
     }
     .into_any()
 }

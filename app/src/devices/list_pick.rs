@@ -132,6 +132,22 @@ pub(super) fn bar(
     .into_any()
 }
 
+/// Leads on to the tags of those that are picked. Where a script runs, the form that tags follows the boxes itself.
+pub(super) fn tag() -> AnyView {
+    let i18n = use_i18n();
+    view! {
+        <button
+            class="btn ghost sm of-picked unscripted"
+            type="submit"
+            form="pick"
+            formaction="/devices/tags"
+        >
+            {tu_string!(i18n, finding.tag_chosen)}
+        </button>
+    }
+    .into_any()
+}
+
 /// Lets go of what is picked; says how to pick while nothing is.
 pub(super) fn clear(picked: Picked) -> AnyView {
     let i18n = use_i18n();

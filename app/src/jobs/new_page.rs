@@ -10,6 +10,7 @@ use leptos_router::hooks::use_query_map;
 
 use super::server_fns::{MakeJob, Told, preview_job};
 use crate::{
+    commands::until::until_field,
     form::{FormState, PostForm},
     i18n::{Locale, use_i18n},
     parts::{
@@ -25,6 +26,7 @@ const FIELDS: &[&str] = &[
     "name",
     "other_component",
     "arguments",
+    "until",
     "concurrency",
     "stagger_s",
     "retries",
@@ -324,6 +326,7 @@ fn how(form: FormState) -> AnyView {
             options=waits
             value=form.typed("valid_for_s").unwrap_or_else(|| "3600".to_owned())
         />
+        {until_field(locale, form)}
         <div class="three">
             <Field name="concurrency" kind="number" label=td_string!(locale, jobs.concurrency) form value="50"/>
             <Field name="stagger_s" kind="number" label=td_string!(locale, jobs.stagger_label) form value="0"/>

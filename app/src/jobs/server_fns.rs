@@ -17,7 +17,7 @@ use crate::{Failure, json::Json};
 
 #[cfg(feature = "ssr")]
 use {
-    crate::{form::answer, request},
+    crate::{commands::until, form::answer, request},
     domain::{
         AppError, ComponentKey, DeviceId,
         job::{NewJob, Pace},
@@ -93,7 +93,8 @@ impl Told {
     }
 }
 
-/// Makes a job, and goes on to its page. `devices` are ids with commas; without them `filter` chooses.
+/// Makes a job, and goes on to its page. `devices` are ids with commas; without them `filter` chooses. It waits
+/// for them until the moment `until`, and where none is typed as long as `valid_for_s` says.
 #[server(prefix = "/do", endpoint = "make_job")]
 #[allow(clippy::too_many_arguments, reason = "the fields of one form")]
 pub async fn make_job(
@@ -106,6 +107,8 @@ pub async fn make_job(
     #[server(default)] other_component: String,
     #[server(default)] arguments: String,
     valid_for_s: i64,
+    #[server(default)] until: String,
+    #[server(default)] until_ahead_min: String,
     concurrency: String,
     stagger_s: String,
     retries: String,
@@ -115,6 +118,7 @@ pub async fn make_job(
         ("component", component.clone()),
         ("status", status.clone()),
         ("valid_for_s", valid_for_s.to_string()),
+        ("until", until.clone()),
         ("transient", transient.clone().unwrap_or_default()),
         ("title", title.clone()),
         ("name", name.clone()),
@@ -160,7 +164,7 @@ pub async fn make_job(
             transient: transient.is_some(),
             concurrency: whole("concurrency", &concurrency)?,
             stagger_ms: whole::<i64>("stagger_s", &stagger_s)?.saturating_mul(1_000),
-            valid_for_ms: valid_for_s.saturating_mul(1_000),
+            valid_for_ms: until::wait_ms(services.now(), valid_for_s, &until, &until_ahead_min)?,
             retries: whole("retries", &retries)?,
             ..start
         };

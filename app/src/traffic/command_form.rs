@@ -5,6 +5,7 @@ use leptos::prelude::*;
 use leptos_i18n::{td_string, tu_string};
 
 use crate::{
+    commands::until::until_field,
     form::{FormState, PostForm},
     i18n::{Locale, use_i18n},
     parts::{
@@ -13,7 +14,7 @@ use crate::{
 };
 
 /// The fields whose errors stand beside them.
-const FIELDS: &[&str] = &["name", "arguments", "retries", "timeout_ms"];
+const FIELDS: &[&str] = &["name", "arguments", "until", "retries", "timeout_ms"];
 
 pub(super) fn command_form(id: DeviceId, components: &[Component], form: FormState) -> AnyView {
     let i18n = use_i18n();
@@ -129,15 +130,16 @@ fn how(locale: Locale, form: FormState) -> AnyView {
         .collect();
     let typed = |field| form.typed(field).is_some_and(|text| !text.is_empty());
     view! {
-        <details open=typed("retries") || typed("timeout_ms")>
+        <details open=typed("until") || typed("retries") || typed("timeout_ms")>
             <summary>{td_string!(locale, traffic.options)}</summary>
             <div class="form">
                 <Select
                     name="valid_for_s"
                     label=td_string!(locale, traffic.wait)
                     options=waits
-                    value="60".to_owned()
+                    value=form.typed("valid_for_s").unwrap_or_else(|| "60".to_owned())
                 />
+                {until_field(locale, form)}
                 <Field
                     name="retries"
                     kind="number"

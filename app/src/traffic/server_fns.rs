@@ -20,7 +20,7 @@ use crate::{Failure, json::Json};
 
 #[cfg(feature = "ssr")]
 use {
-    crate::{form::answer, request},
+    crate::{commands::until, form::answer, request},
     domain::{
         AppError,
         command::{CommandOptions, NewCommand},
@@ -150,7 +150,7 @@ pub async fn read_traffic(
     Ok(traffic::read(&services, &commander, &query).await?)
 }
 
-/// Sends any command.
+/// Sends any command; it waits until the moment `until`, and where none is typed as long as `valid_for_s` says.
 #[server(prefix = "/do", endpoint = "send_any")]
 pub async fn send_any(
     id: DeviceId,
@@ -158,10 +158,13 @@ pub async fn send_any(
     #[server(default)] component: String,
     #[server(default)] arguments: String,
     valid_for_s: i64,
+    #[server(default)] until: String,
+    #[server(default)] until_ahead_min: String,
     #[server(default)] retries: String,
     #[server(default)] timeout_ms: String,
     #[server(default)] transient: Option<String>,
 ) -> Result<(), Failure> {
+    let chosen_s = valid_for_s.to_string();
     let result = async {
         let (services, actor) = (request::services()?, request::actor()?);
         let commander = Commander::prove(&services, &actor, id).await?;
@@ -186,7 +189,7 @@ pub async fn send_any(
             name: name.trim().to_owned(),
             component,
             arguments,
-            valid_for_ms: valid_for_s.saturating_mul(1_000),
+            valid_for_ms: until::wait_ms(services.now(), valid_for_s, &until, &until_ahead_min)?,
             options: CommandOptions {
                 transient: transient.is_some(),
                 retries: match retries.trim() {
@@ -204,6 +207,8 @@ pub async fn send_any(
         ("name", name.as_str()),
         ("component", component.as_str()),
         ("arguments", arguments.as_str()),
+        ("valid_for_s", chosen_s.as_str()),
+        ("until", until.as_str()),
         ("retries", retries.as_str()),
         ("timeout_ms", timeout_ms.as_str()),
     ];
