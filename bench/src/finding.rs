@@ -130,6 +130,7 @@ async fn fill(services: &Services, actor: &Actor, devices: &[DeviceId]) -> Resul
                 agent: Some(format!("2.{}.{}", number / 7 % 6, number % 11)),
                 ..Versions::default()
             },
+            network: None,
         };
         devices::identified(services, *device, &shown).await?;
         let known = directory.get(services, *device).await?;

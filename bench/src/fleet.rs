@@ -234,6 +234,7 @@ impl Device {
             macs: Vec::new(),
             storage_id: None,
             versions: Versions::default(),
+            network: None,
         };
         let mut body = match serde_json::to_value(shown) {
             Ok(serde_json::Value::Object(body)) => body,

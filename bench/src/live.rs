@@ -52,7 +52,7 @@ impl Browser {
         for (id, devices) in (1..).zip(devices.chunks(AT_ONCE)) {
             let ids = devices.to_vec();
             let subject = Subject::Devices { ids };
-            let frame = serde_json::to_string(&ClientFrame::Subscribe { id, subject })?;
+            let frame = serde_json::to_string(&ClientFrame::subscribe(id, subject))?;
             socket.send(Message::text(frame)).await?;
             waiting += 1;
         }

@@ -163,6 +163,10 @@ pub enum ClientFrame {
         /// What to watch.
         #[serde(flatten)]
         subject: Subject,
+        /// Whether a [`ServerFrame::Snapshot`] of each of its devices is to come first, and changes of presence in
+        /// full; for [`Subject::Device`] and [`Subject::Devices`]. Pages read what they show themselves.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        snapshot: bool,
     },
     /// Stop watching.
     Unsubscribe {
@@ -173,10 +177,31 @@ pub enum ClientFrame {
     Ping,
 }
 
+impl ClientFrame {
+    /// To watch a subject as a page does, which reads itself what it shows.
+    pub fn subscribe(id: u32, subject: Subject) -> Self {
+        Self::Subscribe {
+            id,
+            subject,
+            snapshot: false,
+        }
+    }
+}
+
 /// What the server sends.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum ServerFrame {
+    /// A device as it stands, to a subscription that asks for it. One of each device comes before
+    /// [`ServerFrame::Subscribed`], and again where something was missed, or who may see what has changed: a device of
+    /// which none comes then is not there for this person. No change that follows is older than it.
+    Snapshot {
+        /// The subscription.
+        id: u32,
+        /// The device.
+        #[serde(flatten)]
+        snapshot: Box<DeviceSnapshot>,
+    },
     /// From here on changes are told; what the page read before may be older, and it reads again.
     Subscribed {
         /// The subscription.
@@ -211,11 +236,24 @@ pub enum ServerFrame {
     Pong,
 }
 
+/// A device as it stands at one moment.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct DeviceSnapshot {
+    /// The device.
+    pub device: DeviceId,
+    /// Its revision: the changes up to this one are in here.
+    pub revision: u64,
+    /// Whether it is there, why, and since when.
+    pub presence: PresenceInfo,
+    /// The whole merged state.
+    pub state: StateMap,
+}
+
 /// What a [`ServerFrame::Change`] says of an event.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(untagged)]
 pub enum Change {
-    /// [`LiveEvent::State`].
+    /// [`LiveEvent::State`]; to a subscription with snapshots also [`LiveEvent::Presence`].
     State(LiveEvent),
     /// Any other: what a person may see of it they read where that is checked.
     Head(EventHead),
@@ -267,7 +305,7 @@ pub enum EventHeadKind {
     Other,
 }
 
-/// Which [`ServerFrame`] it is.
+/// Which [`ServerFrame`] it is, of those that a page is sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum FrameKind {
@@ -305,11 +343,46 @@ mod tests {
             },
             Subject::Traffic { device },
         ] {
-            let frame = ClientFrame::Subscribe { id: 7, subject };
-            let text = serde_json::to_string(&frame).expect("JSON");
-            let read: ClientFrame = serde_json::from_str(&text).expect("the frame");
-            assert_eq!(read, frame, "{text}");
+            for snapshot in [false, true] {
+                let frame = ClientFrame::Subscribe {
+                    id: 7,
+                    subject: subject.clone(),
+                    snapshot,
+                };
+                let text = serde_json::to_string(&frame).expect("JSON");
+                assert_eq!(text.contains("snapshot"), snapshot, "{text}");
+                let read: ClientFrame = serde_json::from_str(&text).expect("the frame");
+                assert_eq!(read, frame, "{text}");
+            }
         }
+    }
+
+    #[test]
+    fn a_snapshot_is_one_flat_frame() {
+        use crate::device::{Presence, PresenceCause};
+        let device = DeviceId::random();
+        let frame = ServerFrame::Snapshot {
+            id: 7,
+            snapshot: Box::new(DeviceSnapshot {
+                device,
+                revision: 3,
+                presence: PresenceInfo {
+                    presence: Presence::Online,
+                    cause: PresenceCause::Connected,
+                    since: TimestampMs(5),
+                },
+                state: [("led".to_owned(), protocol::Scalar::Text("ON".to_owned()))].into(),
+            }),
+        };
+        let value = serde_json::to_value(&frame).expect("JSON");
+        let expected = serde_json::json!({
+            "type": "snapshot", "id": 7, "device": device, "revision": 3,
+            "presence": { "presence": "ONLINE", "cause": "connected", "since": 5 },
+            "state": { "led": "ON" },
+        });
+        assert_eq!(value, expected);
+        let read: ServerFrame = serde_json::from_value(value).expect("the frame");
+        assert_eq!(read, frame);
     }
 
     #[test]

@@ -1,8 +1,9 @@
 //! Live updates for browsers: one task reads the bus, every connection has a bounded mailbox.
 //!
 //! Invariant: a subscription listens before the revisions of its devices are read, and what is not above them is
-//! dropped; so nothing is missed. A page is told that something changed, and reads it where it is checked who may. A slow reader gets
-//! the latest state of each device, never a growing queue.
+//! dropped; so nothing is missed. A page is told that something changed, and reads it where it is checked who may; a
+//! program may ask for its devices as they stand before it is told of changes (`docs/live.md`). A slow reader gets the
+//! latest state of each device, never a growing queue.
 
 mod connection;
 mod mailbox;

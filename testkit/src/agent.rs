@@ -40,6 +40,40 @@ impl Agent {
         hardware: impl Hardware + 'static,
         change: impl FnOnce(&Folder, &mut Site),
     ) -> Self {
+        Self::run(Self::folder(app, identity, change), hardware)
+    }
+
+    /// As [`Agent::start_with`], and it reports as often as its server says.
+    ///
+    /// # Panics
+    /// When the state folder cannot be made.
+    pub fn start_as_told(
+        app: &App,
+        identity: &Identity,
+        hardware: impl Hardware + 'static,
+        change: impl FnOnce(&Folder, &mut Site),
+    ) -> Self {
+        Self::run_every(Self::folder(app, identity, change), hardware, None)
+    }
+
+    /// As [`Agent::start`], and it asks its server why it is not let in after about so long.
+    ///
+    /// # Panics
+    /// When the state folder cannot be made.
+    pub fn start_impatient(
+        app: &App,
+        identity: &Identity,
+        hardware: impl Hardware + 'static,
+        patience: std::time::Duration,
+    ) -> Self {
+        let settings = Settings {
+            shut_out_patience: patience,
+            ..Self::settings(Some(std::time::Duration::from_secs(1)))
+        };
+        Self::run_with(Self::folder(app, identity, |_, _| {}), hardware, settings)
+    }
+
+    fn folder(app: &App, identity: &Identity, change: impl FnOnce(&Folder, &mut Site)) -> TempDir {
         let place = tempfile::tempdir().expect("a folder");
         let folder = Folder::open(place.path()).expect("a folder");
         std::fs::write(place.path().join("key.pem"), &identity.key).expect("the key");
@@ -57,7 +91,7 @@ impl Agent {
         };
         change(&folder, &mut site);
         folder.save_site(&site).expect("the site");
-        Self::run(place, hardware)
+        place
     }
 
     /// Runs it on this hardware with a claim link alone: it is not enrolled yet.
@@ -72,16 +106,31 @@ impl Agent {
     }
 
     fn run(place: TempDir, hardware: impl Hardware + 'static) -> Self {
+        Self::run_every(place, hardware, Some(std::time::Duration::from_secs(1)))
+    }
+
+    fn run_every(
+        place: TempDir,
+        hardware: impl Hardware + 'static,
+        report_interval: Option<std::time::Duration>,
+    ) -> Self {
+        Self::run_with(place, hardware, Self::settings(report_interval))
+    }
+
+    fn settings(report_interval: Option<std::time::Duration>) -> Settings {
+        Settings {
+            report_interval,
+            wifi_patience: std::time::Duration::from_secs(3),
+            ..Settings::default()
+        }
+    }
+
+    fn run_with(place: TempDir, hardware: impl Hardware + 'static, settings: Settings) -> Self {
         let folder = Folder::open(place.path()).expect("a folder");
         let (status, stop) = (
             watch::Sender::new(Status::default()),
             CancellationToken::new(),
         );
-        let settings = Settings {
-            report_interval: Some(std::time::Duration::from_secs(1)),
-            wifi_patience: std::time::Duration::from_secs(3),
-            ..Settings::default()
-        };
         let running = device::run(
             folder,
             Box::new(hardware),
@@ -120,6 +169,15 @@ impl Agent {
         let online = status.wait_for(|status| status.online);
         let online = tokio::time::timeout(crate::device::PATIENCE, online).await;
         online.expect("in time").expect("it runs");
+    }
+
+    /// Waits until it ends by itself; gives how.
+    ///
+    /// # Panics
+    /// When that does not come in time.
+    pub async fn ended(self) -> Result<(), RunError> {
+        let ended = tokio::time::timeout(crate::device::PATIENCE, self.task).await;
+        ended.expect("in time").expect("an end")
     }
 
     /// Stops it; gives how it ended.

@@ -170,6 +170,7 @@ impl Identity {
             macs: Vec::new(),
             storage_id: None,
             versions: Versions::default(),
+            network: None,
         };
         let Ok(Value::Object(mut body)) = serde_json::to_value(shown) else {
             unreachable!("an identity is an object");

@@ -8,6 +8,7 @@ pub mod connection;
 pub mod database;
 pub mod device;
 pub mod installation;
+pub mod live;
 pub mod site;
 pub mod tools;
 pub mod wifi;

@@ -16,6 +16,8 @@ use crate::{
 };
 
 const TICK: Duration = Duration::from_secs(5);
+/// One report changes values, presence and events: what comes within so little is one change.
+const TOGETHER: Duration = Duration::from_millis(8);
 /// A page is read again at most this often.
 const SETTLE: Duration = Duration::from_millis(400);
 /// And its history, of which a catch-up brings many parts, at most this often.
@@ -44,6 +46,14 @@ pub(super) struct Versions {
     pub(super) history: RwSignal<u64>,
     /// How many notices are not read.
     pub(super) unread: RwSignal<Option<u32>>,
+}
+
+/// The same, each at its pace.
+#[derive(Clone, Copy)]
+struct Moving {
+    page: Settling,
+    history: Settling,
+    unread: RwSignal<Option<u32>>,
 }
 
 /// Keeps a connection as long as a page watches something.
@@ -84,6 +94,12 @@ async fn run(
     let mut wait_ms = FIRST_WAIT_MS;
     // Whether the page was read just now, and nothing has interrupted it since.
     let mut fresh = true;
+    // Of all connections together: one that comes and goes moves nothing more often.
+    let moving = Moving {
+        page: Settling::new(versions.page, SETTLE),
+        history: Settling::new(versions.history, SETTLE_HISTORY),
+        unread: versions.unread,
+    };
     loop {
         while wanted.is_none() {
             match inbox.next().await {
@@ -96,15 +112,7 @@ async fn run(
             status.set(LiveStatus::Connecting);
         }
         if let Ok(socket) = WebSocket::open(&address()) {
-            let heard = serve(
-                socket,
-                &mut inbox,
-                &mut wanted,
-                &mut fresh,
-                versions,
-                status,
-            )
-            .await;
+            let heard = serve(socket, &mut inbox, &mut wanted, &mut fresh, moving, status).await;
             fresh = false;
             if heard {
                 wait_ms = FIRST_WAIT_MS;
@@ -156,7 +164,7 @@ async fn serve(
     inbox: &mut mpsc::UnboundedReceiver<Wake>,
     wanted: &mut Option<Subject>,
     fresh: &mut bool,
-    versions: Versions,
+    moving: Moving,
     status: RwSignal<LiveStatus>,
 ) -> bool {
     while matches!(socket.state(), State::Connecting) {
@@ -171,10 +179,13 @@ async fn serve(
     let mut heard = false;
     // When it was asked whether it is there, while it has not answered.
     let mut asked = None;
-    let page = Settling::new(versions.page, SETTLE);
-    let history = Settling::new(versions.history, SETTLE_HISTORY);
+    let Moving {
+        page,
+        history,
+        unread: shown_unread,
+    } = moving;
     if let Some(subject) = wanted.clone()
-        && send(&mut out, &ClientFrame::Subscribe { id, subject })
+        && send(&mut out, &ClientFrame::subscribe(id, subject))
             .await
             .is_err()
     {
@@ -188,7 +199,7 @@ async fn serve(
                 heard = true;
                 asked = None;
                 if let Some(unread) = frame.unread {
-                    versions.unread.set(Some(unread));
+                    shown_unread.set(Some(unread));
                 }
                 if frame.id != Some(id) {
                     continue;
@@ -197,9 +208,12 @@ async fn serve(
                     FrameKind::Subscribed => {
                         status.set(LiveStatus::Live);
                         // What changed since the page was read was told to nobody.
-                        page.change();
-                        if !std::mem::take(fresh) {
-                            history.change();
+                        match std::mem::take(fresh) {
+                            true => page.change_later(),
+                            false => {
+                                page.change();
+                                history.change();
+                            }
                         }
                     }
                     FrameKind::Change | FrameKind::Counts => {
@@ -223,7 +237,7 @@ async fn serve(
                     *wanted = subject;
                     match wanted.clone() {
                         Some(subject) => {
-                            if send(&mut out, &ClientFrame::Subscribe { id, subject }).await.is_err() {
+                            if send(&mut out, &ClientFrame::subscribe(id, subject)).await.is_err() {
                                 return heard;
                             }
                         }
@@ -244,12 +258,27 @@ async fn serve(
     }
 }
 
-/// Moves a version once for all that changes within a moment.
+/// Moves a version when something changes: at once, and then at most once a moment.
+///
+/// The first change after a quiet time moves it as soon as what belongs to that change had [`TOGETHER`] to come;
+/// nobody waits for a lamp to be seen on. Whatever changes within a moment after a move waits for the moment's
+/// end and moves it once. No change is lost: one that comes before a move is told by that move, since the page is
+/// read after it, and one that comes after a move leads to another.
 #[derive(Clone, Copy)]
 struct Settling {
     version: RwSignal<u64>,
     moment: Duration,
-    waits: StoredValue<bool>,
+    pace: StoredValue<Pace>,
+}
+
+#[derive(Clone, Copy)]
+enum Pace {
+    /// It has not moved for a moment, and nothing has changed.
+    Still,
+    /// It moves in a few milliseconds.
+    Due,
+    /// It has moved within the moment, and moves at its end where something has changed since.
+    Resting { changed: bool },
 }
 
 impl Settling {
@@ -257,19 +286,43 @@ impl Settling {
         Self {
             version,
             moment,
-            waits: StoredValue::new(false),
+            pace: StoredValue::new(Pace::Still),
         }
     }
 
+    /// Something has changed.
     fn change(self) {
-        if self.waits.get_value() {
-            return;
+        match self.pace.get_value() {
+            Pace::Still => {
+                self.pace.set_value(Pace::Due);
+                set_timeout(move || self.advance(), TOGETHER);
+            }
+            Pace::Due => {}
+            Pace::Resting { .. } => self.pace.set_value(Pace::Resting { changed: true }),
         }
-        self.waits.set_value(true);
+    }
+
+    /// Something may have changed since the page was read just now, which was a move of its own.
+    fn change_later(self) {
+        match self.pace.get_value() {
+            Pace::Still => self.rest(true),
+            Pace::Due => {}
+            Pace::Resting { .. } => self.pace.set_value(Pace::Resting { changed: true }),
+        }
+    }
+
+    fn advance(self) {
+        // Before it moves: what changes from here on is another change.
+        self.rest(false);
+        self.version.update(|version| *version += 1);
+    }
+
+    fn rest(self, changed: bool) {
+        self.pace.set_value(Pace::Resting { changed });
         set_timeout(
-            move || {
-                self.waits.set_value(false);
-                self.version.update(|version| *version += 1);
+            move || match self.pace.get_value() {
+                Pace::Resting { changed: true } => self.advance(),
+                _ => self.pace.set_value(Pace::Still),
             },
             self.moment,
         );

@@ -9,7 +9,7 @@ use std::{
 use axum::extract::ws::{Message, WebSocket};
 use domain::{
     AppError, DeviceId,
-    live::{ClientFrame, LiveEvent, ServerFrame, Subject},
+    live::{Change, ClientFrame, DeviceSnapshot, LiveEvent, ServerFrame, Subject},
 };
 use futures::{SinkExt, StreamExt, future::BoxFuture, stream::SplitSink};
 use service::{Actor, Services, commands, devices, notices, traffic};
@@ -48,6 +48,8 @@ struct Unknown {
 
 struct Subscription {
     subject: Subject,
+    /// Whether it asks for its devices as they stand.
+    snapshot: bool,
     /// What the page already has of each device that it may see.
     known: HashMap<DeviceId, u64>,
     /// Keeps the raw messages that the page shows.
@@ -142,7 +144,11 @@ impl Connection<'_> {
                 self.watch();
                 Ok(())
             }
-            ClientFrame::Subscribe { id, subject } => {
+            ClientFrame::Subscribe {
+                id,
+                subject,
+                snapshot,
+            } => {
                 let many = matches!(&subject, Subject::Devices { ids } if ids.len() > MOST_DEVICES);
                 let room = self.subscriptions.len() < MOST_SUBSCRIPTIONS
                     || self.subscriptions.contains_key(&id);
@@ -151,6 +157,7 @@ impl Connection<'_> {
                 }
                 let subscription = Subscription {
                     subject,
+                    snapshot,
                     known: HashMap::new(),
                     watch: None,
                 };
@@ -183,17 +190,27 @@ impl Connection<'_> {
     }
 
     async fn stand(&mut self, id: u32) -> Result<(), Gone> {
-        let Some(subject) = self.subscriptions.get(&id).map(|s| s.subject.clone()) else {
+        let asked = self.subscriptions.get(&id);
+        let Some((subject, snapshot)) = asked.map(|s| (s.subject.clone(), s.snapshot)) else {
             return Ok(());
         };
+        let mut snapshots = Vec::new();
         let read = match &subject {
             Subject::Traffic { device } => self.keep_traffic(id, *device).await,
+            subject if snapshot => self.snapshots(subject).await.map(|(known, found)| {
+                snapshots = found;
+                known
+            }),
             subject => standing::read(self.services, &self.actor, subject).await,
         };
         match read {
             Ok(known) => {
                 if let Some(subscription) = self.subscriptions.get_mut(&id) {
                     subscription.known = known;
+                }
+                for snapshot in snapshots {
+                    let snapshot = Box::new(snapshot);
+                    self.frame(&ServerFrame::Snapshot { id, snapshot }).await?;
                 }
                 self.frame(&ServerFrame::Subscribed { id }).await
             }
@@ -205,6 +222,23 @@ impl Connection<'_> {
             Err(error) => {
                 tracing::warn!(%error, "what a page watches could not be read");
                 Err(Gone)
+            }
+        }
+    }
+
+    /// What is known of a subject, with its devices as they stand where it is one of devices.
+    async fn snapshots(
+        &self,
+        subject: &Subject,
+    ) -> Result<(HashMap<DeviceId, u64>, Vec<DeviceSnapshot>), AppError> {
+        match standing::snapshots(self.services, &self.actor, subject).await? {
+            Some(found) => {
+                let known = found.iter().map(|found| (found.device, found.revision));
+                Ok((known.collect(), found))
+            }
+            None => {
+                let known = standing::read(self.services, &self.actor, subject).await?;
+                Ok((known, Vec::new()))
             }
         }
     }
@@ -349,9 +383,14 @@ impl Connection<'_> {
             (Subject::Devices { .. }, LiveEvent::Device { .. }) => known.is_some(),
             _ => false,
         };
-        match pass {
-            true => self.pass(id, told).await,
-            false => Ok(()),
+        let in_full = subscription.snapshot && matches!(event, LiveEvent::Presence { .. });
+        match (pass, in_full) {
+            (true, true) => {
+                let event = Box::new(Change::State(event.clone()));
+                self.frame(&ServerFrame::Change { id, event }).await
+            }
+            (true, false) => self.pass(id, told).await,
+            (false, _) => Ok(()),
         }
     }
 
