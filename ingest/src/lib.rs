@@ -10,6 +10,7 @@ mod happenings;
 mod known;
 mod pipeline;
 mod received;
+mod signatures;
 mod verified;
 
 pub use broker::{Broker, BrokerError};

@@ -30,7 +30,10 @@ use service::{
 use tokio::sync::{Mutex, MutexGuard};
 use tokio_util::sync::CancellationToken;
 
-use crate::{Received, Session, doubt::Kept, known::Known, received::Said, verified::Verified};
+use crate::{
+    Received, Session, doubt::Kept, known::Known, received::Said, signatures::Signatures,
+    verified::Verified,
+};
 
 /// Between two tries to store a message while the database is away.
 const RETRY: [Duration; 4] = [
@@ -101,6 +104,7 @@ pub struct Pipeline {
     pub(crate) services: Services,
     pub(crate) committer: Committer,
     directory: Directory,
+    signatures: Signatures,
     refused: Arc<AtomicU64>,
     /// Whose turn it is to note a refusal, by device.
     refusing: Arc<[Mutex<()>]>,
@@ -115,6 +119,7 @@ impl Pipeline {
             services,
             committer,
             directory,
+            signatures: Signatures::default(),
             refused: Arc::default(),
             filters: Arc::default(),
             refusing: (0..REFUSING).map(|_| Mutex::new(())).collect(),
@@ -284,8 +289,15 @@ impl Pipeline {
             // An unclaimed device has no order yet.
             None => Ok(Seen::New),
         };
+        let by_content = matches!(received.topic, Topic::Report { .. } | Topic::Batch { .. });
+        // Two contents under one sequence: the second one has no effect.
+        let is_another = sender.secret.is_some()
+            && !by_content
+            && self.signatures.tell_of_another(sender, verified.envelope);
         match &received.topic {
             Topic::Identity(_) => match Identity::deserialize(body()) {
+                // Nobody is judged by what nobody can be sure was said.
+                Ok(_) if is_another => {}
                 Ok(identity) => {
                     // One that comes again may be of a new connection, which has to know who speaks.
                     let is_old = seen().await? == Seen::TooOld;
@@ -302,7 +314,7 @@ impl Pipeline {
                     return Ok(Err(RefusalReason::Quarantined));
                 }
                 // The committer counts or refuses it.
-                Ok(_) if seen().await? != Seen::New => {}
+                Ok(_) if is_another || seen().await? != Seen::New => {}
                 Ok(result) => {
                     let (device, command) = (received.device, *command);
                     let recorded = commands::record_result(&self.services, device, command, result);
@@ -317,7 +329,7 @@ impl Pipeline {
             topic => match Box::pin(self.keep_apart(received, sender, topic, &ready)).await? {
                 Kept::Not => {}
                 Kept::Apart => return Ok(Ok(Taken::Whole(Fate::KeptApart))),
-                Kept::Refused => return Ok(Err(RefusalReason::Quarantined)),
+                Kept::Refused(reason) => return Ok(Err(reason)),
             },
         }
         let doubtful = |s: &Session| matches!(s.said(), Said::Doubtful(_));
@@ -328,8 +340,16 @@ impl Pipeline {
             // An unclaimed device has no order yet.
             return Ok(Ok(Taken::Whole(Fate::Taken)));
         }
+        if is_another {
+            Box::pin(self.reused(received.device)).await?;
+            return Ok(Err(RefusalReason::SequenceReused));
+        }
         let mut refused = ready.refused;
         let committed = self.committer.submit(ready.incoming).await?;
+        let is_stored = matches!(committed, Committed::Stored | Committed::Duplicate);
+        if is_stored && !by_content {
+            self.signatures.note(sender, verified.envelope);
+        }
         match committed {
             Committed::Stored => {}
             Committed::InPart { refused: more } => {

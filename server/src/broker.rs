@@ -42,10 +42,12 @@ use self::{
 const MAX_PACKET_BYTES: u32 = 66 * 1024;
 /// More than the largest state that an app may be sent; what a client itself says it takes counts besides.
 const MAX_OUTGOING_BYTES: u32 = 256 * 1024;
-/// Messages to one device that may be on their way, and that may wait: the queue of commands is the
-/// database, so both are far from reached, and what is over them would be lost.
+/// Messages to one device that may be on their way, and that may wait behind them. The queue of commands is the database,
+/// and no more than 200 of a device have not ended: a device that reads fills neither. One that acknowledges nothing does,
+/// with copies of what it has not answered; then the oldest that waits makes room, and what was lost with it is published
+/// again in its time.
 const MAX_INFLIGHT: u16 = 1_024;
-const MAX_QUEUE: usize = 100_000;
+const MAX_QUEUE: usize = 512;
 /// Reports of one device that wait for a commit together; beyond it its connection is not read.
 const MAX_UNDER_WAY: NonZeroUsize = NonZeroUsize::new(128).expect("not zero");
 /// Between tries to end a session that is busy beginning or ending.

@@ -108,6 +108,10 @@ fn told(error: AppError) -> anyhow::Error {
         AppError::Invalid { field, message } => match message.as_str() {
             "email_taken" => anyhow!("the address has an account already"),
             "password_length" => anyhow!("a password has 10 to 200 characters"),
+            "name_characters" => anyhow!(
+                "a name shows something, and has no control characters and none that turn its direction"
+            ),
+            "uuid_nil" => anyhow!("a UUID of zeros is no device's"),
             _ => anyhow!("{field} was refused: {message}"),
         },
         AppError::NotFound => anyhow!("there is no such thing"),

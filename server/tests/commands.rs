@@ -74,6 +74,16 @@ async fn a_stopped_site_is_looked_after_from_the_command_line() {
         .map(|p| &p["role"])
         .collect();
     assert_eq!(roles, ["prime_admin", "developer"]);
+    let signed_in = |people: &serde_json::Value| {
+        let all = people.as_array().expect("people").iter();
+        all.map(|person| !person["last_sign_in_at"].is_null())
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(
+        signed_in(&people),
+        [false, false],
+        "nobody has signed in yet"
+    );
     MADANG.refused(
         data,
         &["users", "list", "--as", "lee@example.org"],
@@ -106,6 +116,8 @@ async fn a_stopped_site_is_looked_after_from_the_command_line() {
         .leave()
         .await;
     let stopped = app.pause().await;
+    let people = json(data, &["users", "list"]);
+    assert_eq!(signed_in(&people), [true, true]);
 
     // Certificates.
     let list = json(data, &["certificates", "list"]);

@@ -318,10 +318,65 @@ async fn a_person_changes_what_they_are_called() {
         request.send().await.expect("an answer")
     };
     problem(call("  ").await, 422, "invalid").await;
+    for wrong in [
+        "\u{200b}",
+        "\u{2060}\u{feff}",
+        "\u{3164}",
+        "a\u{202e}b",
+        "a\u{2066}b",
+        "a\tb",
+    ] {
+        let refused = problem(call(wrong).await, 422, "invalid").await;
+        assert_eq!(refused["detail"], "name_characters", "{wrong:?}");
+    }
+    let joined = call("می\u{200c}خواهم").await;
+    assert_eq!(joined.status(), StatusCode::NO_CONTENT);
     assert_eq!(call("김마당").await.status(), StatusCode::NO_CONTENT);
     let me = client.get(app.url("/api/users/me")).send().await;
     let me: Value = me.expect("an answer").json().await.expect("JSON");
     assert_eq!(me["name"], "김마당");
+    app.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_named_shows_its_name_and_a_key_is_told_by_its_id() {
+    let app = App::start().await;
+    let admin = app.set_up().await;
+    let client = app.browser(Some(&admin));
+    let post = async |path: &str, body: &Value| {
+        let request = client.post(app.url(path)).json(body);
+        request.send().await.expect("an answer")
+    };
+    let named = |name: &str| json!({ "name": name });
+    for wrong in ["\u{200b}", "a\u{202e}b"] {
+        let refused = post("/api/users/me/keys", &named(wrong)).await;
+        let refused = problem(refused, 422, "invalid").await;
+        assert_eq!(refused["detail"], "name_characters", "{wrong:?}");
+        let mut device = json!({ "cpu_serial": "NAMES-1", "kind": "computer", "hardware_version": "pc", "hardware_variant": "Standard", "components": [] });
+        device["name"] = wrong.into();
+        let refused = post("/api/devices/preregister", &device).await;
+        problem(refused, 422, "invalid").await;
+    }
+    let nobody = json!({ "cpu_serial": "NAMES-1", "uuid": uuid::Uuid::nil(), "kind": "computer", "hardware_version": "pc", "hardware_variant": "Standard", "components": [] });
+    let refused = post("/api/devices/preregister", &nobody).await;
+    let refused = problem(refused, 422, "invalid").await;
+    assert_eq!(refused["field"], "uuid");
+    assert_eq!(refused["detail"], "uuid_nil");
+
+    let made = post("/api/users/me/keys", &named("script")).await;
+    assert_eq!(made.status(), StatusCode::CREATED);
+    let mut made: Value = made.json().await.expect("JSON");
+    let key = made["key"].take();
+    assert!(key.as_str().is_some_and(|key| key.starts_with("mdg_")));
+    let listed = client.get(app.url("/api/users/me/keys")).send().await;
+    let listed: Value = listed.expect("an answer").json().await.expect("JSON");
+    for member in ["id", "name", "created_at", "last_used_at"] {
+        assert_eq!(made[member], listed[0][member], "{member}");
+    }
+    let id = made["id"].as_str().expect("an id");
+    let one = app.url(&format!("/api/users/me/keys/{id}"));
+    let ended = client.delete(one).send().await.expect("an answer");
+    assert_eq!(ended.status(), StatusCode::NO_CONTENT);
     app.stop().await;
 }
 

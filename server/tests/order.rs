@@ -1,13 +1,16 @@
 //! What is refused has no effect, what comes again has none twice, and what is over is not told again.
 
-use domain::command::{CommandOptions, CommandState, NewCommand};
+use domain::{
+    command::{CommandOptions, CommandState, NewCommand},
+    identity::{Evidence, Finding},
+};
 use protocol::{CommandId, Topic};
 use sea_orm::{EntityTrait as _, PaginatorTrait as _};
 use serde_json::{Map, Value, json};
-use service::{commands, devices};
+use service::{commands, devices, identity};
 use testkit::{
     app::{App, Person},
-    device::{Answer, Device, Identity, computer, now},
+    device::{Answer, Device, Identity, Manner, computer, now},
     until,
 };
 
@@ -81,10 +84,10 @@ async fn an_old_answer_and_one_under_a_used_sequence_change_no_command() {
             say(&device, &result, 5_001, under_way).await,
             Answer::Accepted
         );
-        assert_eq!(
+        assert_ne!(
             say(&device, &result, 5_001, done()).await,
             Answer::Accepted,
-            "counted as a duplicate"
+            "its sequence was another answer's"
         );
         assert!(!has_ended(&app, &admin, &identity, command).await);
         assert_eq!(say(&device, &result, 5_002, done()).await, Answer::Accepted);
@@ -98,12 +101,17 @@ async fn an_identity_that_is_refused_lets_nobody_in_and_one_that_comes_again_doe
     let app = App::start().await;
     let admin = app.set_up().await;
     let identity = claimed(&app, &admin, "O-2").await;
-    let device = Device::online(&identity, app.mqtt(), 5_000).await;
+    let topic = Topic::Identity(identity.id);
+    let first = identity.sealed(&topic.to_string(), identity.shown(5_000));
+    let device = Device::connect(&identity, app.mqtt())
+        .await
+        .expect("let in");
+    let said = device.publish(&topic.to_string(), first.clone()).await;
+    assert_eq!(said, Answer::Accepted);
     let values = [("average", 1.0)];
     assert_eq!(device.report("cpu", 5_001, &values).await, Answer::Accepted);
     device.leave().await;
 
-    let topic = Topic::Identity(identity.id);
     let shown = |sequence| Value::Object(identity.shown(sequence));
     let device = Device::connect(&identity, app.mqtt())
         .await
@@ -112,10 +120,66 @@ async fn an_identity_that_is_refused_lets_nobody_in_and_one_that_comes_again_doe
     device.report("cpu", 5_002, &values).await;
     assert_eq!(stored(&app).await, 1, "it waits for who it is");
 
-    let again = say(&device, &topic, 5_000, shown(5_000)).await;
+    let again = device.publish(&topic.to_string(), first).await;
     assert_eq!(again, Answer::Accepted, "as one that was not acknowledged");
     assert_eq!(stored(&app).await, 2, "what waited goes into the history");
     app.stop().await;
+}
+
+/// How many findings say that a sequence came with two contents.
+async fn reused(app: &App, admin: &Person) -> usize {
+    let proof = admin.actor.require_admin().expect("an administrator");
+    let found = identity::list(app.services(), &proof, None, None, "", 1).await;
+    let found = found.expect("findings").items;
+    let of = |finding: &&Finding| finding.evidence == Evidence::SequenceReused;
+    found.iter().filter(of).count()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_identity_or_an_answer_under_the_sequence_of_another_one_is_told() {
+    for app in App::on_each_engine().await {
+        let admin = app.set_up().await;
+        let (one, two) = (
+            claimed(&app, &admin, "O-6").await,
+            claimed(&app, &admin, "O-7").await,
+        );
+        let (on_one, on_two) = (
+            Device::online(&one, app.mqtt(), 1).await,
+            Device::online(&two, app.mqtt(), 1).await,
+        );
+
+        let topic = Topic::Identity(one.id).to_string();
+        let said = one.sealed(&topic, one.shown(2));
+        for _ in 0..2 {
+            let answer = on_one.publish(&topic, said.clone()).await;
+            assert_eq!(answer, Answer::Accepted, "it came again as it was");
+        }
+        assert_eq!(reused(&app, &admin).await, 0);
+        let mut other = one.shown(2);
+        other.insert("versions".to_owned(), json!({ "agent": "another" }));
+        let answer = on_one.publish(&topic, one.sealed(&topic, other)).await;
+        assert_ne!(answer, Answer::Accepted);
+        assert_eq!(reused(&app, &admin).await, 1);
+
+        let command = print(&app, &admin, &two).await;
+        let device = two.id;
+        let result = Topic::Result { device, command };
+        let under_way = body(json!({ "status": "executing", "progress": 33.3 }), 2);
+        let under_way = two.sealed(&result.to_string(), under_way);
+        for _ in 0..2 {
+            let answer = on_two.publish(&result.to_string(), under_way.clone()).await;
+            assert_eq!(answer, Answer::Accepted, "it came again as it was");
+        }
+        assert_eq!(reused(&app, &admin).await, 1);
+        let done = || json!({ "status": "completed" });
+        assert_ne!(say(&on_two, &result, 2, done()).await, Answer::Accepted);
+        assert_eq!(reused(&app, &admin).await, 2);
+        assert!(!has_ended(&app, &admin, &two, command).await);
+        // The device itself is heard.
+        assert_eq!(say(&on_two, &result, 3, done()).await, Answer::Accepted);
+        assert!(has_ended(&app, &admin, &two, command).await);
+        app.stop().await;
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -226,6 +290,58 @@ async fn who_was_given_the_new_secret_is_not_told_to_erase_it() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_reset_that_waited_in_a_kept_session_is_told_to_nobody_who_has_the_new_secret() {
+    let app = App::start().await;
+    let admin = app.set_up().await;
+    let identity = claimed(&app, &admin, "O-5").await;
+    let lasting = async |identity: &Identity| {
+        let manner = Manner {
+            client_id: identity.id.to_string(),
+            will: None,
+            lasting: true,
+        };
+        let device = Device::connect_as(identity, app.mqtt(), manner).await;
+        device.expect("let in")
+    };
+    let device = lasting(&identity).await;
+    for filter in ["commands", "system"] {
+        let filter = format!("{filter}/{}/#", identity.id);
+        assert!(device.subscribe(&filter).await, "{filter}");
+    }
+    let topic = Topic::Identity(identity.id);
+    let shown = |sequence| Value::Object(identity.shown(sequence));
+    assert_eq!(say(&device, &topic, 1, shown(1)).await, Answer::Accepted);
+    device.leave().await;
+
+    unlink(&app, &admin, &identity).await;
+    assert!(awaits_a_reset(&app, &identity).await);
+    let claim = devices::claim(
+        app.services(),
+        &admin.actor,
+        &identity.serial,
+        &identity.code,
+    );
+    claim.await.expect("claimed");
+    let again = identity.again(app.services()).await.expect("a new secret");
+    assert!(!awaits_a_reset(&app, &identity).await);
+
+    // It subscribes to nothing: it hears what its session has kept, in order, and its owner anew. That it has an
+    // owner again was said after the reset.
+    let mut device = lasting(&again).await;
+    let mut told = told_until(&mut device, "/owner").await;
+    told.extend(told_until(&mut device, "/owner").await);
+    assert!(
+        !told.iter().any(|topic| topic.ends_with("/reset")),
+        "{told:?}"
+    );
+
+    // The next one is meant.
+    unlink(&app, &admin, &again).await;
+    told_until(&mut device, "/reset").await;
+    app.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_is_not_there_is_a_problem_with_every_method() {
     let app = App::start().await;
     let admin = app.set_up().await;
@@ -235,6 +351,14 @@ async fn what_is_not_there_is_a_problem_with_every_method() {
         ("GET", "/auth/nope", 404),
         ("PUT", "/auth/login", 405),
         ("DELETE", "/api/devices", 405),
+        ("GET", "/api/", 404),
+        ("POST", "/api/", 404),
+        ("GET", "/auth/", 404),
+        ("GET", "/auth", 404),
+        ("POST", "/api", 405),
+        ("POST", "/api/docs", 405),
+        ("DELETE", "/api/docs/", 405),
+        ("POST", "/api/openapi.json", 405),
     ] {
         let method = method.parse::<reqwest::Method>().expect("a method");
         let answer = browser.request(method.clone(), app.url(path)).send().await;

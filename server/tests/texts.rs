@@ -1,4 +1,5 @@
-//! U+0000, which JSON can say and PostgreSQL cannot keep: from a device it is replaced, from a person refused.
+//! U+0000, which JSON and an address can say and PostgreSQL cannot keep: from a device it is replaced, from a person
+//! refused.
 
 use domain::{
     Scalar,
@@ -124,6 +125,33 @@ async fn what_a_person_asks_for_with_u_0000_in_it_is_refused() {
         assert!(fine.status().is_success(), "a backslash is a backslash");
         let stranger = json!({ "cpu_serial": "\0", "code": "\0", "csr": "\0" });
         refused(app.url("/api/devices/credentials"), stranger).await;
+        app.stop().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_an_address_says_with_u_0000_in_it_is_refused() {
+    for app in App::on_each_engine().await {
+        let admin = app.set_up().await;
+        let browser = app.browser(Some(&admin));
+        for (address, status) in [
+            ("/api/devices?search=%00", 422),
+            ("/api/devices?%00=", 422),
+            ("/api/identity?search=a%00b", 422),
+            ("/api/telemetry?of=%00", 422),
+            ("/devices?q=%00", 422),
+            ("/api/device-configs/%00", 404),
+            ("/api/users/me/apps/%00", 404),
+        ] {
+            let answer = browser.get(app.url(address)).send().await;
+            let answer = answer.expect("an answer");
+            assert_eq!(answer.status(), status, "{address}");
+            let kind = answer.headers()["content-type"].to_str().expect("text");
+            assert_eq!(kind, "application/problem+json", "{address}");
+        }
+        // A percent sign that is said itself begins nothing.
+        let fine = browser.get(app.url("/api/devices?search=%2500")).send();
+        assert_eq!(fine.await.expect("an answer").status(), 200);
         app.stop().await;
     }
 }

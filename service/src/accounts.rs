@@ -21,12 +21,12 @@ pub use leave::delete_account;
 pub use local::local_admin;
 pub use people::{list_users, set_active, set_role};
 pub use registration::{
-    invite, list_invitations, register, register_for_tokens, withdraw_invitation,
+    invite, list_invitations, register, register_another, register_for_tokens, withdraw_invitation,
 };
 pub use session::{
     actor_of_session, end_other_sessions, end_session, list_sessions, sign_in, sign_out,
 };
-pub use setup::{make_setup_code, needs_setup, set_up};
+pub use setup::{make_setup_code, needs_setup, set_up, set_up_another};
 
 /// A fresh browser session.
 #[derive(Debug)]

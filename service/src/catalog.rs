@@ -14,14 +14,14 @@ mod usage;
 
 pub use seed::{Restored, restore, seed};
 
-use domain::{AppError, Page};
+use domain::{AppError, Page, text::is_unseen};
 use sea_orm::{
     ConnectionTrait, EntityTrait, PaginatorTrait, QuerySelect, Select,
     sea_query::{Expr, ExprTrait, Func, IntoColumnRef, LikeExpr, SimpleExpr},
 };
 use unicode_normalization::UnicodeNormalization;
 
-use crate::internal;
+use crate::{internal, names};
 
 /// Rows of one page.
 const PAGE_SIZE: u32 = 50;
@@ -83,24 +83,16 @@ where
     })
 }
 
-/// A name in NFC, of 1 to 80 characters without control characters.
+/// A name of 1 to 80 characters.
 pub(crate) fn checked_name(field: &str, name: &str) -> Result<String, AppError> {
-    let name: String = name.trim().nfc().collect();
-    let fits =
-        (1..=MAX_NAME).contains(&name.chars().count()) && !name.chars().any(char::is_control);
-    match fits {
-        true => Ok(name),
-        false => Err(AppError::invalid(field, "name")),
-    }
+    names::checked(field, name, MAX_NAME)
 }
 
 /// A word that names hardware in reports and addresses: 1 to 32 characters without blanks.
 fn checked_word(field: &str, word: &str) -> Result<String, AppError> {
     let word = word.trim();
     let fits = (1..=32).contains(&word.chars().count())
-        && !word
-            .chars()
-            .any(|c| c.is_control() || c.is_whitespace() || "/?#%".contains(c));
+        && !word.chars().any(|c| is_unseen(c) || "/?#%".contains(c));
     match fits {
         true => Ok(word.to_owned()),
         false => Err(AppError::invalid(field, "hardware_word")),

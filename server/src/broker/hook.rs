@@ -63,6 +63,7 @@ pub(super) async fn register(
         Type::MessagePublishCheckAcl,
         Type::MessageAcked,
         Type::MessageDropped,
+        Type::MessageExpiryCheck,
     ] {
         registered.add(event, Box::new(gate.clone())).await;
     }
@@ -165,11 +166,25 @@ impl Handler for Gate {
                 }
                 (true, before)
             }
+            Parameter::MessageExpiryCheck(session, _, publish) => {
+                let topic: &str = &publish.topic;
+                // Of each message that goes out: nothing is parsed or asked for most of them.
+                let is_void = topic.ends_with("/reset")
+                    && Box::pin(self.is_void_reset(&session.id.client_id, topic)).await;
+                match is_void {
+                    true => (false, Some(HookResult::MessageExpiry)),
+                    false => (true, before),
+                }
+            }
             Parameter::MessageDropped(to, _, publish, reason) => {
                 // A refusal drops its message too, and was logged where it was refused.
-                // An app that is slow or away is sent the newer state instead.
+                // An app that is slow or away is sent the newer state instead. A reset is void or retained.
                 let topic: &str = &publish.topic;
-                if to.is_some() && !matches!(topic.parse(), Ok(Topic::ClientState { .. })) {
+                let expected = matches!(
+                    topic.parse(),
+                    Ok(Topic::ClientState { .. } | Topic::Reset(_))
+                );
+                if to.is_some() && !expected {
                     tracing::warn!(topic, %reason, "the broker dropped a message on its way out");
                 }
                 (true, before)
@@ -269,6 +284,27 @@ impl Gate {
         };
         if let Err(error) = devices::tell_what_is_retained(&self.services, device).await {
             tracing::warn!(%device, %error, "what is retained for a device was not published");
+        }
+    }
+
+    /// Whether this is a `reset` that its device is not to be told any more: it waited in the session that the broker
+    /// kept, and the device has been given the secret of a new ownership since. Where that cannot be found out it is
+    /// not told now: it is retained until it is acknowledged.
+    async fn is_void_reset(&self, client_id: &str, topic: &str) -> bool {
+        let (Ok(Topic::Reset(of)), Ok(device)) =
+            (topic.parse::<Topic>(), client_id.parse::<DeviceId>())
+        else {
+            return false;
+        };
+        if of != device {
+            return false;
+        }
+        match devices::awaits_reset(&self.services, device).await {
+            Ok(awaits) => !awaits,
+            Err(error) => {
+                tracing::warn!(%device, %error, "a reset is not told now");
+                true
+            }
         }
     }
 

@@ -160,37 +160,34 @@ async fn add(services: &Services, add: Add) -> anyhow::Result<()> {
         email,
         password: password.clone(),
     };
-    let (client, made) = (Client::default(), account);
-    let signed_in = match accounts::make_setup_code(services).await.map_err(told)? {
+    let client = Client::default();
+    // The account is for somebody else: nobody is signed in by making it.
+    let made = match accounts::make_setup_code(services).await.map_err(told)? {
         Some(_) if add.role != SiteRole::PrimeAdmin => bail!(
             "nobody is there yet: the first account is a prime administrator's (--role prime_admin)"
         ),
-        Some(code) => accounts::set_up(services, &code, made, &client).await,
+        Some(code) => accounts::set_up_another(services, &code, account, &client).await,
         None => {
             let actor = add.behalf.actor(services).await?;
             let admin = actor.require_admin().map_err(told)?;
             let code = accounts::invite(services, &admin, Some(add.email.clone()), add.role);
             let code = code.await.map_err(told)?;
-            accounts::register(services, Some(&code), made, &client).await
+            accounts::register_another(services, &code, account, &client).await
         }
     };
-    let signed_in = signed_in.map_err(told)?;
-    // The account is for somebody else: nobody is signed in by making it.
-    accounts::sign_out(services, &signed_in.token)
-        .await
-        .map_err(told)?;
+    let made = made.map_err(told)?;
     let shown = (!add.password_stdin).then_some(&password);
     if add.json {
         return print_json(&json!({
-            "id": signed_in.me.id,
-            "email": signed_in.me.email,
-            "role": signed_in.me.role,
+            "id": made.id,
+            "email": made.email,
+            "role": made.role,
             "password": shown,
         }));
     }
     let mut out = std::io::stdout().lock();
-    let role = signed_in.me.role.as_str();
-    writeln!(out, "{} ({role}) was made", signed_in.me.email)
+    let role = made.role.as_str();
+    writeln!(out, "{} ({role}) was made", made.email)
         .and_then(|()| match shown {
             Some(password) => writeln!(out, "password  {password}   (shown once)"),
             None => Ok(()),

@@ -70,6 +70,28 @@ pub(super) async fn same_origin(request: Request, next: Next) -> Response {
     Refusal(AppError::Forbidden).into_response()
 }
 
+/// Refuses U+0000 in an address: JSON says it nowhere either ([`crate::rest::problem::Body`]), and not every database
+/// can look for it. In a path it names nothing.
+pub(super) async fn without_nul(request: Request, next: Next) -> Response {
+    let uri = request.uri();
+    if has_nul(uri.path()) {
+        return Refusal(AppError::NotFound).into_response();
+    }
+    if uri.query().is_some_and(has_nul) {
+        return Refusal(AppError::Invalid {
+            field: "query".to_owned(),
+            message: "U+0000 is in none of the texts".to_owned(),
+        })
+        .into_response();
+    }
+    next.run(request).await
+}
+
+/// Whether U+0000 is in a part of an address, where it can only be written `%00`: no digit of another escape is a `%`.
+fn has_nul(part: &str) -> bool {
+    part.contains("%00")
+}
+
 fn is_own(headers: &HeaderMap, authority: Option<&str>) -> bool {
     let text = |name: HeaderName| headers.get(name).and_then(|value| value.to_str().ok());
     if let Some(site) = text(HeaderName::from_static("sec-fetch-site"))
@@ -89,6 +111,16 @@ fn is_own(headers: &HeaderMap, authority: Option<&str>) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn u_0000_is_found_however_it_stands() {
+        for part in ["%00=", "q=a%00b", "q=%%00", "q=%25%00"] {
+            assert!(has_nul(part), "{part}");
+        }
+        for part in ["", "q=%2500", "q=00", "q=%0a0", "q=%0"] {
+            assert!(!has_nul(part), "{part}");
+        }
+    }
 
     #[test]
     fn another_sites_page_is_not_own() {

@@ -9,9 +9,10 @@ use serde_json::json;
 use uuid::Uuid;
 
 use super::{Client, active_user, me, token::secret_text};
-use crate::{Actor, Services, audit, internal};
+use crate::{Actor, Services, audit, internal, names};
 
 const PREFIX: &str = "mdg_";
+const MAX_NAME_CHARS: usize = 80;
 const TOUCH_MS: i64 = 60_000;
 
 /// A key as its owner sees it later: never the key itself.
@@ -27,17 +28,22 @@ pub struct ApiKey {
     pub last_used_at: Option<TimestampMs>,
 }
 
-/// Makes a key; gives it, shown once.
-pub async fn create(services: &Services, actor: &Actor, name: &str) -> Result<String, AppError> {
-    let name = name.trim();
-    if name.is_empty() || name.chars().count() > 80 {
-        return Err(AppError::invalid("name", "name"));
-    }
+/// A key that was just made. Never printed: it has no `Debug`.
+pub struct MadeKey {
+    /// The key itself, shown once.
+    pub key: String,
+    /// As it is listed from now on.
+    pub listed: ApiKey,
+}
+
+/// Makes a key.
+pub async fn create(services: &Services, actor: &Actor, name: &str) -> Result<MadeKey, AppError> {
+    let name = names::checked("name", name, MAX_NAME_CHARS)?;
     let key = format!("{PREFIX}{}", secret_text::new());
     let row = entity::api_key::ActiveModel {
         id: Set(Uuid::now_v7()),
         user_id: Set(actor.user.id.0),
-        name: Set(name.to_owned()),
+        name: Set(name),
         key_hash: Set(secret_text::hash(&key).to_vec()),
         created_ms: Set(services.now().0),
         last_used_ms: Set(None),
@@ -49,7 +55,19 @@ pub async fn create(services: &Services, actor: &Actor, name: &str) -> Result<St
     let detail = json!({ "name": row.name });
     audit::record(services, &transaction, actor, action, target, detail).await?;
     transaction.commit().await.map_err(internal)?;
-    Ok(key)
+    Ok(MadeKey {
+        key,
+        listed: of_row(row),
+    })
+}
+
+fn of_row(row: entity::api_key::Model) -> ApiKey {
+    ApiKey {
+        id: row.id,
+        name: row.name,
+        created_at: TimestampMs(row.created_ms),
+        last_used_at: row.last_used_ms.map(TimestampMs),
+    }
 }
 
 /// The actor's keys that work, newest first.
@@ -62,15 +80,7 @@ pub async fn list(services: &Services, actor: &Actor) -> Result<Vec<ApiKey>, App
         .all(&services.db.read)
         .await
         .map_err(internal)?;
-    Ok(rows
-        .into_iter()
-        .map(|row| ApiKey {
-            id: row.id,
-            name: row.name,
-            created_at: TimestampMs(row.created_ms),
-            last_used_at: row.last_used_ms.map(TimestampMs),
-        })
-        .collect())
+    Ok(rows.into_iter().map(of_row).collect())
 }
 
 /// Ends one of the actor's keys.

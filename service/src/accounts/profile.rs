@@ -6,10 +6,9 @@ use domain::{
 };
 use sea_orm::{ActiveModelTrait, ActiveValue::Set, EntityTrait, TransactionTrait};
 use serde_json::json;
-use unicode_normalization::UnicodeNormalization;
 
 use super::{Client, password, session, token};
-use crate::{Actor, Services, audit, internal};
+use crate::{Actor, Services, audit, internal, names};
 
 /// A person's choices; `None` leaves it to their browser.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -53,10 +52,7 @@ pub async fn choose(services: &Services, actor: &Actor, choices: Choices) -> Res
 
 /// Changes what a person is called: 1 to 80 characters.
 pub async fn rename(services: &Services, actor: &Actor, name: &str) -> Result<(), AppError> {
-    let name: String = name.trim().nfc().collect();
-    if name.is_empty() || name.chars().count() > 80 || name.chars().any(char::is_control) {
-        return Err(AppError::invalid("name", "name"));
-    }
+    let name = names::checked("name", name, 80)?;
     let row = entity::user::ActiveModel {
         id: Set(actor.user.id.0),
         name: Set(name),

@@ -2,7 +2,7 @@
 
 use domain::{
     AppError, Email, TimestampMs,
-    account::{Invitation, Registration},
+    account::{Invitation, Me, Registration},
     role::SiteRole,
 };
 use sea_orm::{
@@ -10,14 +10,13 @@ use sea_orm::{
     EntityTrait, QueryFilter, QueryOrder, SqlErr, TransactionTrait,
 };
 use serde_json::json;
-use unicode_normalization::UnicodeNormalization;
 use uuid::Uuid;
 
 use super::{
     Client, NewAccount, SignedIn, limit, password, session,
     token::{self, Tokens, secret_text},
 };
-use crate::{Admin, Services, audit, internal};
+use crate::{Admin, Services, audit, internal, names};
 
 /// How long an invitation works, in milliseconds: seven days.
 const INVITATION_MS: i64 = 7 * 24 * 3_600_000;
@@ -36,13 +35,7 @@ pub(super) async fn check(services: &Services, account: NewAccount) -> Result<Ch
         .email
         .parse()
         .map_err(|_| AppError::invalid("email", "email"))?;
-    let name: String = account.name.trim().nfc().collect();
-    if name.is_empty()
-        || name.chars().count() > MAX_NAME_CHARS
-        || name.chars().any(char::is_control)
-    {
-        return Err(AppError::invalid("name", "name"));
-    }
+    let name = names::checked("name", &account.name, MAX_NAME_CHARS)?;
     password::check_new(&account.password)?;
     let password_hash = password::hash(services, &account.password).await?;
     Ok(Checked {
@@ -104,6 +97,19 @@ pub async fn register_for_tokens(
     let tokens = token::start(services, &transaction, row, client, REGISTER).await?;
     transaction.commit().await.map_err(internal)?;
     Ok(tokens)
+}
+
+/// As [`register`], for somebody else: nobody is signed in by it, and they have not signed in yet.
+pub async fn register_another(
+    services: &Services,
+    code: &str,
+    account: NewAccount,
+    client: &Client,
+) -> Result<Me, AppError> {
+    let (transaction, row) = make(services, Some(code), account, client).await?;
+    let me = session::write_down(services, &transaction, &row, client, REGISTER).await?;
+    transaction.commit().await.map_err(internal)?;
+    Ok(me)
 }
 
 /// Makes an account in a transaction that is the caller's to commit, with what lets the person in.

@@ -105,16 +105,28 @@ pub(super) async fn let_in<C: ConnectionTrait>(
     client: &Client,
     action: &str,
 ) -> Result<Me, AppError> {
-    let me = me(&row)?;
+    let me = write_down(services, connection, &row, client, action).await?;
+    let mut row: entity::user::ActiveModel = row.into();
+    row.last_sign_in_ms = Set(Some(services.now().0));
+    row.update(connection).await.map_err(internal)?;
+    Ok(me)
+}
+
+/// Writes down what was done in the name of this person, who is not let in by it.
+pub(super) async fn write_down<C: ConnectionTrait>(
+    services: &Services,
+    connection: &C,
+    row: &entity::user::Model,
+    client: &Client,
+    action: &str,
+) -> Result<Me, AppError> {
+    let me = me(row)?;
     let actor = Actor {
         user: me.clone(),
         address: client.address.clone(),
     };
     let detail = json!({ "user_agent": client.user_agent });
     audit::record(services, connection, &actor, action, None, detail).await?;
-    let mut row: entity::user::ActiveModel = row.into();
-    row.last_sign_in_ms = Set(Some(services.now().0));
-    row.update(connection).await.map_err(internal)?;
     Ok(me)
 }
 

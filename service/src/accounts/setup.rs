@@ -1,8 +1,9 @@
 //! The first administrator, made with the one-time code that the server prints.
 
-use domain::{AppError, role::SiteRole};
+use domain::{AppError, account::Me, role::SiteRole};
 use sea_orm::{
-    ActiveValue::Set, ConnectionTrait, EntityTrait, PaginatorTrait, sea_query::OnConflict,
+    ActiveValue::Set, ConnectionTrait, DatabaseTransaction, EntityTrait, PaginatorTrait,
+    sea_query::OnConflict,
 };
 use serde_json::json;
 use subtle::ConstantTimeEq;
@@ -43,6 +44,9 @@ pub async fn make_setup_code(services: &Services) -> Result<Option<String>, AppE
     Ok(Some(code))
 }
 
+/// How the trail says that the first administrator was made.
+const SET_UP: &str = "set_up";
+
 /// Makes the first administrator with the one-time setup code; signs them in.
 pub async fn set_up(
     services: &Services,
@@ -50,6 +54,34 @@ pub async fn set_up(
     account: NewAccount,
     client: &Client,
 ) -> Result<SignedIn, AppError> {
+    let (transaction, row) = make(services, code, account, client).await?;
+    let signed_in = session::start(services, &transaction, row, client, SET_UP).await?;
+    transaction.commit().await.map_err(internal)?;
+    tracing::info!(user = %signed_in.me.id, "the first administrator was made");
+    Ok(signed_in)
+}
+
+/// As [`set_up`], for somebody else: nobody is signed in by it, and they have not signed in yet.
+pub async fn set_up_another(
+    services: &Services,
+    code: &str,
+    account: NewAccount,
+    client: &Client,
+) -> Result<Me, AppError> {
+    let (transaction, row) = make(services, code, account, client).await?;
+    let me = session::write_down(services, &transaction, &row, client, SET_UP).await?;
+    transaction.commit().await.map_err(internal)?;
+    tracing::info!(user = %me.id, "the first administrator was made");
+    Ok(me)
+}
+
+/// Makes the first account in a transaction that is the caller's to commit; the setup code is used up in it.
+async fn make(
+    services: &Services,
+    code: &str,
+    account: NewAccount,
+    client: &Client,
+) -> Result<(DatabaseTransaction, entity::user::Model), AppError> {
     let attempt = limit::begin(services, "setup", client.subject(), None).await?;
     let known = entity::setting::Entity::find_by_id(SETTING.to_owned())
         .one(&services.db.read)
@@ -78,10 +110,7 @@ pub async fn set_up(
         // Another used the code between the look and now.
         return Err(AppError::conflict("already_set_up"));
     }
-    let signed_in = session::start(services, &transaction, row, client, "set_up").await?;
-    transaction.commit().await.map_err(internal)?;
-    tracing::info!(user = %signed_in.me.id, "the first administrator was made");
-    Ok(signed_in)
+    Ok((transaction, row))
 }
 
 async fn is_empty<C: ConnectionTrait>(connection: &C) -> Result<bool, AppError> {

@@ -1,7 +1,10 @@
 //! Types of components: what there is to attach.
 
 use domain::{
-    AppError, ComponentType, Page, catalog::CatalogComponent, component::ComponentCategory,
+    AppError, ComponentType, Page,
+    catalog::CatalogComponent,
+    component::ComponentCategory,
+    text::{is_misleading, is_unseen},
 };
 use entity::component_type::{ActiveModel, Column, Entity, Model};
 use sea_orm::{
@@ -208,9 +211,15 @@ fn checked(new: CatalogComponent) -> Result<CatalogComponent, AppError> {
         if !named || long {
             return Err(AppError::invalid("values", "value_name"));
         }
+        if [&value.label_ko, &value.label_en, &value.unit]
+            .into_iter()
+            .any(|text| text.chars().any(is_misleading))
+        {
+            return Err(AppError::invalid("values", "name_characters"));
+        }
         // What has no label of its own is called by its name.
         for label in [&mut value.label_ko, &mut value.label_en] {
-            if label.trim().is_empty() {
+            if label.chars().all(is_unseen) {
                 label.clone_from(&value.name);
             }
         }

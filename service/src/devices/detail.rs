@@ -5,11 +5,12 @@ use std::collections::BTreeMap;
 use domain::{
     AppError, DeviceId, TimestampMs,
     component::Component,
-    device::{DeviceDetail, Lifecycle},
+    device::{DeviceDetail, Lifecycle, SaidNetwork},
     event::{DeviceEvent, EventKind, RefusalCount, RefusalReason},
     role::DeviceRole,
 };
 use entity::{certificate, device, device_event, device_live, refusal};
+use protocol::identity::Network;
 use sea_orm::{
     ColumnTrait, Condition, EntityTrait, JoinType, QueryFilter, QueryOrder, QuerySelect,
     QueryTrait,
@@ -62,6 +63,7 @@ pub async fn detail(services: &Services, viewer: &ViewerOf) -> Result<DeviceDeta
         .as_ref()
         .and_then(|identity| identity.pointer("/versions/os")?.as_str())
         .map(ToOwned::to_owned);
+    let network = network_of(&whole);
     let components = components::described(db, id).await?;
     let may_delete = admin && is_unused(&whole);
     Ok(DeviceDetail {
@@ -84,6 +86,7 @@ pub async fn detail(services: &Services, viewer: &ViewerOf) -> Result<DeviceDeta
             .and_then(|days| u32::try_from(days).ok()),
         clock_skew_ms: live.as_ref().and_then(|live| live.clock_skew_ms),
         os,
+        network,
         created_at: TimestampMs(whole.created_ms),
         claimed_at: whole.claimed_ms.map(TimestampMs),
         certificate_expires_at: certificate.map(|row| TimestampMs(row.expires_ms)),
@@ -94,6 +97,21 @@ pub async fn detail(services: &Services, viewer: &ViewerOf) -> Result<DeviceDeta
         duplicates: live
             .and_then(|live| u64::try_from(live.duplicates).ok())
             .unwrap_or(0),
+    })
+}
+
+/// The network that a device said it is on; what it said before it was claimed may be a former owner's.
+fn network_of(device: &device::Model) -> Option<SaidNetwork> {
+    let said_ms = device.identity_ms?;
+    if device.claimed_ms.is_some_and(|claimed| said_ms < claimed) {
+        return None;
+    }
+    let said = device.identity.as_ref()?.get("network")?;
+    let network: Network = serde_json::from_value(said.clone()).ok()?;
+    Some(SaidNetwork {
+        interface: network.interface().map(ToOwned::to_owned),
+        ssid: network.ssid().map(ToOwned::to_owned),
+        said_at: TimestampMs(said_ms),
     })
 }
 

@@ -69,7 +69,7 @@ pub async fn start(
         .collect();
     let name: String = name
         .chars()
-        .filter(|c| !c.is_control())
+        .filter(|c| !domain::text::is_misleading(*c))
         .take(MAX_NAME_CHARS)
         .collect();
     store(services, admin, id, ImportKind::File, name, rows).await?;

@@ -85,6 +85,25 @@ pub async fn list(
     })
 }
 
+/// The same, and the last page where the one that is asked for lies behind it: its devices may have left the
+/// list meanwhile.
+pub async fn list_within(
+    services: &Services,
+    actor: &Actor,
+    query: &DeviceQuery,
+) -> Result<Page<DeviceSummary>, AppError> {
+    let found = list(services, actor, query).await?;
+    let page = found.last();
+    if found.page <= page {
+        return Ok(found);
+    }
+    let last = DeviceQuery {
+        page,
+        ..query.clone()
+    };
+    list(services, actor, &last).await
+}
+
 /// The ids of all that a query finds, in its order.
 pub(super) async fn all_ids(
     services: &Services,
@@ -420,7 +439,7 @@ fn selected(actor: &Actor) -> Select<device::Entity> {
         .join(JoinType::LeftJoin, to_live())
 }
 
-fn to_live() -> RelationDef {
+pub(super) fn to_live() -> RelationDef {
     device::Entity::belongs_to(device_live::Entity)
         .from(device::Column::Id)
         .to(device_live::Column::DeviceId)

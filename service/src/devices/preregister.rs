@@ -5,6 +5,7 @@ use domain::{
     device::{DeviceKind, Lifecycle, Presence, PresenceCause},
     event::{EventKind, Severity},
     live::LiveEvent,
+    text::is_unseen,
 };
 use protocol::enroll::{ClaimLink, EnrollmentCode};
 use qrcode::{Color, EcLevel, QrCode, render::svg};
@@ -87,7 +88,10 @@ pub(super) async fn insert(
         true => defaults(device.kind),
         false => device.components,
     };
-    let id = device.uuid.unwrap_or_else(DeviceId::random);
+    let id = match device.uuid {
+        Some(uuid) => checked_uuid(uuid)?,
+        None => DeviceId::random(),
+    };
     let now = services.now().0;
     hardware::check(transaction, &version, &variant).await?;
     refuse_known(transaction, &serial, id).await?;
@@ -259,12 +263,18 @@ fn defaults(kind: DeviceKind) -> Vec<ComponentType> {
 
 fn checked(field: &str, text: &str, most: usize) -> Result<String, AppError> {
     let text = text.trim();
-    let fits = !text.is_empty()
-        && text.chars().count() <= most
-        && !text.chars().any(|c| c.is_control() || c.is_whitespace());
+    let fits = !text.is_empty() && text.chars().count() <= most && !text.chars().any(is_unseen);
     match fits {
         true => Ok(text.to_owned()),
         false => Err(AppError::invalid(field, "serial")),
+    }
+}
+
+/// A UUID that names a device: of nothing but zeros it says that there is none.
+pub(super) fn checked_uuid(uuid: DeviceId) -> Result<DeviceId, AppError> {
+    match uuid.0.is_nil() {
+        false => Ok(uuid),
+        true => Err(AppError::invalid("uuid", "uuid_nil")),
     }
 }
 

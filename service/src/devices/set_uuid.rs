@@ -11,13 +11,14 @@ use super::{Preregistered, preregister, revoke};
 use crate::{Admin, Services, audit, downlink, internal};
 
 /// Gives a device this UUID. Its owner, history and components stay; it enrols again with the code of the answer,
-/// and until then nobody connects as it. A conflict where another device has the UUID, `Gone` where it is revoked.
+/// and until then nobody connects as it. A conflict where another device has the UUID, `Gone` where it is revoked; one of zeros is refused.
 pub async fn set_uuid(
     services: &Services,
     admin: &Admin,
     device: DeviceId,
     uuid: DeviceId,
 ) -> Result<Preregistered, AppError> {
+    let uuid = preregister::checked_uuid(uuid)?;
     let transaction = services.db.write.begin().await.map_err(internal)?;
     let row = downlink::lock_device(&transaction, device).await?;
     if row.lifecycle == Lifecycle::Revoked.as_str() {

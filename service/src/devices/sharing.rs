@@ -129,8 +129,12 @@ pub async fn share(
     Ok(user)
 }
 
-/// Takes somebody's role on a device away, and their name for it.
-pub async fn unshare(services: &Services, owner: &OwnerOf, user: UserId) -> Result<(), AppError> {
+/// Takes somebody's role on a device away, and their name for it; gives who they are and what they had.
+pub async fn unshare(
+    services: &Services,
+    owner: &OwnerOf,
+    user: UserId,
+) -> Result<Sharer, AppError> {
     end(services, owner.actor(), owner.device(), user).await
 }
 
@@ -140,7 +144,9 @@ pub async fn leave(services: &Services, viewer: &ViewerOf) -> Result<(), AppErro
         return Err(AppError::NotFound);
     }
     let actor = viewer.actor();
-    end(services, actor, viewer.device(), actor.user.id).await
+    end(services, actor, viewer.device(), actor.user.id)
+        .await
+        .map(|_| ())
 }
 
 /// Whether the viewer claimed the device themselves.
@@ -158,37 +164,53 @@ async fn end(
     actor: &Actor,
     device: DeviceRef,
     user: UserId,
-) -> Result<(), AppError> {
+) -> Result<Sharer, AppError> {
     let transaction = services.db.write.begin().await.map_err(internal)?;
     let row = downlink::lock_device(&transaction, device.uuid).await?;
     if row.owner_id == Some(user.0) {
         return Err(AppError::conflict("claimed_it"));
     }
-    let gone = Entity::delete_many()
+    let person = sharer(&transaction, device, user).await?;
+    Entity::delete_many()
         .filter(Column::DeviceId.eq(device.id))
         .filter(Column::UserId.eq(user.0))
-        .filter(Column::Role.is_not_null())
         .exec(&transaction)
         .await
         .map_err(internal)?;
-    if gone.rows_affected == 0 {
-        return Err(AppError::NotFound);
-    }
     search::index_nickname(&transaction, device.id, user.0, None).await?;
-    let person = name_of(&transaction, user).await?;
     let target = Some(device.uuid.to_string());
-    let detail = json!({ "with": person });
+    let detail = json!({ "with": person.name });
     audit::record(services, &transaction, actor, "unshare", target, detail).await?;
     transaction.commit().await.map_err(internal)?;
-    tell(services, actor, device, user, &person, None).await
+    tell(services, actor, device, user, &person.name, None).await?;
+    Ok(person)
 }
 
-async fn name_of(transaction: &DatabaseTransaction, user: UserId) -> Result<String, AppError> {
+/// Somebody with a role on a device that they have not claimed.
+async fn sharer(
+    transaction: &DatabaseTransaction,
+    device: DeviceRef,
+    user: UserId,
+) -> Result<Sharer, AppError> {
+    let access = Entity::find()
+        .filter(Column::DeviceId.eq(device.id))
+        .filter(Column::UserId.eq(user.0))
+        .one(transaction)
+        .await
+        .map_err(internal)?;
+    let role = access.and_then(|access| DeviceRole::parse(access.role.as_deref()?));
     let person = user::Entity::find_by_id(user.0)
         .one(transaction)
         .await
         .map_err(internal)?;
-    Ok(person.map(|person| person.name).unwrap_or_default())
+    let (role, person) = role.zip(person).ok_or(AppError::NotFound)?;
+    Ok(Sharer {
+        id: user,
+        name: person.name,
+        email: person.email.parse::<Email>().map_err(internal)?,
+        role,
+        claimed: false,
+    })
 }
 
 /// On the device's page, and to everybody whose pages show others now.
