@@ -48,6 +48,7 @@ impl CommandState {
 
 /// One command with its history.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Command {
     /// Its id.
     pub id: CommandId,

@@ -1,6 +1,6 @@
 //! Devices: what a list row and a device's page say about one.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, ops::RangeInclusive};
 
 use protocol::{DeviceId, Email, Scalar, TimestampMs};
 use serde::{Deserialize, Serialize};
@@ -11,7 +11,15 @@ macro_rules! text_enum {
     ($(#[$doc:meta])* $name:ident { $($(#[$vdoc:meta])* $variant:ident = $text:literal,)+ }) => {
         $(#[$doc])*
         #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-        pub enum $name { $($(#[$vdoc])* #[serde(rename = $text)] $variant,)+ }
+        #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+        pub enum $name {
+            $(
+                $(#[$vdoc])*
+                #[serde(rename = $text)]
+                #[cfg_attr(feature = "openapi", schema(rename = $text))]
+                $variant,
+            )+
+        }
 
         impl $name {
             /// Every value.
@@ -91,6 +99,7 @@ text_enum! {
 
 /// Presence with its reason and its beginning.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct PresenceInfo {
     /// What it is.
     pub presence: Presence,
@@ -100,11 +109,15 @@ pub struct PresenceInfo {
     pub since: TimestampMs,
 }
 
+/// How often a device may be told to report, in milliseconds: ten times a second to once a day.
+pub const REPORT_INTERVAL_MS: RangeInclusive<i64> = 100..=86_400_000;
+
 /// The flat merged state: `led` → `ON`, `dht22_temp` → 25.5.
 pub type StateMap = BTreeMap<String, Scalar>;
 
 /// One row of the device list.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct DeviceSummary {
     /// Its UUID.
     pub id: DeviceId,
@@ -139,6 +152,7 @@ pub struct DeviceSummary {
 
 /// One value in a list row, with the last hour of it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Headline {
     /// The state key, such as `cpu_average`.
     pub key: String,
@@ -159,6 +173,7 @@ pub struct Headline {
     reason = "each says whether this person may do one thing"
 )]
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct DeviceDetail {
     /// What the list row says.
     pub summary: DeviceSummary,
@@ -179,6 +194,7 @@ pub struct DeviceDetail {
     /// Its attached components.
     pub components: Vec<Component>,
     /// Its merged state.
+    #[cfg_attr(feature = "openapi", schema(value_type = BTreeMap<String, Scalar>))]
     pub state: StateMap,
     /// When each state key was last reported.
     pub state_at: BTreeMap<String, TimestampMs>,
@@ -196,6 +212,9 @@ pub struct DeviceDetail {
     pub clock_skew_ms: Option<i64>,
     /// Its operating system.
     pub os: Option<String>,
+    /// The network that it was on when it last said who it is; not one from before it was claimed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub network: Option<SaidNetwork>,
     /// When it was pre-registered.
     pub created_at: TimestampMs,
     /// When it was claimed.
@@ -207,6 +226,20 @@ pub struct DeviceDetail {
     pub refusals: Option<Vec<crate::event::RefusalCount>>,
     /// Messages that came twice and were stored once.
     pub duplicates: u64,
+}
+
+/// A network that a device said it is on. Both names are its own words: short, and otherwise anything.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct SaidNetwork {
+    /// The interface over which it reached the site.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub interface: Option<String>,
+    /// The name of the Wi-Fi network that its radio had joined.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ssid: Option<String>,
+    /// When it said so.
+    pub said_at: TimestampMs,
 }
 
 text_enum! {

@@ -45,6 +45,7 @@ text_enum! {
 
 /// How often one reason refused messages of one device.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct RefusalCount {
     /// Why.
     pub reason: RefusalReason,
@@ -89,6 +90,8 @@ text_enum! {
         Identified = "identified",
         /// History came late; the detail holds `reports`, `from`, `to`.
         LateData = "late_data",
+        /// Another report interval was set; the detail holds `from` and `to` in milliseconds, and `by`.
+        ReportInterval = "report_interval",
         /// A component was attached, changed or detached; the detail holds `action`, `component`, `by`.
         Components = "components",
         /// Its identity is in doubt; the detail holds `finding`, `kind`, `cpu_serial`.
@@ -119,6 +122,7 @@ text_enum! {
 
 /// One thing that happened to a device.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct DeviceEvent {
     /// Counts up.
     pub id: i64,

@@ -54,6 +54,25 @@ impl Filter {
         })
     }
 
+    /// What must hold at once: each condition as it is written, and the filter that is left without it.
+    pub fn parts(&self) -> Vec<(String, String)> {
+        let all = match &self.0 {
+            Clause::All(all) => all.as_slice(),
+            one => std::slice::from_ref(one),
+        };
+        (0..all.len())
+            .map(|at| {
+                let mut rest = all.to_vec();
+                let part = Self(rest.remove(at));
+                let rest = match rest.len() {
+                    1 => rest.remove(0),
+                    _ => Clause::All(rest),
+                };
+                (part.to_string(), Self(rest).to_string())
+            })
+            .collect()
+    }
+
     /// Whether any of its tests is such.
     pub fn has(&self, such: impl Fn(&Test) -> bool + Copy) -> bool {
         fn within(clause: &Clause, such: impl Fn(&Test) -> bool + Copy) -> bool {

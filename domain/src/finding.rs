@@ -101,6 +101,7 @@ impl FromStr for Column {
 
 /// What is wrong with a device's connection or clock.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(tag = "trouble", rename_all = "snake_case")]
 pub enum Trouble {
     /// It comes and goes.
@@ -174,6 +175,7 @@ pub struct SavedView {
 
 /// Somebody with a role on a device.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Sharer {
     /// Who.
     pub id: UserId,
@@ -189,6 +191,7 @@ pub struct Sharer {
 
 /// Presence over the past days.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct PresenceHistory {
     /// From.
     pub from: TimestampMs,
@@ -208,6 +211,7 @@ pub struct PresenceHistory {
 
 /// What part of a slot a device was online, silent and offline.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct PresenceSlot {
     /// Its beginning.
     pub at: TimestampMs,
@@ -221,6 +225,7 @@ pub struct PresenceSlot {
 
 /// A time that a device was not online.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Absence {
     /// Since when.
     pub from: TimestampMs,

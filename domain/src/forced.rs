@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 /// Who set a value by hand, and what it stands in front of.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Forced {
     /// The name of the person.
     pub by: String,

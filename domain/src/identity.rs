@@ -101,6 +101,7 @@ impl FindingKind {
 
 /// What is done about each kind.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Policies(BTreeMap<FindingKind, Reaction>);
 
 impl Default for Policies {
@@ -132,6 +133,7 @@ impl Policies {
 
 /// Who a device is, as it is known or as it says.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Traits {
     /// The UUID on its storage.
     pub uuid: DeviceId,
@@ -199,6 +201,7 @@ text_enum! {
 
 /// One finding, as lists and its page show it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Finding {
     /// Counts up.
     pub id: i64,
@@ -266,6 +269,7 @@ text_enum! {
 
 /// Something that one person is told inside the application.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Notice {
     /// Counts up.
     pub id: i64,

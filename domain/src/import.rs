@@ -10,6 +10,7 @@ pub const MOST_BYTES: usize = 2 * 1024 * 1024;
 
 /// What an import does with its lines.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum ImportKind {
     /// Pre-registers a device for each line of a file.
@@ -37,6 +38,7 @@ impl ImportKind {
 
 /// How far an import is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum ImportState {
     /// Lines are waiting.
@@ -60,6 +62,7 @@ impl ImportState {
 
 /// An import as it stands.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Import {
     /// Its id.
     pub id: ImportId,
@@ -94,6 +97,7 @@ impl Import {
 
 /// A column of the file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum ImportColumn {
     /// The processor's serial number.
@@ -147,6 +151,7 @@ impl ImportColumn {
 
 /// A line that was refused.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct RefusedLine {
     /// Its number in the file, from 1.
     pub line: u32,

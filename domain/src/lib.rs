@@ -3,6 +3,7 @@
 
 pub mod account;
 pub mod catalog;
+pub mod certificate;
 pub mod command;
 pub mod component;
 pub mod device;
@@ -18,6 +19,7 @@ pub mod live;
 pub mod role;
 pub mod tag;
 pub mod telemetry;
+pub mod text;
 pub mod traffic;
 pub mod twin;
 
@@ -31,6 +33,7 @@ use serde::{Deserialize, Serialize};
 
 /// One page of a longer list.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Page<T> {
     /// The rows of this page.
     pub items: Vec<T>,
@@ -40,4 +43,12 @@ pub struct Page<T> {
     pub page: u32,
     /// How many rows a page holds.
     pub page_size: u32,
+}
+
+impl<T> Page<T> {
+    /// The list's last page; the first where it has no rows.
+    pub fn last(&self) -> u32 {
+        let pages = self.total.div_ceil(u64::from(self.page_size.max(1)));
+        u32::try_from(pages).unwrap_or(u32::MAX).max(1)
+    }
 }

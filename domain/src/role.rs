@@ -53,6 +53,7 @@ impl SiteRole {
 
 /// A person's role on one device.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum DeviceRole {
     /// Claimed it: commands it, shares it, gives it up.

@@ -4,6 +4,8 @@ use std::{fmt, str::FromStr};
 
 use serde::{Deserialize, Serialize};
 
+use crate::text::is_unseen;
+
 /// The longest tag, in characters.
 const MOST_CHARS: usize = 32;
 /// What a search calls being without a tag.
@@ -12,6 +14,7 @@ pub const UNTAGGED: &str = "none";
 /// A word that devices are grouped by: 1 to 32 letters, digits, `-`, `_` or `.`, lower case, beginning with a
 /// letter or digit. `none` is no tag: it finds what has none.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(try_from = "String", into = "String")]
 pub struct Tag(String);
 
@@ -37,6 +40,8 @@ impl FromStr for Tag {
             && tag
                 .chars()
                 .all(|letter| letter.is_alphanumeric() || "-_.".contains(letter))
+            // The fillers of Hangul are letters.
+            && !tag.chars().any(is_unseen)
             && tag != UNTAGGED;
         fits.then_some(Self(tag)).ok_or(NoTag)
     }
@@ -88,6 +93,8 @@ mod tests {
             "-spare",
             "\"x\"",
             "a:b",
+            "\u{3164}",
+            "a\u{200b}",
             &"x".repeat(33),
         ] {
             assert_eq!(text.parse::<Tag>(), Err(NoTag), "{text}");

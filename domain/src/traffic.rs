@@ -56,6 +56,7 @@ text_enum! {
 
 /// One message as it was on the wire; what is secret in it is blotted out.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct TrafficMessage {
     /// Counts up.
     pub number: u64,

@@ -33,8 +33,8 @@ use utoipa_swagger_ui::SwaggerUi;
 
 use crate::state::AppState;
 
-/// Every route of the interface, its document, and a page to browse it.
-pub(crate) fn router() -> Router<AppState> {
+/// Every operation of the interface, and the document that describes them.
+fn interface() -> (Router<AppState>, utoipa::openapi::OpenApi) {
     let (router, mut document) = OpenApiRouter::with_openapi(document::Frame::openapi())
         .merge(auth::router())
         .merge(users::router())
@@ -57,14 +57,25 @@ pub(crate) fn router() -> Router<AppState> {
         .merge(health::router())
         .split_for_parts();
     document::complete(&mut document);
+    (router, document)
+}
+
+/// Every route of the interface, its document, and a page to browse it.
+pub(crate) fn router() -> Router<AppState> {
+    let (router, document) = interface();
     let nothing = || any(async || problem::Refusal(domain::AppError::NotFound));
     router
-        .method_not_allowed_fallback(problem::method_not_allowed)
         .merge(SwaggerUi::new("/api/docs").url("/api/openapi.json", document))
         .route(
             "/api",
             get(async || axum::response::Redirect::to("/api/docs")),
         )
+        // It is for the routes that are there by now: those that follow take every method.
+        .method_not_allowed_fallback(problem::method_not_allowed)
+        // What follows the last slash is never empty to a wildcard.
+        .route("/api/", nothing())
         .route("/api/{*unknown}", nothing())
+        .route("/auth", nothing())
+        .route("/auth/", nothing())
         .route("/auth/{*unknown}", nothing())
 }

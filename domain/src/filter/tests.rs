@@ -74,6 +74,32 @@ fn what_is_written_is_understood() {
 }
 
 #[test]
+fn each_condition_can_be_taken_off() {
+    for (written, parts) in [
+        ("", vec![]),
+        ("tag:Lab-1", vec![("tag:lab-1", "")]),
+        (
+            "tag:a -tag:b (c OR d e) \"two words\"",
+            vec![
+                ("tag:a", "-tag:b (c OR d e) \"two words\""),
+                ("-tag:b", "tag:a (c OR d e) \"two words\""),
+                ("c OR d e", "tag:a -tag:b \"two words\""),
+                ("\"two words\"", "tag:a -tag:b (c OR d e)"),
+            ],
+        ),
+        (
+            "tag:a (b OR c)",
+            vec![("tag:a", "b OR c"), ("b OR c", "tag:a")],
+        ),
+        ("a OR b", vec![("a OR b", "")]),
+    ] {
+        let told = read(written).parts();
+        let told: Vec<(&str, &str)> = told.iter().map(|(a, b)| (a.as_str(), b.as_str())).collect();
+        assert_eq!(told, parts, "{written}");
+    }
+}
+
+#[test]
 fn what_is_not_understood_is_pointed_at() {
     use FilterFault::*;
     for (written, fault, at, len) in [

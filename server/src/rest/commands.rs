@@ -4,11 +4,10 @@ use axum::{
     Json,
     extract::State,
     http::{HeaderMap, StatusCode},
-    response::{IntoResponse, Response},
 };
 use domain::{
     AppError, CommandId, DeviceId,
-    command::{CommandOptions, NewCommand},
+    command::{Command, CommandOptions, NewCommand},
 };
 use serde::Deserialize;
 use service::commands::{self, Commander};
@@ -68,7 +67,7 @@ struct Wish {
     params(("id" = uuid::Uuid, Path, description = "The device"),
         ("Idempotency-Key" = Option<String>, Header, description = "At most 200 characters")),
     request_body = Wish,
-    responses((status = 202, description = "Queued", body = serde_json::Value), (status = 401),
+    responses((status = 202, description = "Queued", body = Command), (status = 401),
         (status = 403), (status = 404), (status = 409), (status = 422)))]
 async fn send(
     State(state): State<AppState>,
@@ -76,7 +75,7 @@ async fn send(
     Path(id): Path<DeviceId>,
     headers: HeaderMap,
     Body(wish): Body<Wish>,
-) -> Result<Response, Refusal> {
+) -> Result<(StatusCode, Json<Command>), Refusal> {
     let component = match wish.component_key {
         None => None,
         Some(key) => Some(
@@ -111,7 +110,7 @@ async fn send(
         Some(key) => commands::send_once(&state.services, &commander, command, key).await?,
         None => commands::send(&state.services, &commander, command).await?,
     };
-    Ok((StatusCode::ACCEPTED, Json(queued)).into_response())
+    Ok((StatusCode::ACCEPTED, Json(queued)))
 }
 
 #[derive(Debug, Deserialize, IntoParams)]
@@ -126,18 +125,18 @@ struct ListQuery {
 #[utoipa::path(get, path = "/api/devices/{id}/commands", tag = "commands",
     security(("bearer" = []), ("api_key" = [])),
     params(("id" = uuid::Uuid, Path, description = "The device"), ListQuery),
-    responses((status = 200, body = serde_json::Value), (status = 401), (status = 404)))]
+    responses((status = 200, body = Vec<Command>), (status = 401), (status = 404)))]
 async fn list(
     State(state): State<AppState>,
     Signed(actor): Signed,
     Path(id): Path<DeviceId>,
     Query(query): Query<ListQuery>,
-) -> Result<Response, Refusal> {
+) -> Result<Json<Vec<Command>>, Refusal> {
     let viewer = actor.require_viewer(&state.services, id).await?;
     let before = query.before.map(CommandId);
     let limit = query.limit.unwrap_or(50);
     let commands = commands::list(&state.services, &viewer, before, limit).await?;
-    Ok(Json(commands).into_response())
+    Ok(Json(commands))
 }
 
 /// One command as it stands.
@@ -145,15 +144,15 @@ async fn list(
     security(("bearer" = []), ("api_key" = [])),
     params(("id" = uuid::Uuid, Path, description = "The device"),
         ("command" = uuid::Uuid, Path, description = "The command")),
-    responses((status = 200, body = serde_json::Value), (status = 401), (status = 404)))]
+    responses((status = 200, body = Command), (status = 401), (status = 404)))]
 async fn get(
     State(state): State<AppState>,
     Signed(actor): Signed,
     Path((id, command)): Path<(DeviceId, CommandId)>,
-) -> Result<Response, Refusal> {
+) -> Result<Json<Command>, Refusal> {
     let viewer = actor.require_viewer(&state.services, id).await?;
     let command = commands::get(&state.services, &viewer, command).await?;
-    Ok(Json(command).into_response())
+    Ok(Json(command))
 }
 
 /// Takes a command back that has not been delivered.
@@ -161,14 +160,14 @@ async fn get(
     security(("bearer" = []), ("api_key" = [])),
     params(("id" = uuid::Uuid, Path, description = "The device"),
         ("command" = uuid::Uuid, Path, description = "The command")),
-    responses((status = 200, body = serde_json::Value), (status = 401), (status = 403),
+    responses((status = 200, body = Command), (status = 401), (status = 403),
         (status = 404), (status = 409, description = "It was delivered")))]
 async fn cancel(
     State(state): State<AppState>,
     Signed(actor): Signed,
     Path((id, command)): Path<(DeviceId, CommandId)>,
-) -> Result<Response, Refusal> {
+) -> Result<Json<Command>, Refusal> {
     let commander = Commander::prove(&state.services, &actor, id).await?;
     let command = commands::cancel(&state.services, &commander, command).await?;
-    Ok(Json(command).into_response())
+    Ok(Json(command))
 }

@@ -42,7 +42,7 @@ struct CompareQuery {
 /// label_en, unit, bucket_ms, points}], missing, left_out}`. Each line has at most `limit` points, and keeps its extremes.
 #[utoipa::path(get, path = "/api/telemetry", tag = "telemetry", params(CompareQuery),
     security(("bearer" = []), ("api_key" = [])),
-    responses((status = 200, body = serde_json::Value), (status = 401), (status = 422)))]
+    responses((status = 200, body = Comparison), (status = 401), (status = 422)))]
 async fn compare(
     State(state): State<AppState>,
     Signed(actor): Signed,

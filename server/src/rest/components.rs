@@ -215,7 +215,8 @@ async fn detach(
     security(("bearer" = []), ("api_key" = [])),
     params(("device_id" = uuid::Uuid, Path, description = "The device"),
         ("component_id" = i64, Path, description = "The component")),
-    responses((status = 200, body = DeviceComponent), (status = 401), (status = 403), (status = 404), (status = 409)))]
+    responses((status = 200, body = DeviceComponent), (status = 401), (status = 403), (status = 404), (status = 409),
+        (status = 422, description = "Its type is gone")))]
 async fn reattach(
     State(state): State<AppState>,
     Signed(actor): Signed,

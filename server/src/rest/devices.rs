@@ -7,10 +7,12 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use domain::{
-    AppError, DeviceId,
-    device::{DeviceKind, DeviceQuery, DeviceSort, Lifecycle, Presence},
+    AppError, DeviceId, Page,
+    certificate::DeviceCertificate,
+    device::{DeviceDetail, DeviceKind, DeviceQuery, DeviceSort, Lifecycle, Presence},
+    event::DeviceEvent,
 };
-use protocol::enroll::CredentialsRequest;
+use protocol::enroll::{ClaimedCredentials, Credentials, CredentialsRequest};
 use serde::{Deserialize, Serialize};
 use service::{
     accounts::Client,
@@ -21,6 +23,7 @@ use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::{
+    finding::Row,
     problem::{Body, Path, Query, Refusal},
     word::{optional, several},
 };
@@ -45,6 +48,7 @@ pub(crate) fn router() -> OpenApiRouter<AppState> {
         .routes(routes!(claim))
         .routes(routes!(credentials))
         .routes(routes!(certificate))
+        .routes(routes!(certificates))
 }
 
 /// A filtered, sorted page of the list.
@@ -96,31 +100,30 @@ impl ListQuery {
 /// One page of the devices that one may see.
 #[utoipa::path(get, path = "/api/devices", tag = "devices", params(ListQuery),
     security(("bearer" = []), ("api_key" = [])),
-    responses((status = 200, description = "`{items, total, page, page_size}`", body = serde_json::Value),
-        (status = 401), (status = 422)))]
+    responses((status = 200, body = Page<Row>), (status = 401), (status = 422)))]
 async fn list(
     State(state): State<AppState>,
     Signed(actor): Signed,
     Query(query): Query<ListQuery>,
-) -> Result<Response, Refusal> {
+) -> Result<Json<Page<Row>>, Refusal> {
     let page = devices::list(&state.services, &actor, &query.checked()?).await?;
     let rows = super::finding::rows(&state.services, &actor, page).await?;
-    Ok(Json(rows).into_response())
+    Ok(Json(rows))
 }
 
 /// A device with its state and components.
 #[utoipa::path(get, path = "/api/devices/{id}", tag = "devices",
     security(("bearer" = []), ("api_key" = [])),
     params(("id" = uuid::Uuid, Path, description = "The device")),
-    responses((status = 200, body = serde_json::Value), (status = 401), (status = 404)))]
+    responses((status = 200, body = DeviceDetail), (status = 401), (status = 404)))]
 async fn detail(
     State(state): State<AppState>,
     Signed(actor): Signed,
     Path(id): Path<DeviceId>,
-) -> Result<Response, Refusal> {
+) -> Result<Json<DeviceDetail>, Refusal> {
     let viewer = actor.require_viewer(&state.services, id).await?;
     let detail = devices::detail(&state.services, &viewer).await?;
-    Ok(Json(detail).into_response())
+    Ok(Json(detail))
 }
 
 #[derive(Deserialize, ToSchema)]
@@ -134,6 +137,11 @@ struct DeviceChange {
     /// `Standard`, `Pro`, …; administrators only. Reports of another variant than this are refused.
     #[serde(default)]
     hardware_variant: Option<String>,
+    /// How often it is to report, in milliseconds, 100 to 86,400,000. The device is told, and falls silent by it from
+    /// now on.
+    #[serde(default)]
+    #[schema(minimum = 100, maximum = 86_400_000)]
+    report_interval_ms: Option<i64>,
 }
 
 /// Changes what the site says of a device; what is left out stays.
@@ -154,6 +162,7 @@ async fn amend(
         name: body.name,
         hardware_version: body.hardware_version,
         hardware_variant: body.hardware_variant,
+        report_interval_ms: body.report_interval_ms,
     };
     devices::amend(&state.services, &owner, amendment).await?;
     Ok(StatusCode::NO_CONTENT)
@@ -249,17 +258,17 @@ struct EventQuery {
 #[utoipa::path(get, path = "/api/devices/{id}/events", tag = "devices",
     security(("bearer" = []), ("api_key" = [])),
     params(("id" = uuid::Uuid, Path, description = "The device"), EventQuery),
-    responses((status = 200, body = serde_json::Value), (status = 401), (status = 404)))]
+    responses((status = 200, body = Vec<DeviceEvent>), (status = 401), (status = 404)))]
 async fn events(
     State(state): State<AppState>,
     Signed(actor): Signed,
     Path(id): Path<DeviceId>,
     Query(query): Query<EventQuery>,
-) -> Result<Response, Refusal> {
+) -> Result<Json<Vec<DeviceEvent>>, Refusal> {
     let viewer = actor.require_viewer(&state.services, id).await?;
     let limit = query.limit.unwrap_or(50);
     let events = devices::events(&state.services, &viewer, query.before, limit).await?;
-    Ok(Json(events).into_response())
+    Ok(Json(events))
 }
 
 /// Revokes a device: its certificates are refused and its session ends at once.
@@ -413,12 +422,22 @@ async fn claim(
     }))
 }
 
+/// What a claimed device is given: what every device is, and what the claim adds.
+#[derive(Serialize, ToSchema)]
+struct CompleteCredentials {
+    #[serde(flatten)]
+    given: Credentials,
+    #[serde(flatten)]
+    #[schema(value_type = ClaimedCredentials)]
+    added: Option<ClaimedCredentials>,
+}
+
 /// Gives a device its certificate, and after the claim its secret. By serial number, code and a
 /// PKCS#10 signing request in PEM.
 #[utoipa::path(post, path = "/api/devices/credentials", tag = "devices",
-    request_body(content = serde_json::Value, description = "`{cpu_serial, code, csr}`"),
-    responses((status = 200, description = "Claimed: complete", body = serde_json::Value),
-        (status = 202, description = "Not claimed yet: ask again after `Retry-After`", body = serde_json::Value),
+    request_body = CredentialsRequest,
+    responses((status = 200, description = "Claimed: complete", body = CompleteCredentials),
+        (status = 202, description = "Not claimed yet: ask again after `Retry-After`", body = Credentials),
         (status = 409, description = "Another key, or the code is used up"),
         (status = 410, description = "The device was revoked"),
         (status = 422, description = "Wrong serial number or code, or no signing request"), (status = 429)))]
@@ -429,7 +448,10 @@ async fn credentials(
 ) -> Result<Response, Refusal> {
     let outcome = devices::credentials(&state.services, request, &client).await?;
     Ok(match outcome {
-        CredentialsOutcome::Complete(credentials) => Json(credentials).into_response(),
+        CredentialsOutcome::Complete(mut given) => {
+            let added = given.ownership.take();
+            Json(CompleteCredentials { given, added }).into_response()
+        }
         CredentialsOutcome::Waiting(credentials) => {
             let again = HeaderValue::from(ASK_AGAIN_S);
             let headers = [(header::RETRY_AFTER, again)];
@@ -452,12 +474,30 @@ struct Renewed {
     ca: String,
 }
 
+/// The certificates of a device, newest first and at most the last hundred; for administrators. The state is `active`,
+/// `replaced` by the one that `replaced_by` names, `revoked` or `expired`.
+#[utoipa::path(get, path = "/api/devices/{id}/certificates", tag = "devices",
+    security(("bearer" = []), ("api_key" = [])),
+    params(("id" = uuid::Uuid, Path, description = "The device")),
+    responses((status = 200, body = Vec<DeviceCertificate>), (status = 401), (status = 403), (status = 404)))]
+async fn certificates(
+    State(state): State<AppState>,
+    Signed(actor): Signed,
+    Path(id): Path<DeviceId>,
+) -> Result<Json<Vec<DeviceCertificate>>, Refusal> {
+    let admin = actor.require_admin()?;
+    let issued = service::certificates::of_device(&state.services, &admin, id).await?;
+    Ok(Json(issued))
+}
+
 /// Renews a device's certificate; by the device's own token.
 #[utoipa::path(post, path = "/api/devices/{id}/certificate", tag = "devices",
     security(("bearer" = [])),
     params(("id" = uuid::Uuid, Path, description = "The device")),
     request_body = Renewal,
-    responses((status = 200, body = Renewed), (status = 401), (status = 403), (status = 410), (status = 422)))]
+    responses((status = 200, body = Renewed), (status = 401),
+        (status = 403, description = "Another device's, or all of its certificates are revoked"),
+        (status = 410, description = "The device was revoked"), (status = 422)))]
 async fn certificate(
     State(state): State<AppState>,
     SignedDevice(device): SignedDevice,

@@ -169,4 +169,90 @@ mod tests {
         let written = whole.as_object().expect("an object");
         assert!(written.keys().eq(named.keys()), "{written:?} {named:?}");
     }
+
+    /// The document as it is served.
+    fn served() -> Value {
+        let (_, document) = crate::rest::interface();
+        serde_json::to_value(document).expect("JSON")
+    }
+
+    fn referred<'a>(document: &'a Value, name: &str) -> Option<&'a Value> {
+        document.pointer(name.strip_prefix('#')?)
+    }
+
+    /// Whether a schema says what a whole value is: its members, or what each of its items is.
+    fn says(document: &Value, schema: &Value) -> bool {
+        if let Some(name) = schema["$ref"].as_str() {
+            return referred(document, name).is_some_and(|schema| says(document, schema));
+        }
+        for of_several in ["oneOf", "anyOf", "allOf"] {
+            if let Some(parts) = schema[of_several].as_array() {
+                return !parts.is_empty() && parts.iter().all(|part| says(document, part));
+            }
+        }
+        match schema["type"].as_str() {
+            Some("object") => {
+                schema["properties"].is_object() || schema["additionalProperties"].is_object()
+            }
+            Some("array") => says(document, &schema["items"]),
+            kind => kind.is_some(),
+        }
+    }
+
+    #[test]
+    fn every_success_says_what_is_in_its_body() {
+        let document = served();
+        let mut silent = Vec::new();
+        let mut seen = 0;
+        for (path, item) in document["paths"].as_object().expect("paths") {
+            for (method, operation) in item.as_object().expect("operations") {
+                let answers = operation["responses"].as_object().into_iter().flatten();
+                for (status, answer) in answers.filter(|(status, _)| status.starts_with('2')) {
+                    seen += 1;
+                    let content = answer["content"].as_object().into_iter().flatten();
+                    let bodies: Vec<_> = content.collect();
+                    let told = match status.as_str() {
+                        "204" => bodies.is_empty(),
+                        _ => !bodies.is_empty(),
+                    };
+                    let says = |(_, body): &(_, &Value)| says(&document, &body["schema"]);
+                    if !told || !bodies.iter().all(says) {
+                        silent.push(format!("{method} {path}: {status}"));
+                    }
+                }
+            }
+        }
+        assert!(seen > 50, "{seen}");
+        assert!(silent.is_empty(), "{silent:#?}");
+    }
+
+    #[test]
+    fn everything_that_is_referred_to_is_there() {
+        fn missing<'a>(document: &Value, part: &'a Value, into: &mut Vec<&'a str>) {
+            match part {
+                Value::Object(members) => {
+                    for (name, member) in members {
+                        match member.as_str() {
+                            Some(place) if name == "$ref" => {
+                                if referred(document, place).is_none() {
+                                    into.push(place);
+                                }
+                            }
+                            _ => missing(document, member, into),
+                        }
+                    }
+                }
+                Value::Array(items) => {
+                    for item in items {
+                        missing(document, item, into);
+                    }
+                }
+                _ => {}
+            }
+        }
+        let document = served();
+        let mut names = Vec::new();
+        missing(&document, &document, &mut names);
+        assert!(names.is_empty(), "{names:#?}");
+    }
 }

@@ -27,11 +27,14 @@ pub(crate) fn router() -> OpenApiRouter<AppState> {
 }
 
 /// A device of the list, as `GET /api/devices` gives it.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = DeviceRow)]
 pub(super) struct Row {
     #[serde(flatten)]
     summary: DeviceSummary,
+    /// Its tags, by name.
     tags: Vec<Tag>,
+    /// What is wrong with it.
     troubles: Vec<domain::finding::Trouble>,
 }
 

@@ -56,7 +56,8 @@ fn word(well: bool) -> &'static str {
 }
 
 /// Whether the server takes requests.
-#[utoipa::path(get, path = "/readyz", tag = "health", responses((status = 200)))]
+#[utoipa::path(get, path = "/readyz", tag = "health",
+    responses((status = 200, body = String, content_type = "text/plain")))]
 async fn readyz() -> &'static str {
     "ready"
 }

@@ -1,14 +1,9 @@
 //! `/api/identity`: what was found about devices' identities, decisions, policies; `/api/notices`: what one is told.
 
-use axum::{
-    Json,
-    extract::State,
-    http::StatusCode,
-    response::{IntoResponse, Response},
-};
+use axum::{Json, extract::State, http::StatusCode};
 use domain::{
-    AppError,
-    identity::{Act, FindingKind, FindingState, Reaction},
+    AppError, Page,
+    identity::{Act, Finding, FindingKind, FindingState, Notice, Policies, Reaction},
 };
 use serde::{Deserialize, Serialize};
 use service::{identity, notices};
@@ -50,35 +45,34 @@ struct ListQuery {
 /// One page of the findings, the latest first. Administrators only.
 #[utoipa::path(get, path = "/api/identity", tag = "identity", params(ListQuery),
     security(("bearer" = []), ("api_key" = [])),
-    responses((status = 200, description = "`{items, total, page, page_size}`", body = serde_json::Value),
-        (status = 401), (status = 403), (status = 422)))]
+    responses((status = 200, body = Page<Finding>), (status = 401), (status = 403), (status = 422)))]
 async fn list(
     State(state): State<AppState>,
     Signed(actor): Signed,
     Query(query): Query<ListQuery>,
-) -> Result<Response, Refusal> {
+) -> Result<Json<Page<Finding>>, Refusal> {
     let admin = actor.require_admin()?;
     let of = optional("state", query.state.as_deref(), FindingState::parse)?;
     let kind = optional("kind", query.kind.as_deref(), FindingKind::parse)?;
     let search: String = query.search.chars().take(200).collect();
     let page = query.page.unwrap_or(1);
     let found = identity::list(&state.services, &admin, of, kind, &search, page).await?;
-    Ok(Json(found).into_response())
+    Ok(Json(found))
 }
 
 /// One finding: what was known, what was said, what was done. Administrators only.
 #[utoipa::path(get, path = "/api/identity/{id}", tag = "identity",
     security(("bearer" = []), ("api_key" = [])),
     params(("id" = i64, Path, description = "The finding")),
-    responses((status = 200, body = serde_json::Value), (status = 401), (status = 403), (status = 404)))]
+    responses((status = 200, body = Finding), (status = 401), (status = 403), (status = 404)))]
 async fn read(
     State(state): State<AppState>,
     Signed(actor): Signed,
     Path(id): Path<i64>,
-) -> Result<Response, Refusal> {
+) -> Result<Json<Finding>, Refusal> {
     let admin = actor.require_admin()?;
     let finding = identity::read(&state.services, &admin, id).await?;
-    Ok(Json(finding).into_response())
+    Ok(Json(finding))
 }
 
 #[derive(Deserialize, ToSchema)]
@@ -156,15 +150,16 @@ async fn code(
 /// What is done by itself about each kind of finding. Administrators only.
 #[utoipa::path(get, path = "/api/identity/policies", tag = "identity",
     security(("bearer" = []), ("api_key" = [])),
-    responses((status = 200, description = "`{clone, board_swap, card_swap, collision}`", body = serde_json::Value),
+    responses((status = 200, description = "The reaction to `clone`, `board_swap`, `card_swap` and `collision`",
+            body = Policies),
         (status = 401), (status = 403)))]
 async fn policies(
     State(state): State<AppState>,
     Signed(actor): Signed,
-) -> Result<Response, Refusal> {
+) -> Result<Json<Policies>, Refusal> {
     let admin = actor.require_admin()?;
     let policies = identity::policies(&state.services, &admin).await?;
-    Ok(Json(policies).into_response())
+    Ok(Json(policies))
 }
 
 #[derive(Deserialize, ToSchema)]
@@ -205,16 +200,15 @@ struct NoticeQuery {
 /// One page of what one was told, the latest first.
 #[utoipa::path(get, path = "/api/notices", tag = "notices", params(NoticeQuery),
     security(("bearer" = []), ("api_key" = [])),
-    responses((status = 200, description = "`{items, total, page, page_size}`", body = serde_json::Value),
-        (status = 401)))]
+    responses((status = 200, body = Page<Notice>), (status = 401)))]
 async fn told(
     State(state): State<AppState>,
     Signed(actor): Signed,
     Query(query): Query<NoticeQuery>,
-) -> Result<Response, Refusal> {
+) -> Result<Json<Page<Notice>>, Refusal> {
     let page = query.page.unwrap_or(1);
     let notices = notices::list(&state.services, &actor, query.unread, page).await?;
-    Ok(Json(notices).into_response())
+    Ok(Json(notices))
 }
 
 #[derive(Deserialize, ToSchema)]

@@ -7,7 +7,10 @@ use axum::{
     http::{HeaderMap, HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
-use domain::{DeviceId, ImportId, import::MOST_BYTES};
+use domain::{
+    DeviceId, ImportId, Page,
+    import::{Import, MOST_BYTES, RefusedLine},
+};
 use serde::{Deserialize, Serialize};
 use service::devices::imports;
 use utoipa::{IntoParams, ToSchema};
@@ -41,17 +44,16 @@ struct PageQuery {
 /// Imports, the newest first.
 #[utoipa::path(get, path = "/api/devices/imports", tag = "devices", params(PageQuery),
     security(("bearer" = []), ("api_key" = [])),
-    responses((status = 200, description = "`{items, total, page, page_size}`", body = serde_json::Value),
-        (status = 401), (status = 403), (status = 422)))]
+    responses((status = 200, body = Page<Import>), (status = 401), (status = 403), (status = 422)))]
 async fn list(
     State(state): State<AppState>,
     Signed(actor): Signed,
     Query(query): Query<PageQuery>,
-) -> Result<Response, Refusal> {
+) -> Result<Json<Page<Import>>, Refusal> {
     let admin = actor.require_admin()?;
     let (page, size) = (query.page.unwrap_or(1), query.page_size.unwrap_or(50));
     let found = imports::list(&state.services, &admin, page, size).await?;
-    Ok(Json(found).into_response())
+    Ok(Json(found))
 }
 
 #[derive(Debug, Deserialize, IntoParams)]
@@ -102,35 +104,34 @@ async fn start(
 #[utoipa::path(get, path = "/api/devices/imports/{import}", tag = "devices",
     security(("bearer" = []), ("api_key" = [])),
     params(("import" = uuid::Uuid, Path, description = "The import")),
-    responses((status = 200, body = serde_json::Value), (status = 401), (status = 403),
-        (status = 404)))]
+    responses((status = 200, body = Import), (status = 401), (status = 403), (status = 404)))]
 async fn read(
     State(state): State<AppState>,
     Signed(actor): Signed,
     Path(id): Path<ImportId>,
-) -> Result<Response, Refusal> {
+) -> Result<Json<Import>, Refusal> {
     let admin = actor.require_admin()?;
     let import = imports::read(&state.services, &admin, id).await?;
-    Ok(Json(import).into_response())
+    Ok(Json(import))
 }
 
 /// The lines that were refused: number, column, value and why.
 #[utoipa::path(get, path = "/api/devices/imports/{import}/refused", tag = "devices",
     security(("bearer" = []), ("api_key" = [])),
     params(("import" = uuid::Uuid, Path, description = "The import"), PageQuery),
-    responses((status = 200, description = "`{items, total, page, page_size}`", body = serde_json::Value),
-        (status = 401), (status = 403), (status = 404), (status = 422)))]
+    responses((status = 200, body = Page<RefusedLine>), (status = 401), (status = 403), (status = 404),
+        (status = 422)))]
 async fn refused(
     State(state): State<AppState>,
     Signed(actor): Signed,
     Path(id): Path<ImportId>,
     Query(query): Query<PageQuery>,
-) -> Result<Response, Refusal> {
+) -> Result<Json<Page<RefusedLine>>, Refusal> {
     let admin = actor.require_admin()?;
     imports::read(&state.services, &admin, id).await?;
     let (page, size) = (query.page.unwrap_or(1), query.page_size.unwrap_or(50));
     let found = imports::refused(&state.services, &admin, id, page, size).await?;
-    Ok(Json(found).into_response())
+    Ok(Json(found))
 }
 
 /// Every line with what became of it, as CSV; with codes and claim links while they are kept (a day).

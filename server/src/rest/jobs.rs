@@ -1,14 +1,9 @@
 //! `/api/jobs`: one instruction to many devices, and what became of it on each.
 
-use axum::{
-    Json,
-    extract::State,
-    http::StatusCode,
-    response::{IntoResponse, Response},
-};
+use axum::{Json, extract::State, http::StatusCode};
 use domain::{
-    AppError, ComponentKey, DeviceId, JobId,
-    job::{JobState, NewJob, Pace, StepState, Target},
+    AppError, ComponentKey, DeviceId, JobId, Page,
+    job::{Job, JobState, NewJob, Pace, Preview, Step, StepState, Target},
 };
 use serde::Deserialize;
 use service::jobs;
@@ -124,32 +119,32 @@ fn component(key: Option<&str>) -> Result<Option<ComponentKey>, AppError> {
 #[utoipa::path(post, path = "/api/jobs", tag = "jobs",
     security(("bearer" = []), ("api_key" = [])),
     request_body = Wish,
-    responses((status = 201, description = "The job", body = serde_json::Value), (status = 401),
+    responses((status = 201, description = "The job", body = Job), (status = 401),
         (status = 409, description = "None of the devices can be reached"), (status = 422)))]
 async fn create(
     State(state): State<AppState>,
     Signed(actor): Signed,
     Body(wish): Body<Wish>,
-) -> Result<Response, Refusal> {
+) -> Result<(StatusCode, Json<Job>), Refusal> {
     let new = wish.checked(state.services.now().0)?;
     let job = jobs::create(&state.services, &actor, new).await?;
-    Ok((StatusCode::CREATED, Json(job)).into_response())
+    Ok((StatusCode::CREATED, Json(job)))
 }
 
 /// Says who would be reached, who is away, and who is left out; nothing is done.
 #[utoipa::path(post, path = "/api/jobs/preview", tag = "jobs",
     security(("bearer" = []), ("api_key" = [])),
     request_body = Wish,
-    responses((status = 200, body = serde_json::Value), (status = 401), (status = 422)))]
+    responses((status = 200, body = Preview), (status = 401), (status = 422)))]
 async fn preview(
     State(state): State<AppState>,
     Signed(actor): Signed,
     Body(wish): Body<Wish>,
-) -> Result<Response, Refusal> {
+) -> Result<Json<Preview>, Refusal> {
     let new = wish.checked(state.services.now().0)?;
     let component = new.component.as_ref();
     let preview = jobs::preview(&state.services, &actor, &new.target, &new.name, component).await?;
-    Ok(Json(preview).into_response())
+    Ok(Json(preview))
 }
 
 #[derive(Debug, Deserialize, IntoParams)]
@@ -168,30 +163,29 @@ struct ListQuery {
 /// One page of the jobs that one may see, newest first.
 #[utoipa::path(get, path = "/api/jobs", tag = "jobs", params(ListQuery),
     security(("bearer" = []), ("api_key" = [])),
-    responses((status = 200, description = "`{items, total, page, page_size}`", body = serde_json::Value),
-        (status = 401), (status = 422)))]
+    responses((status = 200, body = Page<Job>), (status = 401), (status = 422)))]
 async fn list(
     State(state): State<AppState>,
     Signed(actor): Signed,
     Query(query): Query<ListQuery>,
-) -> Result<Response, Refusal> {
+) -> Result<Json<Page<Job>>, Refusal> {
     let of = optional("state", query.state.as_deref(), JobState::parse)?;
     let (page, size) = (query.page.unwrap_or(1), query.page_size.unwrap_or(50));
     let page = jobs::list(&state.services, &actor, &query.search, of, page, size).await?;
-    Ok(Json(page).into_response())
+    Ok(Json(page))
 }
 
 /// One job with the counts of its devices.
 #[utoipa::path(get, path = "/api/jobs/{id}", tag = "jobs",
     security(("bearer" = []), ("api_key" = [])),
     params(("id" = uuid::Uuid, Path, description = "The job")),
-    responses((status = 200, body = serde_json::Value), (status = 401), (status = 404)))]
+    responses((status = 200, body = Job), (status = 401), (status = 404)))]
 async fn get(
     State(state): State<AppState>,
     Signed(actor): Signed,
     Path(id): Path<JobId>,
-) -> Result<Response, Refusal> {
-    Ok(Json(jobs::get(&state.services, &actor, id).await?).into_response())
+) -> Result<Json<Job>, Refusal> {
+    Ok(Json(jobs::get(&state.services, &actor, id).await?))
 }
 
 #[derive(Debug, Deserialize, IntoParams)]
@@ -212,33 +206,32 @@ struct StepQuery {
 #[utoipa::path(get, path = "/api/jobs/{id}/devices", tag = "jobs",
     security(("bearer" = []), ("api_key" = [])),
     params(("id" = uuid::Uuid, Path, description = "The job"), StepQuery),
-    responses((status = 200, description = "`{items, total, page, page_size}`", body = serde_json::Value),
-        (status = 401), (status = 404), (status = 422)))]
+    responses((status = 200, body = Page<Step>), (status = 401), (status = 404), (status = 422)))]
 async fn steps(
     State(state): State<AppState>,
     Signed(actor): Signed,
     Path(id): Path<JobId>,
     Query(query): Query<StepQuery>,
-) -> Result<Response, Refusal> {
+) -> Result<Json<Page<Step>>, Refusal> {
     let states = several("state", query.state.split(','), StepState::parse)?;
     let (page, size) = (query.page.unwrap_or(1), query.page_size.unwrap_or(50));
     let search = &query.search;
     let page = jobs::steps(&state.services, &actor, id, &states, search, page, size).await?;
-    Ok(Json(page).into_response())
+    Ok(Json(page))
 }
 
 /// Cancels what has not been delivered; what was delivered comes to its own end.
 #[utoipa::path(post, path = "/api/jobs/{id}/cancel", tag = "jobs",
     security(("bearer" = []), ("api_key" = [])),
     params(("id" = uuid::Uuid, Path, description = "The job")),
-    responses((status = 200, body = serde_json::Value), (status = 401), (status = 403), (status = 404),
+    responses((status = 200, body = Job), (status = 401), (status = 403), (status = 404),
         (status = 409, description = "It is over")))]
 async fn cancel(
     State(state): State<AppState>,
     Signed(actor): Signed,
     Path(id): Path<JobId>,
-) -> Result<Response, Refusal> {
-    Ok(Json(jobs::cancel(&state.services, &actor, id).await?).into_response())
+) -> Result<Json<Job>, Refusal> {
+    Ok(Json(jobs::cancel(&state.services, &actor, id).await?))
 }
 
 #[derive(Deserialize, ToSchema)]
@@ -253,19 +246,19 @@ struct Again {
     security(("bearer" = []), ("api_key" = [])),
     params(("id" = uuid::Uuid, Path, description = "The job")),
     request_body = Again,
-    responses((status = 201, description = "The new job", body = serde_json::Value), (status = 401),
+    responses((status = 201, description = "The new job", body = Job), (status = 401),
         (status = 404), (status = 409), (status = 422)))]
 async fn retry(
     State(state): State<AppState>,
     Signed(actor): Signed,
     Path(id): Path<JobId>,
     Body(again): Body<Again>,
-) -> Result<Response, Refusal> {
+) -> Result<(StatusCode, Json<Job>), Refusal> {
     let names = again.states.iter().map(String::as_str);
     let states = match again.states.is_empty() {
         true => StepState::RETRIED.to_vec(),
         false => several("states", names, StepState::parse)?,
     };
     let job = jobs::retry(&state.services, &actor, id, states).await?;
-    Ok((StatusCode::CREATED, Json(job)).into_response())
+    Ok((StatusCode::CREATED, Json(job)))
 }

@@ -29,7 +29,7 @@ pub(crate) fn router() -> OpenApiRouter<AppState> {
 #[utoipa::path(get, path = "/api/devices/{id}/people", tag = "devices",
     security(("bearer" = []), ("api_key" = [])),
     params(("id" = uuid::Uuid, Path, description = "The device")),
-    responses((status = 200, body = serde_json::Value), (status = 401), (status = 403), (status = 404)))]
+    responses((status = 200, body = Vec<Sharer>), (status = 401), (status = 403), (status = 404)))]
 async fn people(
     State(state): State<AppState>,
     Signed(actor): Signed,
@@ -120,7 +120,7 @@ struct Days {
 #[utoipa::path(get, path = "/api/devices/{id}/presence", tag = "devices",
     security(("bearer" = []), ("api_key" = [])),
     params(("id" = uuid::Uuid, Path, description = "The device"), Days),
-    responses((status = 200, body = serde_json::Value), (status = 401), (status = 404), (status = 422)))]
+    responses((status = 200, body = PresenceHistory), (status = 401), (status = 404), (status = 422)))]
 async fn history(
     State(state): State<AppState>,
     Signed(actor): Signed,

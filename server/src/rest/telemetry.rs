@@ -1,17 +1,13 @@
 //! `/api/devices/{id}/telemetry`: history as series, or report by report.
 
-use axum::{
-    Json,
-    extract::State,
-    response::{IntoResponse, Response},
-};
+use axum::{Json, extract::State};
 use domain::{
     AppError, DeviceId, TimestampMs,
-    telemetry::{Period, Report, ReportQuery, SeriesQuery},
+    telemetry::{Period, Report, ReportQuery, Series, SeriesQuery},
 };
 use serde::{Deserialize, Serialize};
 use service::telemetry;
-use utoipa::IntoParams;
+use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::problem::{Path, Query, Refusal};
@@ -84,10 +80,22 @@ impl TelemetryQuery {
 }
 
 /// A page of reports, oldest first.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 struct Reports {
+    /// The reports of this page.
     items: Vec<Report>,
+    /// `cursor` of the next page, where there is one.
     next_cursor: Option<String>,
+}
+
+/// The history of one component.
+#[derive(Serialize, ToSchema)]
+#[serde(untagged)]
+enum History {
+    /// Each value as a series of buckets.
+    Series(Vec<Series>),
+    /// With `bucket=raw`.
+    Reports(Reports),
 }
 
 /// The history of one component: each value as a series of buckets with minimum, maximum and mean, or the
@@ -95,13 +103,13 @@ struct Reports {
 #[utoipa::path(get, path = "/api/devices/{id}/telemetry", tag = "telemetry",
     security(("bearer" = []), ("api_key" = [])),
     params(("id" = uuid::Uuid, Path, description = "The device"), TelemetryQuery),
-    responses((status = 200, body = serde_json::Value), (status = 401), (status = 404), (status = 422)))]
+    responses((status = 200, body = History), (status = 401), (status = 404), (status = 422)))]
 async fn series(
     State(state): State<AppState>,
     Signed(actor): Signed,
     Path(id): Path<DeviceId>,
     Query(query): Query<TelemetryQuery>,
-) -> Result<Response, Refusal> {
+) -> Result<Json<History>, Refusal> {
     let viewer = actor.require_viewer(&state.services, id).await?;
     let period = Period::asked(query.from, query.to, state.services.now());
     let (bucket, after) = (query.bucket()?, query.after()?);
@@ -122,7 +130,7 @@ async fn series(
             .next
             .map(|(at, sequence)| format!("{}_{sequence}", at.0));
         let items = page.items;
-        return Ok(Json(Reports { items, next_cursor }).into_response());
+        return Ok(Json(History::Reports(Reports { items, next_cursor })));
     }
     let query = SeriesQuery {
         component,
@@ -136,5 +144,5 @@ async fn series(
         }
         _ => telemetry::series(&state.services, &viewer, &query).await?,
     };
-    Ok(Json(series).into_response())
+    Ok(Json(History::Series(series)))
 }

@@ -1,13 +1,9 @@
 //! `/api/devices/{id}/traffic`: a device's raw messages, for who debugs it.
 
-use axum::{
-    Json,
-    extract::State,
-    response::{IntoResponse, Response},
-};
+use axum::{Json, extract::State};
 use domain::{
     AppError, DeviceId,
-    traffic::{TrafficFilter, TrafficQuery},
+    traffic::{TrafficFilter, TrafficMessage, TrafficQuery},
 };
 use serde::Deserialize;
 use service::{commands::Commander, traffic};
@@ -43,14 +39,14 @@ struct Asked {
 #[utoipa::path(get, path = "/api/devices/{id}/traffic", tag = "devices",
     security(("bearer" = []), ("api_key" = [])),
     params(("id" = uuid::Uuid, Path, description = "The device"), Asked),
-    responses((status = 200, body = serde_json::Value), (status = 401), (status = 403), (status = 404),
+    responses((status = 200, body = Vec<TrafficMessage>), (status = 401), (status = 403), (status = 404),
         (status = 409, description = "Too many devices are watched"), (status = 422)))]
 async fn read(
     State(state): State<AppState>,
     Signed(actor): Signed,
     Path(id): Path<DeviceId>,
     Query(asked): Query<Asked>,
-) -> Result<Response, Refusal> {
+) -> Result<Json<Vec<TrafficMessage>>, Refusal> {
     let only = optional("only", asked.only.as_deref(), TrafficFilter::parse)?;
     let only = only.unwrap_or(TrafficFilter::All);
     let search = asked.q.unwrap_or_default();
@@ -64,5 +60,5 @@ async fn read(
     };
     let commander = Commander::prove(&state.services, &actor, id).await?;
     let messages = traffic::read(&state.services, &commander, &query).await?;
-    Ok(Json(messages).into_response())
+    Ok(Json(messages))
 }

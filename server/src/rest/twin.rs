@@ -1,14 +1,9 @@
 //! `/api/devices/{id}/twin`: what a device reported, beside what is desired of it.
 
-use axum::{
-    Json,
-    extract::State,
-    http::StatusCode,
-    response::{IntoResponse, Response},
-};
-use domain::{AppError, ComponentKey, DeviceId};
-use serde::Deserialize;
-use serde_json::{Map, Value, json};
+use axum::{Json, extract::State, http::StatusCode};
+use domain::{AppError, ComponentKey, DeviceId, twin::TwinComponent};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 use service::{commands::Commander, twin};
 use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
@@ -23,20 +18,25 @@ pub(crate) fn router() -> OpenApiRouter<AppState> {
         .routes(routes!(try_again))
 }
 
+#[derive(Serialize, ToSchema)]
+struct Twin {
+    /// The components that are attached.
+    components: Vec<TwinComponent>,
+}
+
 /// What each component reported, what is desired of it, and whether the two differ.
 #[utoipa::path(get, path = "/api/devices/{id}/twin", tag = "devices",
     security(("bearer" = []), ("api_key" = [])),
     params(("id" = uuid::Uuid, Path, description = "The device")),
-    responses((status = 200, description = "`{components: [{component, reported, reported_at, desired}]}`",
-        body = serde_json::Value), (status = 401), (status = 404)))]
+    responses((status = 200, body = Twin), (status = 401), (status = 404)))]
 async fn read(
     State(state): State<AppState>,
     Signed(actor): Signed,
     Path(id): Path<DeviceId>,
-) -> Result<Response, Refusal> {
+) -> Result<Json<Twin>, Refusal> {
     let viewer = actor.require_viewer(&state.services, id).await?;
     let components = twin::read(&state.services, &viewer).await?;
-    Ok(Json(json!({ "components": components })).into_response())
+    Ok(Json(Twin { components }))
 }
 
 #[derive(Deserialize, ToSchema)]
@@ -67,21 +67,28 @@ async fn desire(
     Ok(StatusCode::NO_CONTENT)
 }
 
+#[derive(Serialize, ToSchema)]
+struct LetGo {
+    /// What was desired: the arguments of the component's `set`.
+    #[schema(value_type = Object)]
+    wanted: Map<String, Value>,
+}
+
 /// Lets go of what is desired of a component: it stays as it is. Gives what was desired.
 #[utoipa::path(delete, path = "/api/devices/{id}/twin/{component}/desired", tag = "devices",
     security(("bearer" = []), ("api_key" = [])),
     params(("id" = uuid::Uuid, Path, description = "The device"),
         ("component" = String, Path, description = "Such as `led`")),
-    responses((status = 200, description = "`{wanted}`", body = serde_json::Value), (status = 401),
+    responses((status = 200, body = LetGo), (status = 401),
         (status = 403), (status = 404, description = "Nothing is desired of it"), (status = 422)))]
 async fn let_go(
     State(state): State<AppState>,
     Signed(actor): Signed,
     Path((id, component)): Path<(DeviceId, String)>,
-) -> Result<Response, Refusal> {
+) -> Result<Json<LetGo>, Refusal> {
     let commander = Commander::prove(&state.services, &actor, id).await?;
     let wanted = twin::let_go(&state.services, &commander, &key(&component)?).await?;
-    Ok(Json(json!({ "wanted": wanted })).into_response())
+    Ok(Json(LetGo { wanted }))
 }
 
 /// Tries again to bring a component to what is desired of it, after the server has given up.

@@ -18,6 +18,7 @@ pub(crate) fn router() -> OpenApiRouter<AppState> {
         .routes(routes!(revoke_key))
         .routes(routes!(list_apps, add_app))
         .routes(routes!(revoke_app))
+        .routes(routes!(renew_app))
 }
 
 /// The person behind the request.
@@ -153,11 +154,19 @@ async fn list_keys(
     Ok(Json(answer.collect()))
 }
 
-/// A new key, shown once.
+/// A new key, shown once, and how it is listed.
 #[derive(Serialize, ToSchema)]
 struct NewKey {
     /// For `X-API-Key`.
     key: String,
+    /// Its id.
+    id: Uuid,
+    /// What it is called.
+    name: String,
+    /// When it was made, in milliseconds since the epoch.
+    created_at: i64,
+    /// When it was last used: not yet.
+    last_used_at: Option<i64>,
 }
 
 /// Makes an API key.
@@ -170,8 +179,15 @@ async fn create_key(
     Signed(actor): Signed,
     Body(wish): Body<Change>,
 ) -> Result<(StatusCode, Json<NewKey>), Refusal> {
-    let key = api_key::create(&state.services, &actor, &wish.name).await?;
-    Ok((StatusCode::CREATED, Json(NewKey { key })))
+    let made = api_key::create(&state.services, &actor, &wish.name).await?;
+    let answer = NewKey {
+        key: made.key,
+        id: made.listed.id,
+        name: made.listed.name,
+        created_at: made.listed.created_at.0,
+        last_used_at: made.listed.last_used_at.map(|at| at.0),
+    };
+    Ok((StatusCode::CREATED, Json(answer)))
 }
 
 /// Ends an API key.
@@ -191,13 +207,13 @@ async fn revoke_key(
 /// An installation of an app.
 #[derive(Serialize, ToSchema)]
 struct AppAnswer {
-    /// Its id: the serial number of its certificate.
+    /// Its id: the serial number of its first certificate.
     id: String,
     /// What it is called.
     name: String,
     /// When it was admitted, in milliseconds since the epoch.
     created_at: i64,
-    /// When its certificate ends.
+    /// When its newest certificate ends.
     expires_at: i64,
 }
 
@@ -259,18 +275,50 @@ async fn add_app(
     Body(wish): Body<NewAppWish>,
 ) -> Result<(StatusCode, Json<NewAppAnswer>), Refusal> {
     let app = apps::add(&state.services, &actor, &wish.name, &wish.csr).await?;
-    let answer = NewAppAnswer {
-        id: app.id,
-        certificate: app.certificate,
-        ca: app.ca,
-        mqtt_url: app.mqtt_url,
-        client_id: app.client_id,
-        expires_at: app.expires_at.0,
-    };
-    Ok((StatusCode::CREATED, Json(answer)))
+    Ok((StatusCode::CREATED, Json(app.into())))
 }
 
-/// Ends an installation: its certificate is refused and its session ends at once.
+impl From<apps::NewApp> for NewAppAnswer {
+    fn from(app: apps::NewApp) -> Self {
+        Self {
+            id: app.id,
+            certificate: app.certificate,
+            ca: app.ca,
+            mqtt_url: app.mqtt_url,
+            client_id: app.client_id,
+            expires_at: app.expires_at.0,
+        }
+    }
+}
+
+/// An installation that wants another certificate.
+#[derive(Deserialize, ToSchema)]
+struct AppRenewal {
+    /// A signing request (PKCS#10, PEM), best for a new key; its subject is not looked at.
+    csr: String,
+}
+
+/// Renews an installation's certificate. The former one is let in until the new one connects; one that was asked for
+/// before and never used is void.
+#[utoipa::path(post, path = "/api/users/me/apps/{id}/certificate", tag = "users",
+    security(("bearer" = []), ("api_key" = [])),
+    params(("id" = String, Path, description = "The installation")),
+    request_body = AppRenewal,
+    responses((status = 200, body = NewAppAnswer), (status = 401), (status = 404),
+        (status = 409, description = "Its certificate has ended, and there are too many other apps"),
+        (status = 410, description = "The installation was revoked"),
+        (status = 422, description = "Not a signing request")))]
+async fn renew_app(
+    State(state): State<AppState>,
+    Signed(actor): Signed,
+    Path(id): Path<String>,
+    Body(wish): Body<AppRenewal>,
+) -> Result<Json<NewAppAnswer>, Refusal> {
+    let app = apps::renew(&state.services, &actor, &id, &wish.csr).await?;
+    Ok(Json(app.into()))
+}
+
+/// Ends an installation: its certificates are refused and its sessions end at once.
 #[utoipa::path(delete, path = "/api/users/me/apps/{id}", tag = "users",
     security(("bearer" = []), ("api_key" = [])),
     params(("id" = String, Path, description = "The installation")),

@@ -1,12 +1,7 @@
 //! `/api/devices/{id}/change-wifi`: moving a device to another network.
 
-use axum::{
-    Json,
-    extract::State,
-    http::StatusCode,
-    response::{IntoResponse, Response},
-};
-use domain::DeviceId;
+use axum::{Json, extract::State, http::StatusCode};
+use domain::{DeviceId, command::Command};
 use serde::Deserialize;
 use service::commands::wifi;
 use utoipa::ToSchema;
@@ -42,16 +37,16 @@ struct Wish {
     security(("bearer" = []), ("api_key" = [])),
     params(("id" = uuid::Uuid, Path, description = "The device")),
     request_body = Wish,
-    responses((status = 202, description = "Queued", body = serde_json::Value), (status = 400), (status = 401),
+    responses((status = 202, description = "Queued", body = Command), (status = 400), (status = 401),
         (status = 403), (status = 404), (status = 409), (status = 422)))]
 async fn change(
     State(state): State<AppState>,
     Signed(actor): Signed,
     Path(id): Path<DeviceId>,
     Body(wish): Body<Wish>,
-) -> Result<Response, Refusal> {
+) -> Result<(StatusCode, Json<Command>), Refusal> {
     let owner = actor.require_owner(&state.services, id).await?;
     let network = wifi::network(wish.ssid, wish.password, wish.hidden, wish.wpa3)?;
     let queued = wifi::change(&state.services, &owner, &network).await?;
-    Ok((StatusCode::ACCEPTED, Json(queued)).into_response())
+    Ok((StatusCode::ACCEPTED, Json(queued)))
 }
