@@ -1,5 +1,6 @@
 //! People: first run, sign-in, registration, one's own account, and the list of people.
 
+mod access;
 pub mod account_page;
 pub mod account_server_fns;
 pub mod address;

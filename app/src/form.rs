@@ -91,6 +91,11 @@ impl FormState {
         serde_json::from_str(self.outcome.read().as_deref()?).ok()
     }
 
+    /// Forgets what the last try of it has given, where that is not to be shown any longer.
+    pub(crate) fn forget_outcome(&self) {
+        self.outcome.set(None);
+    }
+
     /// What was typed into a field before the form was refused.
     pub fn typed(&self, field: &str) -> Option<String> {
         self.flash.with_value(|flash| {
@@ -189,18 +194,25 @@ pub(crate) fn upload(form: FormState, event: &leptos::ev::SubmitEvent) {
 /// Empties these fields of the page by their names, once what they held is done; what is secret does not
 /// stay, and the next one can be typed.
 pub(crate) fn empty_fields(fields: &[&str]) {
-    #[cfg(feature = "hydrate")]
     for field in fields {
+        fill_field(field, "");
+    }
+}
+
+/// Gives a field of the page, by its id, this in place of what stands in it.
+pub(crate) fn fill_field(id: &str, value: &str) {
+    #[cfg(feature = "hydrate")]
+    {
         use wasm_bindgen::JsCast;
         let input = document()
-            .get_element_by_id(field)
+            .get_element_by_id(id)
             .and_then(|element| element.dyn_into::<web_sys::HtmlInputElement>().ok());
         if let Some(input) = input {
-            input.set_value("");
+            input.set_value(value);
         }
     }
     #[cfg(not(feature = "hydrate"))]
-    let _ = fields;
+    let _ = (id, value);
 }
 
 /// Sends a form whose answer the page does not need, and stays on the page.

@@ -17,6 +17,7 @@ use crate::{
         imports::{import_page::ImportPage, labels_page::LabelsPage, progress_page::ProgressPage},
         list_page::DeviceListPage,
         preregister_page::PreregisterPage,
+        tag_page::TagPage,
     },
     identity::{finding_page::FindingPage, list_page::IdentityPage, notices_page::NoticesPage},
     jobs::{job_page::JobPage, list_page::JobListPage, new_page::NewJobPage},
@@ -70,6 +71,8 @@ pages! {
     overview: Overview => OverviewPage,
     /// All devices.
     device_list: DeviceList => DeviceListPage,
+    /// Tags of devices that are picked.
+    tag_picked: TagPicked => TagPage,
     /// Pre-registration.
     preregister: Preregister => PreregisterPage,
     /// Pre-registration from a file.

@@ -48,6 +48,7 @@ pub fn App() -> impl IntoView {
                     <ParentRoute path=path!("") view=Household ssr=SsrMode::Async>
                         <Route path=path!("") view={pages::overview()} ssr=SsrMode::Async/>
                         <Route path=path!("devices") view={pages::device_list()} ssr=SsrMode::Async/>
+                        <Route path=path!("devices/tags") view={pages::tag_picked()} ssr=SsrMode::Async/>
                         <Route path=path!("devices/new") view={pages::preregister()} ssr=SsrMode::Async/>
                         <Route path=path!("devices/import") view={pages::import()} ssr=SsrMode::Async/>
                         <Route path=path!("devices/imports/:id") view={pages::import_progress()} ssr=SsrMode::Async/>

@@ -1,6 +1,6 @@
 // Who may come in, and what they find changed when they come back.
 import { preregister } from './device';
-import { administrator, expect, forgotten, looked, member, setUp, signIn, submitSignIn, test } from './person';
+import { administrator, expect, forgotten, looked, member, scripted, setUp, signIn, submitSignIn, test } from './person';
 
 test('the setup code makes the first administrator, once', async ({ page, madang }) => {
   await page.goto('/');
@@ -183,6 +183,21 @@ test('an API key is shown once, opens the API to a program, and is revoked', asy
   await keys.locator('form button').click();
   await expect(keys).toHaveCount(0);
   expect(await asked()).toBe(401);
+
+  // One that is revoked as soon as it was made is nothing to copy, one that works stays.
+  await make('온실 기록기');
+  await expect(keys).toHaveCount(1);
+  await make('창고 기록기');
+  await expect(keys).toHaveCount(2);
+  await expect(card.locator('#api-key')).toBeVisible();
+  if (scripted()) {
+    await keys.filter({ hasText: '온실 기록기' }).locator('form button').click();
+    await expect(keys).toHaveCount(1);
+    await expect(card.locator('#api-key'), 'another one was revoked').toBeVisible();
+  }
+  await keys.filter({ hasText: '창고 기록기' }).locator('form button').click();
+  await expect(keys.filter({ hasText: '창고 기록기' })).toHaveCount(0);
+  await expect(card.locator('#api-key')).toHaveCount(0);
 });
 
 test('wrong passwords are limited to five a minute', async ({ page, madang, context }) => {

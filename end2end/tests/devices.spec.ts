@@ -41,6 +41,18 @@ test('this machine is enrolled, claimed, seen and switched', async ({ page, mada
   await expect(page).not.toHaveURL(/events_before/);
   await expect(newest).toHaveCount(0);
 
+  // A mark that nothing is known of is none.
+  const unknown = '8e1f5a52-6f0c-4d3a-9b77-2f1c0a4e9d10';
+  const answer = await page.goto(`${page.url().split(/[?#]/)[0]}?commands_before=${unknown}`);
+  expect(answer?.status()).toBe(200);
+  await expect(page.locator('section.commands li').first()).toContainText('led');
+  await expect(page.locator('#events li').first()).toBeVisible();
+
+  // An administrator reads until when its certificate is good.
+  const certificate = page.locator('.certificates li').first();
+  await expect(certificate).toContainText(inKorean() ? '유효함' : 'Valid');
+  await expect(certificate).toContainText(/expires in 39\d d|만료 39\d일 뒤/);
+
   // Its UUID can be read where the device is described.
   await expect(page.locator('.about')).toContainText(/devices\/([0-9a-f-]+)/.exec(page.url())![1]);
 
@@ -149,6 +161,8 @@ test('hardware and a UUID are said, and those that wait are found', async ({ pag
   await page.locator('form[role=search] button[type=submit]').click();
   await expect(waiting).toHaveCount(1);
   await looked(page, 'waiting-found');
+  await page.goto('/devices/new?q=KIT-1&page=99');
+  await expect(waiting, 'there are fewer pages: the last one').toHaveCount(1);
   await page.goto((await waiting.locator('a').getAttribute('href'))!);
   await expect(page).toHaveURL(new RegExp(uuid));
   await expect(page.locator('.about')).toContainText('4B · Pro');
@@ -181,6 +195,19 @@ test('a device is called otherwise, revoked, and comes back with a new label', a
   await expect(page.locator('h1')).toHaveText('온실 앞 컴퓨터');
   await expect(renaming.locator('[role=status]')).toHaveText(/Saved|저장했습니다/);
   await looked(page, 'device-renamed');
+
+  const pacing = folded('set_report_interval');
+  await unfold(pacing);
+  await pacing.locator('[name=report_interval]').fill('0.05');
+  await pacing.locator('button[type=submit]').click();
+  await expect(pacing.locator('.wrong')).toHaveCount(1);
+  await expect(pacing.locator('[name=report_interval]')).toHaveValue('0.05');
+  await pacing.locator('[name=report_interval]').fill('0.5');
+  await pacing.locator('button[type=submit]').click();
+  await expect(pacing.locator('[role=status]')).toHaveText(/Saved|저장했습니다/);
+  await expect(page.locator('.about .facts')).toContainText('500 ms');
+  await expect(page.locator('body')).toContainText('10 s → 500 ms');
+  await looked(page, 'device-paced');
 
   const head = page.locator('.head').first();
   const revoking = folded('revoke_device');

@@ -50,8 +50,28 @@ test('devices are tagged together, taken back, and found by their tags', async (
   await expect(rows).toHaveCount(1);
   await expect(rows).toContainText('온실 뒤');
 
-  // Those that are picked, and no other; without a script the form says that it tags all of them.
-  if (scripted()) {
+  // Those that are picked, and no other; without a script the boxes lead on to a form of their own.
+  if (!scripted()) {
+    await page.goto('/devices?q=serial:FIND');
+    await rows.filter({ hasText: '창고' }).getByRole('checkbox').check();
+    await page.locator('button[formaction="/devices/tags"]').click();
+    await expect(page).toHaveURL(/\/devices\/tags\?device=[0-9a-f-]{36}$/);
+    await looked(page, 'devices-tags-picked');
+    const form = page.locator('form[action="/do/tag_matching"]');
+    await form.locator('[name=add]').fill('a/b');
+    await form.locator('button[type=submit]').click();
+    await expect(page.locator('#add-about .wrong')).toBeVisible();
+    await expect(form.locator('[name=add]'), 'what was typed stays').toHaveValue('a/b');
+    await form.locator('[name=add]').fill('창고');
+    await form.locator('button[type=submit]').click();
+    await expect(page.locator('.banner.good')).toContainText('1');
+    await page.goto('/devices?q=serial:FIND');
+    await expect(tags.filter({ hasText: '창고' })).toHaveCount(1);
+    await expect(tags).toHaveCount(5);
+    await page.goto('/devices/tags');
+    await expect(form, 'nobody is picked, so nobody is tagged').toHaveCount(0);
+    await looked(page, 'devices-tags-none');
+  } else {
     await page.goto('/devices?q=serial:FIND');
     await rows.filter({ hasText: '창고' }).getByRole('checkbox').check();
     await expect(page.locator('.bulk-tags summary')).toContainText('1');
@@ -80,6 +100,56 @@ test('devices are tagged together, taken back, and found by their tags', async (
   await expect(page.locator('mark')).toHaveText('colour');
   await expect(page.locator('[role=search] [name=q]')).toHaveValue('tag:lab-1 colour:red');
   await looked(page, 'devices-not-understood');
+});
+
+test('what narrows the list is seen, and taken off one by one or at once', async ({ page, madang }) => {
+  test.slow();
+  await setUp(page, madang);
+  for (const device of devices) await preregister(page, device);
+  const rows = page.locator('table.entries tbody tr');
+  const narrowed = page.locator('.narrowed');
+  const chips = narrowed.locator('a.chiplink');
+  const asked = () => Object.fromEntries(new URL(page.url()).searchParams);
+
+  await page.goto('/devices');
+  await expect(rows).toHaveCount(3);
+  await expect(narrowed, 'it is not narrowed').toHaveCount(0);
+
+  const search = 'tag:none serial:FIND (앞 OR 뒤)';
+  await page.goto(`/devices?q=${encodeURIComponent(search)}&lifecycle=unclaimed&kind=computer&density=compact`);
+  await expect(rows).toHaveCount(2);
+  await expect(chips).toHaveText([
+    inKorean() ? '미등록' : 'Unclaimed',
+    inKorean() ? '컴퓨터' : 'Computer',
+    'tag:none',
+    'serial:FIND',
+    '앞 OR 뒤',
+  ]);
+  await looked(page, 'devices-narrowed');
+
+  await chips.filter({ hasText: '앞 OR 뒤' }).click();
+  await expect(rows).toHaveCount(3);
+  await expect(chips).toHaveCount(4);
+  await expect.poll(asked, 'the rest stays').toEqual({
+    q: 'tag:none serial:FIND',
+    lifecycle: 'unclaimed',
+    kind: 'computer',
+    density: 'compact',
+  });
+  await chips.first().click();
+  await expect(chips).toHaveCount(3);
+  await expect(page).not.toHaveURL(/lifecycle/);
+  await narrowed.locator('a:not(.chiplink)').click();
+  await expect.poll(asked, 'rows stay as high as they were').toEqual({ density: 'compact' });
+  await expect(narrowed).toHaveCount(0);
+  await expect(rows).toHaveCount(3);
+
+  // One alone is taken off by itself; what was not understood can be, too.
+  await page.goto('/devices?q=colour:red');
+  await expect(chips).toHaveText(['colour:red']);
+  await expect(narrowed.locator('a')).toHaveCount(1);
+  await chips.click();
+  await expect(rows).toHaveCount(3);
 });
 
 test('devices are picked by the page, kept when it comes to life, and let go', async ({ page, madang }) => {
@@ -214,6 +284,17 @@ test('a device is shared, seen by another, and left', async ({ page, madang }) =
   await people.locator('details button[type=submit]').click();
   await expect(people.locator('li')).toHaveCount(2);
   await looked(page, 'device-shared');
+
+  // Taken back by mistake, and given again.
+  const ended = people.locator('.banner');
+  await people.locator('form[action="/do/unshare_device"] button').click();
+  await expect(people.locator('li')).toHaveCount(1);
+  await expect(ended).toBeVisible();
+  await looked(page, 'device-unshared');
+  await ended.locator('button').click();
+  await expect(people.locator('li')).toHaveCount(2);
+  await expect(people.locator('li').last()).toContainText('bada@example.org');
+  await expect(ended).toHaveCount(0);
   const address = page.url();
 
   await page.goto(`${address}?days=90`);

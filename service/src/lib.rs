@@ -21,6 +21,7 @@ pub mod identity;
 pub mod jobs;
 pub mod link;
 pub mod live;
+mod names;
 pub mod notices;
 pub mod pki;
 pub mod presence;

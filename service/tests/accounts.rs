@@ -301,7 +301,8 @@ async fn a_deactivated_person_is_out_at_once() {
         let tokens = token::log_in(services, "kim@example.org", PASSWORD, &client)
             .await
             .unwrap();
-        let key = api_key::create(services, &kim, "script").await.unwrap();
+        let made = api_key::create(services, &kim, "script").await.unwrap();
+        let key = made.key;
         accounts::set_active(services, &proof, kim.user.id, false)
             .await
             .unwrap();
@@ -360,6 +361,7 @@ async fn a_refresh_token_that_comes_twice_ends_its_family() {
         let of = token::TokenDevice {
             device,
             ownership: 1,
+            secret: None,
         };
         let (device_token, _) = token::issue_for_device(services, of).unwrap();
         let unknown = token::device_of_token(services, &device_token).await;
@@ -457,7 +459,8 @@ async fn a_deleted_account_gives_its_devices_up_and_lets_nobody_in() {
         let session = accounts::sign_in(services, "kim@example.org", PASSWORD, &client)
             .await
             .unwrap();
-        let key = api_key::create(services, &kim, "mine").await.unwrap();
+        let made = api_key::create(services, &kim, "mine").await.unwrap();
+        let key = made.key;
         let wrong = accounts::delete_account(services, &kim, &client, "not my password").await;
         assert_eq!(invalid(&wrong.unwrap_err()), "wrong_password");
         assert!(kim.require_owner(services, device.id).await.is_ok());

@@ -288,6 +288,13 @@ async fn a_device_is_shared_taken_back_and_left() {
             sharing::leave(services, &own).await,
             Err(AppError::conflict("claimed_it"))
         );
+        let gone = sharing::unshare(services, &proof, friend.user.id).await;
+        let gone = gone.expect("what can be given back");
+        assert_eq!(gone.email.as_str(), "f@example.org");
+        assert_eq!(gone.role, DeviceRole::Owner);
+        sharing::share(services, &proof, gone.email.as_str(), gone.role)
+            .await
+            .unwrap();
         let viewer = friend.require_viewer(services, device).await.unwrap();
         sharing::leave(services, &viewer).await.unwrap();
         let gone = friend.require_viewer(services, device).await.map(|_| ());
@@ -297,7 +304,7 @@ async fn a_device_is_shared_taken_back_and_left() {
         assert_eq!(again, Err(AppError::NotFound));
         assert_eq!(
             happened(services, &owner, device, EventKind::Access).await,
-            3
+            5
         );
     }
 }

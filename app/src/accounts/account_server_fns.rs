@@ -165,6 +165,8 @@ pub async fn list_keys() -> Result<Vec<KeyInfo>, Failure> {
 /// A new API key, which is shown once.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MadeKey {
+    /// Its id.
+    pub id: String,
     /// For `X-API-Key`.
     pub key: String,
 }
@@ -178,7 +180,10 @@ pub async fn create_key(key_name: String) -> Result<Option<MadeKey>, Failure> {
         let actor = request::actor()?;
         api_key::create(&request::services()?, &actor, &key_name)
             .await
-            .map(|key| MadeKey { key })
+            .map(|made| MadeKey {
+                id: made.listed.id.to_string(),
+                key: made.key,
+            })
             .map_err(|error| match error {
                 AppError::Invalid { message, .. } => AppError::invalid("key_name", message),
                 other => other,
@@ -188,13 +193,13 @@ pub async fn create_key(key_name: String) -> Result<Option<MadeKey>, Failure> {
     answer_with(result, "create_key", &[("key_name", &key_name)])
 }
 
-/// Ends one of one's API keys.
+/// Ends one of one's API keys; gives which, so that it is not shown any longer.
 #[server(prefix = "/do", endpoint = "revoke_key")]
-pub async fn revoke_key(id: String) -> Result<(), Failure> {
+pub async fn revoke_key(id: String) -> Result<Option<String>, Failure> {
     let result = async {
-        let id = id.parse().map_err(|_| AppError::NotFound)?;
-        api_key::revoke(&request::services()?, &request::actor()?, id).await
+        let key = id.parse().map_err(|_| AppError::NotFound)?;
+        api_key::revoke(&request::services()?, &request::actor()?, key).await
     }
     .await;
-    answer(result, "revoke_key", &[], None)
+    answer_with(result.map(|()| id), "revoke_key", &[])
 }

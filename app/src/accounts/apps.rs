@@ -4,11 +4,14 @@ use domain::account::AppInfo;
 use leptos::prelude::*;
 use leptos_i18n::tu_string;
 
-use super::account_server_fns::{RevokeApp, list_apps};
+use super::{
+    access,
+    account_server_fns::{RevokeApp, list_apps},
+};
 use crate::{
-    form::{FormState, PostForm},
+    form::FormState,
     i18n::use_i18n,
-    parts::{Draw, ErrorNotice, Icon, Time},
+    parts::{ErrorNotice, Icon},
 };
 
 /// The list; an app puts itself there through the REST interface.
@@ -46,36 +49,14 @@ fn List(apps: Vec<AppInfo>, revoke: FormState) -> impl IntoView {
         }
         .into_any();
     }
-    view! {
-        <ul class="list sessions">
-            {apps
-                .into_iter()
-                .map(|app| {
-                    view! {
-                        <li>
-                            <div class="session">
-                                <Draw icon=Icon::Smartphone/>
-                                <div>
-                                    <b>{app.name}</b>
-                                    <p class="xs mut">
-                                        {tu_string!(i18n, accounts.app_since)} " "
-                                        <Time at=Signal::stored(Some(app.created_at))/> " · "
-                                        {tu_string!(i18n, accounts.expires)} " "
-                                        <Time at=Signal::stored(Some(app.expires_at))/>
-                                    </p>
-                                </div>
-                            </div>
-                            <PostForm form=revoke>
-                                <input type="hidden" name="id" value=app.id/>
-                                <button class="btn sm danger" type="submit">
-                                    {tu_string!(i18n, accounts.revoke_app)}
-                                </button>
-                            </PostForm>
-                        </li>
-                    }
-                })
-                .collect_view()}
-        </ul>
-    }
-    .into_any()
+    let rows = apps.into_iter().map(|app| {
+        let name = view! { <b>{app.name}</b> }.into_any();
+        let times = [
+            (tu_string!(i18n, accounts.app_since), Some(app.created_at)),
+            (tu_string!(i18n, accounts.expires), Some(app.expires_at)),
+        ];
+        let end = (revoke, app.id, tu_string!(i18n, accounts.revoke_app));
+        access::row(Icon::Smartphone, name, None, times, Some(end))
+    });
+    view! { <ul class="list sessions">{rows.collect_view()}</ul> }.into_any()
 }

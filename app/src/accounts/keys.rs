@@ -3,11 +3,14 @@
 use leptos::prelude::*;
 use leptos_i18n::tu_string;
 
-use super::account_server_fns::{CreateKey, KeyInfo, MadeKey, RevokeKey, list_keys};
+use super::{
+    access,
+    account_server_fns::{CreateKey, KeyInfo, MadeKey, RevokeKey, list_keys},
+};
 use crate::{
     form::{FormState, PostForm, empty_fields},
     i18n::use_i18n,
-    parts::{CopyButton, Draw, ErrorNotice, Field, Icon, SubmitButton, Time},
+    parts::{CopyButton, ErrorNotice, Field, Icon, SubmitButton},
 };
 
 /// The form that makes a key, the new key, and those that work.
@@ -23,6 +26,14 @@ pub fn Keys() -> impl IntoView {
     Effect::new(move || {
         if create.tries() > 0 && create.done() {
             empty_fields(&["key_name"]);
+        }
+    });
+    // A new key that is revoked already is of no use to anybody.
+    Effect::new(move || {
+        let revoked = revoke.outcome::<String>();
+        let made = create.outcome::<MadeKey>().map(|made| made.id);
+        if made.is_some() && made == revoked {
+            create.forget_outcome();
         }
     });
     view! {
@@ -92,36 +103,14 @@ fn List(keys: Vec<KeyInfo>, revoke: FormState) -> impl IntoView {
         }
         .into_any();
     }
-    view! {
-        <ul class="list sessions">
-            {keys
-                .into_iter()
-                .map(|key| {
-                    view! {
-                        <li>
-                            <div class="session">
-                                <Draw icon=Icon::Terminal/>
-                                <div>
-                                    <b>{key.name}</b>
-                                    <p class="xs mut">
-                                        {tu_string!(i18n, accounts.key_since)} " "
-                                        <Time at=Signal::stored(Some(key.created_at))/> " · "
-                                        {tu_string!(i18n, accounts.last_used)} " "
-                                        <Time at=Signal::stored(key.last_used_at)/>
-                                    </p>
-                                </div>
-                            </div>
-                            <PostForm form=revoke>
-                                <input type="hidden" name="id" value=key.id/>
-                                <button class="btn sm danger" type="submit">
-                                    {tu_string!(i18n, accounts.revoke_app)}
-                                </button>
-                            </PostForm>
-                        </li>
-                    }
-                })
-                .collect_view()}
-        </ul>
-    }
-    .into_any()
+    let rows = keys.into_iter().map(|key| {
+        let name = view! { <b>{key.name}</b> }.into_any();
+        let times = [
+            (tu_string!(i18n, accounts.key_since), Some(key.created_at)),
+            (tu_string!(i18n, accounts.last_used), key.last_used_at),
+        ];
+        let end = (revoke, key.id, tu_string!(i18n, accounts.revoke_app));
+        access::row(Icon::Terminal, name, None, times, Some(end))
+    });
+    view! { <ul class="list sessions">{rows.collect_view()}</ul> }.into_any()
 }

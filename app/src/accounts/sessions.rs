@@ -4,11 +4,14 @@ use domain::account::SessionInfo;
 use leptos::prelude::*;
 use leptos_i18n::tu_string;
 
-use super::account_server_fns::{EndOtherSessions, EndSession, list_sessions};
+use super::{
+    access,
+    account_server_fns::{EndOtherSessions, EndSession, list_sessions},
+};
 use crate::{
     form::{FormState, PostForm},
     i18n::use_i18n,
-    parts::{Draw, ErrorNotice, Icon, Time},
+    parts::{Draw, ErrorNotice, Icon},
 };
 
 /// The list; read again when `change` has ended the others.
@@ -92,38 +95,25 @@ fn Line(session: SessionInfo, end: FormState) -> impl IntoView {
         true => Icon::Smartphone,
         false => Icon::Monitor,
     };
-    view! {
-        <li>
-            <div class="session">
-                <Draw icon/>
-                <div>
-                    <b title=agent>{what}</b>
-                    {session
-                        .current
-                        .then(|| view! { <span class="tag">{tu_string!(i18n, accounts.this_browser)}</span> })}
-                    <p class="xs mut">
-                        {session.address.map(|address| format!("{address} · "))}
-                        {tu_string!(i18n, accounts.last_used)} " "
-                        <Time at=Signal::stored(Some(session.last_seen_at))/> " · "
-                        {tu_string!(i18n, accounts.signed_in_at)} " "
-                        <Time at=Signal::stored(Some(session.created_at))/>
-                    </p>
-                </div>
-            </div>
-            {(!session.current)
-                .then(|| {
-                    view! {
-                        <PostForm form=end>
-                            <input type="hidden" name="id" value=session.id/>
-                            <button class="btn sm danger" type="submit">
-                                {tu_string!(i18n, accounts.end_session)}
-                            </button>
-                        </PostForm>
-                    }
-                })}
-        </li>
-    }
-    .into_any()
+    let name = view! {
+        <b title=agent>{what}</b>
+        {session
+            .current
+            .then(|| view! { <span class="tag">{tu_string!(i18n, accounts.this_browser)}</span> })}
+    };
+    let times = [
+        (
+            tu_string!(i18n, accounts.last_used),
+            Some(session.last_seen_at),
+        ),
+        (
+            tu_string!(i18n, accounts.signed_in_at),
+            Some(session.created_at),
+        ),
+    ];
+    let end = (end, session.id, tu_string!(i18n, accounts.end_session));
+    let end = (!session.current).then_some(end);
+    access::row(icon, name.into_any(), session.address, times, end)
 }
 
 /// Program and system as a person knows them; browsers also name those that they resemble, so the order

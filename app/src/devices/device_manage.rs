@@ -2,14 +2,14 @@
 
 use domain::{
     DeviceId,
-    device::{DeviceDetail, Lifecycle},
+    device::{DeviceDetail, Lifecycle, SaidNetwork},
     event::RefusalCount,
 };
 use leptos::prelude::*;
 use leptos_i18n::tu_string;
 
 use super::{
-    care_server_fns::{DeleteDevice, RenameDevice},
+    care_server_fns::{DeleteDevice, RenameDevice, SetReportInterval},
     server_fns::{KeepReports, RenewCode, RevokeDevice, SetNickname, UnlinkDevice},
     trouble, words,
 };
@@ -27,6 +27,8 @@ pub(super) struct ManageForms {
     pub(super) nickname: FormState,
     /// Sets the site's.
     pub(super) rename: FormState,
+    /// Sets how often it is to report.
+    pub(super) pace: FormState,
     /// Gives a new label to one that was revoked.
     pub(super) relabel: FormState,
     /// Deletes it.
@@ -39,16 +41,18 @@ impl ManageForms {
         Self {
             nickname: FormState::of::<SetNickname>(),
             rename: FormState::of::<RenameDevice>(),
+            pace: FormState::of::<SetReportInterval>(),
             relabel: FormState::of::<RenewCode>(),
             delete: FormState::of::<DeleteDevice>(),
         }
     }
 
     /// How often one of those was done after which the device is still there.
-    pub(super) fn times_done(self) -> (u32, u32, u32) {
+    pub(super) fn times_done(self) -> (u32, u32, u32, u32) {
         (
             self.nickname.times_done(),
             self.rename.times_done(),
+            self.pace.times_done(),
             self.relabel.times_done(),
         )
     }
@@ -98,10 +102,7 @@ fn About(
         "{} · {}",
         summary.hardware_version, summary.hardware_variant
     );
-    let interval = match detail.report_interval_ms {
-        ms if ms % 1_000 == 0 => format!("{} s", ms / 1_000),
-        ms => format!("{ms} ms"),
-    };
+    let interval = words::interval(detail.report_interval_ms);
     let skew = detail
         .clock_skew_ms
         .map_or_else(|| "–".to_owned(), |skew| trouble::clock(locale, skew));
@@ -117,7 +118,7 @@ fn About(
                 <dt>{tu_string!(i18n, devices.uuid)}</dt>
                 <dd class="row">
                     <span class="mono">{id.to_string()}</span>
-                    <CopyButton text=id.to_string()/>
+                    <CopyButton text=id.to_string() slim=true/>
                 </dd>
                 <dt>{tu_string!(i18n, devices.owner)}</dt>
                 <dd>{summary.owner.map(|owner| owner.to_string())}</dd>
@@ -125,6 +126,7 @@ fn About(
                 <dd>{hardware}</dd>
                 <dt>{tu_string!(i18n, devices.os)}</dt>
                 <dd>{detail.os}</dd>
+                {detail.network.map(network)}
                 <dt>{tu_string!(i18n, devices.version)}</dt>
                 <dd>{summary.agent_version}</dd>
                 <dt>{tu_string!(i18n, devices.last_report)}</dt>
@@ -160,6 +162,25 @@ fn About(
             </div>
         </section>
     }
+}
+
+/// The network that it said it is on. Its name is whatever somebody called it, and kept from the text around it.
+fn network(network: SaidNetwork) -> AnyView {
+    let i18n = use_i18n();
+    let SaidNetwork {
+        interface,
+        ssid,
+        said_at,
+    } = network;
+    view! {
+        <dt>{tu_string!(i18n, devices.network)}</dt>
+        <dd>
+            {ssid.map(|name| view! { <bdi>{name}</bdi>" " })}
+            {interface.map(|name| view! { <bdi class="mono">{name}</bdi>" " })}
+            <small class="mut"><Time at=Signal::stored(Some(said_at))/></small>
+        </dd>
+    }
+    .into_any()
 }
 
 /// How often messages were refused and why; for administrators.
@@ -224,9 +245,10 @@ fn Manage(
         return ().into_any();
     }
     view! {
-        <section class="card manage">
+        <section class="card manage" id="manage">
             <header><h2>{tu_string!(i18n, devices.settings)}</h2></header>
             {detail.may_manage.then(|| naming(id, detail.site_name.clone(), forms.rename))}
+            {detail.may_manage.then(|| pacing(id, detail.report_interval_ms, forms.pace))}
             {admin
                 .then(|| {
                     view! {
@@ -321,6 +343,47 @@ fn naming(id: DeviceId, known: String, form: FormState) -> AnyView {
         </details>
     }
     .into_any()
+}
+
+/// How often the device is to report.
+fn pacing(id: DeviceId, known_ms: i64, form: FormState) -> AnyView {
+    let i18n = use_i18n();
+    view! {
+        <details open=move || form.done() || form.error.read().is_some()>
+            <summary>{tu_string!(i18n, devices.interval)}</summary>
+            <p>{tu_string!(i18n, devices.interval_what)}</p>
+            <ErrorNotice error=form.other_error(&["report_interval"])/>
+            <PostForm form class="form">
+                <input type="hidden" name="id" value=id.to_string()/>
+                <Field
+                    name="report_interval"
+                    label=tu_string!(i18n, devices.interval_seconds)
+                    hint=tu_string!(i18n, devices.interval_hint)
+                    form
+                    value=seconds(known_ms)
+                    maxlength=10
+                />
+                <div class="row">
+                    <SubmitButton
+                        label=tu_string!(i18n, frame.save)
+                        busy_label=tu_string!(i18n, frame.working)
+                        busy=form.pending
+                        class=""
+                    />
+                    <span role="status" class="is-well">
+                        {move || form.done().then(|| tu_string!(i18n, frame.saved))}
+                    </span>
+                </div>
+            </PostForm>
+        </details>
+    }
+    .into_any()
+}
+
+/// Seconds as they are typed: `10`, `0.25`.
+fn seconds(ms: i64) -> String {
+    let text = format!("{}.{:03}", ms / 1_000, ms % 1_000);
+    text.trim_end_matches('0').trim_end_matches('.').to_owned()
 }
 
 /// The way back for a device that was revoked.

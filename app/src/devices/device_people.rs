@@ -59,7 +59,10 @@ fn sharing(id: DeviceId, people: Vec<Sharer>, forms: Forms) -> AnyView {
                     {(!person.claimed)
                         .then(|| {
                             view! {
-                                <PostForm form=forms.unshare>
+                                <PostForm
+                                    form=forms.unshare
+                                    on_send=Callback::new(move |()| forms.again.set(false))
+                                >
                                     <input type="hidden" name="id" value=id.to_string()/>
                                     <input type="hidden" name="person" value=person.id.to_string()/>
                                     <button class="btn ghost sq sm" type="submit" aria-label=label.clone() title=label>
@@ -80,11 +83,12 @@ fn sharing(id: DeviceId, people: Vec<Sharer>, forms: Forms) -> AnyView {
     });
     view! {
         <ErrorNotice error=forms.unshare.error/>
+        {unshared(id, forms)}
         <ul class="list">{rows}</ul>
         {claimed
             .then(|| {
                 view! {
-                    <details class="share" open=forms.share.error.get_untracked().is_some()>
+                    <details class="share" open=move || forms.share.error.read().is_some()>
                         <summary>{tu_string!(i18n, finding.share)}</summary>
                         <p class="sub">{tu_string!(i18n, finding.share_what)}</p>
                         <ErrorNotice error=forms.share.other_error(&["email"])/>
@@ -113,6 +117,45 @@ fn sharing(id: DeviceId, people: Vec<Sharer>, forms: Forms) -> AnyView {
                     </details>
                 }
             })}
+    }
+    .into_any()
+}
+
+/// Whose access has just ended, with the way back.
+fn unshared(id: DeviceId, forms: Forms) -> AnyView {
+    let i18n = use_i18n();
+    let gone = move || {
+        let gone = forms.unshare.outcome::<Sharer>();
+        gone.filter(|_| !forms.again.get())
+    };
+    view! {
+        <div role="status">
+            {move || {
+                gone()
+                    .map(|person| {
+                        view! {
+                            <div class="banner">
+                                <span>
+                                    {tu_string!(i18n, finding.unshared, name = person.name).to_string()}
+                                </span>
+                                <PostForm
+                                    form=forms.share
+                                    class="push"
+                                    on_send=Callback::new(move |()| forms.again.set(true))
+                                >
+                                    <input type="hidden" name="id" value=id.to_string()/>
+                                    <input type="hidden" name="email" value=person.email.to_string()/>
+                                    <input type="hidden" name="role" value=person.role.as_str()/>
+                                    <button class="btn sm" type="submit">
+                                        <Draw icon=Icon::Undo2/>
+                                        {tu_string!(i18n, frame.undo)}
+                                    </button>
+                                </PostForm>
+                            </div>
+                        }
+                    })
+            }}
+        </div>
     }
     .into_any()
 }

@@ -45,6 +45,8 @@ pub struct Found {
     pub views: Vec<SavedView>,
     /// All that was asked for, as one filter.
     pub filter: String,
+    /// The conditions of the search: each as it is written, and the search without it.
+    pub parts: Vec<(String, String)>,
     /// Where the search was not understood.
     pub wrong: Option<FilterError>,
 }
@@ -53,7 +55,12 @@ pub struct Found {
 #[server(prefix = "/do", endpoint = "find_devices", input = Json, output = Json)]
 pub async fn find_devices(query: DeviceQuery, keys: Vec<String>) -> Result<Found, Failure> {
     let (services, actor) = (request::services()?, request::actor()?);
-    let wrong = query.search.parse::<Filter>().err();
+    let asked = query.search.parse::<Filter>();
+    let parts = match &asked {
+        Ok(filter) => filter.parts(),
+        Err(_) => vec![(query.search.clone(), String::new())],
+    };
+    let wrong = asked.err();
     let (page, filter) = match wrong {
         Some(_) => {
             let nothing = Page {
@@ -65,7 +72,7 @@ pub async fn find_devices(query: DeviceQuery, keys: Vec<String>) -> Result<Found
             (nothing, String::new())
         }
         None => (
-            devices::list(&services, &actor, &query).await?,
+            devices::list_within(&services, &actor, &query).await?,
             matching::filter_of(&query)?.to_string(),
         ),
     };
@@ -77,6 +84,7 @@ pub async fn find_devices(query: DeviceQuery, keys: Vec<String>) -> Result<Found
         views: views::list(&services, &actor).await?,
         page,
         filter,
+        parts,
         wrong,
     })
 }

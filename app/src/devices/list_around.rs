@@ -44,6 +44,7 @@ struct Narrowing {
     counts: PresenceCounts,
     tags: TagCounts,
     views: Vec<SavedView>,
+    parts: Vec<(String, String)>,
     wrong: Option<FilterError>,
 }
 
@@ -54,6 +55,7 @@ impl Narrowing {
             counts: found.counts,
             tags: found.tags.clone(),
             views: found.views.clone(),
+            parts: found.parts.clone(),
             wrong: found.wrong,
         }
     }
@@ -141,6 +143,7 @@ fn narrowed(narrowing: Narrowing, keeping: Keeping, field: NodeRef<html::Input>)
         counts,
         tags,
         views,
+        parts,
         wrong,
     } = narrowing;
     view! {
@@ -154,6 +157,7 @@ fn narrowed(narrowing: Narrowing, keeping: Keeping, field: NodeRef<html::Input>)
                 {list_tools::column_menu(&shown)}
             </div>
         </div>
+        {list_tools::narrowed_by(&shown, parts)}
     }
     .into_any()
 }
@@ -164,6 +168,7 @@ async fn acts(of: Around) -> AnyView {
     let bar = move |(filter, total): (String, u64)| {
         view! {
             {list_pick::bar(&filter, total, of.picked, of.shown)}
+            {list_pick::tag()}
             {list_bulk::tag_them(filter, total, of.bulk, of.picked)}
             {list_pick::clear(of.picked)}
         }

@@ -119,8 +119,10 @@ fn list(shown: &View, found: Found, admin: bool, picked: Picked) -> AnyView {
         return list_wrong::notice(&query.search, wrong);
     }
     if page.items.is_empty() {
-        let filtered =
-            !query.search.is_empty() || !query.presence.is_empty() || !query.lifecycle.is_empty();
+        let filtered = !(query.search.is_empty()
+            && query.presence.is_empty()
+            && query.lifecycle.is_empty()
+            && query.kind.is_empty());
         return view! { <Nothing filtered admin/> }.into_any();
     }
     let now = use_now().0;

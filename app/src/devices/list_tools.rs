@@ -1,10 +1,10 @@
 //! What a list is narrowed and shown by: tags, columns, the height of rows, and how a search is written.
 
-use domain::{finding::Column, tag::TagCounts};
+use domain::{device::DeviceQuery, finding::Column, tag::TagCounts};
 use leptos::prelude::*;
 use leptos_i18n::{td_string, tu_string};
 
-use super::query::View;
+use super::{query::View, words};
 use crate::{
     i18n::{Locale, use_i18n},
     parts::{Draw, Icon, number::grouped},
@@ -33,6 +33,68 @@ pub(super) fn kept(view: &View, without: &[&str]) -> AnyView {
         .map(|(name, value)| view! { <input type="hidden" name=name value=value/> })
         .collect_view()
         .into_any()
+}
+
+/// What the list is narrowed down by: every condition is a link to the list without it. `parts` are those of the
+/// search, each with what is left of it.
+pub(super) fn narrowed_by(shown: &View, parts: Vec<(String, String)>) -> AnyView {
+    let i18n = use_i18n();
+    let locale = i18n.get_locale_untracked();
+    let query = &shown.query;
+    let without = |change: &dyn Fn(&mut DeviceQuery)| {
+        let mut rest = query.clone();
+        change(&mut rest);
+        shown.asking(rest).href()
+    };
+    let mut all = Vec::new();
+    for one in &query.presence {
+        let href = without(&|rest| rest.presence.retain(|other| other != one));
+        all.push((words::presence(locale, *one).to_owned(), href));
+    }
+    for one in &query.lifecycle {
+        let href = without(&|rest| rest.lifecycle.retain(|other| other != one));
+        all.push((words::lifecycle(locale, *one).to_owned(), href));
+    }
+    for one in &query.kind {
+        let href = without(&|rest| rest.kind.retain(|other| other != one));
+        all.push((words::kind(locale, *one).to_owned(), href));
+    }
+    let searched = parts.into_iter();
+    all.extend(searched.map(|(part, rest)| (part, shown.finding(&rest).href())));
+    if all.is_empty() {
+        return ().into_any();
+    }
+    let several = all.len() > 1;
+    let none = without(&|rest| {
+        *rest = DeviceQuery {
+            sort: rest.sort,
+            reverse: rest.reverse,
+            ..DeviceQuery::default()
+        };
+    });
+    let chips = all
+        .into_iter()
+        .map(|(part, href)| {
+            let label =
+                td_string!(locale, finding.take_off_filter, filter = part.clone()).to_string();
+            view! {
+                <a class="chiplink" href=href aria-label=label.clone() title=label>
+                    <span class="ell">{part}</span>
+                    <Draw icon=Icon::X/>
+                </a>
+            }
+        })
+        .collect_view();
+    view! {
+        <nav class="row narrowed" aria-label=tu_string!(i18n, finding.narrowed_by)>
+            {chips}
+            {several
+                .then(|| {
+                    view! { <a class="btn sm ghost" href=none>{tu_string!(i18n, finding.clear_all)}</a> }
+                })}
+        </nav>
+    }
+    .into_any()
 }
 
 /// The tags with their counts, those without any first.

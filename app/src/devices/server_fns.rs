@@ -27,7 +27,7 @@ use {
         request,
     },
     domain::{
-        AppError,
+        AppError, ComponentKey,
         command::NewCommand,
         device::{DeviceKind, DeviceQuery, Lifecycle},
         job::JobState,
@@ -132,7 +132,14 @@ pub async fn read_record(
     let (services, actor) = (request::services()?, request::actor()?);
     let viewer = actor.require_viewer(&services, id).await?;
     // One more than is shown says whether there are more.
-    let mut commands = commands::list(&services, &viewer, commands_before, 11).await?;
+    let told = commands::list(&services, &viewer, commands_before, 11).await;
+    let mut commands = match told {
+        // A mark that is not known any more is none: the page begins with the newest.
+        Err(AppError::NotFound) if commands_before.is_some() => {
+            commands::list(&services, &viewer, None, 11).await?
+        }
+        told => told?,
+    };
     let mut events = devices::events(&services, &viewer, events_before, 21).await?;
     let (more_commands, more_events) = (commands.len() > 10, events.len() > 20);
     commands.truncate(10);
@@ -153,19 +160,28 @@ pub async fn read_series(id: DeviceId, query: SeriesQuery) -> Result<Vec<Series>
     Ok(telemetry::series(&services, &viewer, &query).await?)
 }
 
-/// Sends an actuator's new state.
+/// Sends an actuator's new state: a `status`, or without one a `level` in percent.
 #[server(prefix = "/do", endpoint = "set_component")]
-pub async fn set_component(id: DeviceId, component: String, status: String) -> Result<(), Failure> {
+pub async fn set_component(
+    id: DeviceId,
+    component: String,
+    #[server(default)] status: String,
+    #[server(default)] level: String,
+) -> Result<(), Failure> {
     let result = async {
         let (services, actor) = (request::services()?, request::actor()?);
         let commander = commands::Commander::prove(&services, &actor, id).await?;
+        let key: ComponentKey = component
+            .parse()
+            .map_err(|_| AppError::invalid("component", "invalid"))?;
+        if status.is_empty() {
+            let level = level.trim().parse::<u8>();
+            let level = level.map_err(|_| AppError::invalid("level", "level"))?;
+            return commands::set_level(&services, &commander, key, level, COMMAND_MS).await;
+        }
         let command = NewCommand {
             name: "set".to_owned(),
-            component: Some(
-                component
-                    .parse()
-                    .map_err(|_| AppError::invalid("component", "invalid"))?,
-            ),
+            component: Some(key),
             arguments: serde_json::json!({ "status": status }),
             valid_for_ms: COMMAND_MS,
             options: domain::command::CommandOptions::default(),
@@ -173,7 +189,8 @@ pub async fn set_component(id: DeviceId, component: String, status: String) -> R
         commands::send(&services, &commander, command).await
     }
     .await;
-    answer(result.map(|_| ()), "set_component", &[], None)
+    let typed = [("component", component.as_str()), ("level", level.as_str())];
+    answer(result.map(|_| ()), "set_component", &typed, None)
 }
 
 /// Takes a command back that has not been delivered.
@@ -351,7 +368,7 @@ pub async fn list_waiting(search: String, page: u32) -> Result<Page<DeviceSummar
         page,
         ..DeviceQuery::default()
     };
-    Ok(devices::list(&services, &actor, &query).await?)
+    Ok(devices::list_within(&services, &actor, &query).await?)
 }
 
 /// Makes oneself the owner of a device, and goes on to its page.

@@ -1,7 +1,7 @@
 //! What presence, lifecycle and events are called.
 
 use domain::{
-    device::{DeviceSummary, Lifecycle, Presence, PresenceCause},
+    device::{DeviceKind, DeviceSummary, Lifecycle, Presence, PresenceCause},
     event::{EventKind, RefusalReason},
     role::DeviceRole,
 };
@@ -37,6 +37,23 @@ pub(crate) fn presence(locale: Locale, presence: Presence) -> &'static str {
         Presence::Online => td_string!(locale, devices.online),
         Presence::Timeout => td_string!(locale, devices.timeout),
         Presence::Offline => td_string!(locale, devices.offline),
+    }
+}
+
+/// The word for a lifecycle alone.
+pub(crate) fn lifecycle(locale: Locale, lifecycle: Lifecycle) -> &'static str {
+    match lifecycle {
+        Lifecycle::Unclaimed => td_string!(locale, devices.unclaimed),
+        Lifecycle::Active => td_string!(locale, devices.active),
+        Lifecycle::Revoked => td_string!(locale, devices.revoked),
+    }
+}
+
+/// The word for a kind of device.
+pub(crate) fn kind(locale: Locale, kind: DeviceKind) -> &'static str {
+    match kind {
+        DeviceKind::Board => td_string!(locale, devices.board),
+        DeviceKind::Computer => td_string!(locale, devices.computer),
     }
 }
 
@@ -76,6 +93,7 @@ pub(crate) fn event(locale: Locale, kind: EventKind) -> &'static str {
         EventKind::Revoked => td_string!(locale, devices.event_revoked),
         EventKind::Identified => td_string!(locale, devices.event_identified),
         EventKind::LateData => td_string!(locale, devices.event_late_data),
+        EventKind::ReportInterval => td_string!(locale, devices.event_report_interval),
         EventKind::Components => td_string!(locale, devices.event_components),
         EventKind::IdentityFound => td_string!(locale, devices.event_identity_found),
         EventKind::IdentityResolved => td_string!(locale, devices.event_identity_resolved),
@@ -88,6 +106,14 @@ pub(crate) fn event(locale: Locale, kind: EventKind) -> &'static str {
         EventKind::ComponentSpeaks => td_string!(locale, devices.event_component_speaks),
         EventKind::StateForced => td_string!(locale, traffic.event_forced),
         EventKind::StateReleased => td_string!(locale, traffic.event_released),
+    }
+}
+
+/// How often a device reports.
+pub(super) fn interval(ms: i64) -> String {
+    match ms % 1_000 {
+        0 => format!("{} s", ms / 1_000),
+        _ => format!("{ms} ms"),
     }
 }
 
@@ -145,6 +171,14 @@ pub(crate) fn particulars(locale: Locale, event: &domain::event::DeviceEvent) ->
             .and_then(serde_json::Value::as_i64)
             .map(|reports| reports.to_string())
             .unwrap_or_default(),
+        EventKind::ReportInterval => {
+            let length = |key: &str| {
+                let ms = event.detail.get(key).and_then(serde_json::Value::as_i64);
+                ms.map(interval).unwrap_or_default()
+            };
+            let by = text("by").unwrap_or_default();
+            format!("{} → {} · {by}", length("from"), length("to"))
+        }
         EventKind::Identified => text("os").unwrap_or_default().to_owned(),
         EventKind::Access => {
             let role = match text("role").and_then(DeviceRole::parse) {

@@ -12,20 +12,31 @@ pub fn CopyButton(
     /// What to copy.
     #[prop(into)]
     text: Signal<String>,
+    /// Whether it is its icon alone, at the end of a line of text.
+    #[prop(optional)]
+    slim: bool,
 ) -> impl IntoView {
     let i18n = use_i18n();
     let toasts = use_toasts();
+    let words = tu_string!(i18n, frame.copy);
+    let class = match slim {
+        true => "btn ghost sq sm scripted",
+        false => "btn scripted",
+    };
+    let label = slim.then_some(words);
     view! {
         <button
             type="button"
-            class="btn scripted"
+            class=class
+            aria-label=label
+            title=label
             on:click=move |_| {
                 copy(&text.get());
                 toasts.say(tu_string!(i18n, frame.copied).to_string());
             }
         >
             <Draw icon=Icon::Copy/>
-            {tu_string!(i18n, frame.copy)}
+            {(!slim).then_some(words)}
         </button>
     }
 }

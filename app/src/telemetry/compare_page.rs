@@ -1,10 +1,10 @@
 //! Values of several devices on one paper, each unit on one of its own. All of it is in the address.
 
 use domain::{
-    TimestampMs,
+    AppError, TimestampMs,
     telemetry::{ComparisonQuery, Period, SeriesName, split_value},
 };
-use leptos::prelude::*;
+use leptos::{prelude::*, reactive::computed::ScopedFuture};
 use leptos_i18n::tu_string;
 use leptos_router::{hooks::use_query_map, location::Url, params::ParamsMap};
 
@@ -14,6 +14,7 @@ use super::{
     span::{RANGES, Span},
 };
 use crate::{
+    Failure,
     devices::list_wrong,
     i18n::use_i18n,
     parts::{Draw, Empty, ErrorNotice, Icon, PageTitle, clock::use_now, number::grouped},
@@ -22,6 +23,11 @@ use crate::{
 /// As many points as a wide chart has pixels to tell them apart.
 const POINTS: u32 = 480;
 const MINUTE_MS: i64 = 60_000;
+
+/// When it was asked, and what the server answered.
+type Answer = (i64, Result<Compared, Failure>);
+/// What was asked, when, and what came of it.
+type Drawn = (Asked, i64, Compared);
 
 /// What the address asks for.
 #[derive(Debug, Clone, PartialEq)]
@@ -122,25 +128,76 @@ pub fn ChartsPage() -> impl IntoView {
             <h1>{tu_string!(i18n, finding.charts)}</h1>
         </div>
         <Transition>
-            {move || Suspend::new(async move {
-                match answer.await {
-                    (now, Ok(compared)) => page(asked.get(), compared, now),
-                    (_, Err(failure)) => {
-                        view! { <ErrorNotice error=Signal::stored(Some(failure.0))/> }.into_any()
-                    }
-                }
-            })}
+            {move || Suspend::new(
+                // What is read again every minute changes on the page: nothing that is typed or focused is lost.
+                ScopedFuture::new_untracked(async move {
+                    let first = answer.await;
+                    page(asked, answer, first)
+                }),
+            )}
         </Transition>
     }
 }
 
-fn page(asked: Asked, compared: Compared, now: i64) -> AnyView {
+fn page(asked: Memo<Asked>, answer: Resource<Answer>, first: Answer) -> AnyView {
+    let (shown, failed) = (
+        RwSignal::new(None::<Drawn>),
+        RwSignal::new(None::<AppError>),
+    );
+    let take = move |(now, answer): Answer| {
+        let of = asked.get_untracked();
+        match answer {
+            Ok(compared) => {
+                failed.set(None);
+                let next = Some((of, now, compared));
+                if *shown.read_untracked() != next {
+                    shown.set(next);
+                }
+            }
+            Err(Failure(error)) => {
+                failed.set(Some(error));
+                // Lines that were not asked for are no answer; those that were are better than none.
+                let other = shown
+                    .read_untracked()
+                    .as_ref()
+                    .is_some_and(|(before, ..)| *before != of);
+                if other {
+                    shown.set(None);
+                }
+            }
+        }
+    };
+    take(first);
+    Effect::new(move || {
+        if let Some(answer) = answer.get() {
+            take(answer);
+        }
+    });
+    let values = Memo::new(move |_| match &*shown.read() {
+        Some((.., compared)) => compared.values.clone(),
+        None => Vec::new(),
+    });
+    let read_at = Memo::new(move |_| shown.read().as_ref().map_or(0, |(_, now, _)| *now));
+    let moved = Memo::new(move |_| match &*shown.read() {
+        Some((asked, _, compared)) if !compared.comparison.lines.is_empty() => Some(asked.clone()),
+        _ => None,
+    });
+    let at = RwSignal::new(None::<i64>);
+    view! {
+        {move || chooser(&asked.get(), values)}
+        <ErrorNotice error=failed/>
+        {move || moved.get().map(|asked| steps(&asked, read_at))}
+        {move || shown.get().map(|drawn| lines(drawn, at))}
+    }
+    .into_any()
+}
+
+/// What was found, and what was not; `at` is the moment that is pointed at.
+fn lines((asked, now, compared): Drawn, at: RwSignal<Option<i64>>) -> AnyView {
     let i18n = use_i18n();
     let (from, to) = asked.span.at(now);
     let Compared {
-        comparison,
-        values,
-        wrong,
+        comparison, wrong, ..
     } = compared;
     let nothing = comparison.lines.is_empty();
     let (missing, left_out) = (comparison.missing, comparison.left_out);
@@ -149,15 +206,12 @@ fn page(asked: Asked, compared: Compared, now: i64) -> AnyView {
         .iter()
         .map(|line| line.name.clone())
         .collect();
-    let at = RwSignal::new(None::<i64>);
     let charts = groups(comparison.lines, from, to)
         .into_iter()
         .map(|group: Group| chart(group, &asked, &names, at))
         .collect_view();
     view! {
-        {chooser(&asked, values)}
         {wrong.map(|wrong| list_wrong::notice(&asked.search, wrong))}
-        {(!nothing).then(|| steps(&asked, now))}
         <div role="status">
             {(missing > 0)
                 .then(|| {
@@ -196,13 +250,13 @@ fn page(asked: Asked, compared: Compared, now: i64) -> AnyView {
 }
 
 /// What to draw: one value of every device that a filter finds.
-fn chooser(asked: &Asked, values: Vec<String>) -> AnyView {
+fn chooser(asked: &Asked, values: Memo<Vec<String>>) -> AnyView {
     let i18n = use_i18n();
     let series = asked.written_series();
-    let options = values
-        .into_iter()
-        .map(|value| view! { <option value=value></option> })
-        .collect_view();
+    let options = move || {
+        let option = |value: String| view! { <option value=value></option> };
+        values.get().into_iter().map(option).collect_view()
+    };
     view! {
         <form class="filters" method="get" action="/charts" role="search">
             {(!series.is_empty()).then(|| view! { <input type="hidden" name="series" value=series/> })}
@@ -242,8 +296,8 @@ fn chooser(asked: &Asked, values: Vec<String>) -> AnyView {
     .into_any()
 }
 
-/// From one time to another.
-fn steps(asked: &Asked, now: i64) -> AnyView {
+/// From one time to another; `now` is when the lines were read.
+fn steps(asked: &Asked, now: Memo<i64>) -> AnyView {
     let i18n = use_i18n();
     let words = move |range: usize| match RANGES[range].0 {
         "6h" => tu_string!(i18n, telemetry.hours6),
@@ -261,10 +315,11 @@ fn steps(asked: &Asked, now: i64) -> AnyView {
             view! { <a href=href data-noscroll aria-current=current>{words(range)}</a> }
         })
         .collect_view();
-    let (earlier, later) = (
-        asked.over(span.moved(false, now)),
-        asked.over(span.moved(true, now)),
-    );
+    let moved = |later| {
+        let asked = asked.clone();
+        move || asked.over(span.moved(later, now.get()))
+    };
+    let (earlier, later) = (moved(false), moved(true));
     let whole = span.fixed.map(|_| asked.over(Span::live(span.range)));
     view! {
         <div class="row charts-steps">

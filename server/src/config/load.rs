@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use domain::device::REPORT_INTERVAL_MS;
 use toml::{Table, Value};
 
 use super::Config;
@@ -96,7 +97,6 @@ impl Config {
 
     /// Whether every number is one that the program can work with.
     fn check(&self) -> Result<(), ConfigError> {
-        const DAY_MS: i64 = 86_400_000;
         const CENTURY_DAYS: i64 = 36_500;
         let (mqtt, telemetry) = (&self.mqtt, &self.telemetry);
         let connections = i64::try_from(mqtt.external_connections).unwrap_or(i64::MAX);
@@ -111,8 +111,8 @@ impl Config {
             (
                 "telemetry.report_interval_ms",
                 telemetry.report_interval_ms,
-                100,
-                DAY_MS,
+                *REPORT_INTERVAL_MS.start(),
+                *REPORT_INTERVAL_MS.end(),
             ),
             (
                 "telemetry.keep_reports_days",
