@@ -4,7 +4,7 @@
 
 use domain::{
     event::EventKind,
-    identity::{Act, Finding, FindingState},
+    identity::{Act, Finding, FindingKind, FindingState},
 };
 use serde_json::{Value, json};
 use service::{Actor, Services, devices, identity, identity::Standing, notices, records};
@@ -114,6 +114,39 @@ async fn another_identity_each_time_is_few_findings_and_few_notices() {
         let left = findings(services, &admin).await;
         let open = |finding: &Finding| finding.state == FindingState::Open;
         assert_eq!((left.len(), left.iter().all(open)), (2, true));
+    }
+}
+
+#[tokio::test]
+async fn a_copy_that_gives_itself_away_twice_is_told_once() {
+    for database in each_engine().await {
+        let site = Site::on(database);
+        let services = &site.services;
+        service::components::seed(services).await.unwrap();
+        let admin = site.set_up().await;
+        for (serial, says_first) in [("D-3", true), ("D-4", false)] {
+            let told = notices::unread(services, &admin).await.unwrap();
+            let device = Identity::enrol(services, &admin, Some(&admin), computer(serial))
+                .await
+                .unwrap();
+            let own = says(services, &device, [serial, serial, "1"]).await;
+            assert_eq!(own, Standing::Settled);
+            let copy = format!("{serial}-copy");
+            if says_first {
+                says(services, &device, [&copy, serial, "1"]).await;
+            }
+            let reused =
+                identity::suspected(services, device.id, FindingKind::Clone, identity::REUSED);
+            reused.await.unwrap();
+            let standing = says(services, &device, [&copy, serial, "1"]).await;
+            let found = findings(services, &admin).await;
+            let found = found.last().unwrap();
+            assert_eq!(standing, Standing::Held(found.id));
+            assert_eq!(found.said.cpu_serial, copy);
+            assert_eq!(found.count, if says_first { 3 } else { 2 });
+            assert_eq!(notices::unread(services, &admin).await, Ok(told + 1));
+        }
+        assert_eq!(findings(services, &admin).await.len(), 2);
     }
 }
 

@@ -169,6 +169,12 @@ async fn note(
         .await
         .map_err(internal)?;
     let Some(latest) = latest else {
+        if let Some(copy) = told_already(transaction, device.id, difference).await? {
+            return match difference.speaker == finding::REUSED {
+                true => grow(transaction, copy, now, reaction).await,
+                false => named(transaction, copy, difference, now, reaction).await,
+            };
+        }
         if let Some(newest) = crowded(transaction, device.id, difference, now).await? {
             return grow(transaction, newest, now, reaction).await;
         }
@@ -226,6 +232,55 @@ async fn note(
     }
     change.update(transaction).await.map_err(internal)?;
     Ok(noted)
+}
+
+/// The open finding of the same copy: it gives itself away by what it says, and by a sequence that it used again,
+/// whichever is heard first.
+async fn told_already(
+    transaction: &DatabaseTransaction,
+    device: i64,
+    difference: &Difference,
+) -> Result<Option<identity_finding::Model>, AppError> {
+    use identity_finding::{Column, Entity};
+    if difference.kind != FindingKind::Clone || difference.speaker == finding::KEY {
+        return Ok(None);
+    }
+    let of_the_other_sign = match difference.speaker == finding::REUSED {
+        true => Column::Speaker.is_not_in([finding::REUSED, finding::KEY]),
+        false => Column::Speaker.eq(finding::REUSED),
+    };
+    Entity::find()
+        .filter(Column::DeviceId.eq(device))
+        .filter(Column::Kind.eq(FindingKind::Clone.as_str()))
+        .filter(Column::State.eq(FindingState::Open.as_str()))
+        .filter(of_the_other_sign)
+        .order_by_desc(Column::Id)
+        .one(transaction)
+        .await
+        .map_err(internal)
+}
+
+/// Who used a sequence again has said what it is: people were told of it, and the policy can act now.
+async fn named(
+    transaction: &DatabaseTransaction,
+    copy: identity_finding::Model,
+    difference: &Difference,
+    now: i64,
+    reaction: Reaction,
+) -> Result<Noted, AppError> {
+    let (finding, count) = (copy.id, copy.count.saturating_add(1));
+    let mut change: identity_finding::ActiveModel = copy.into();
+    change.speaker = Set(difference.speaker.clone());
+    change.known = Set(serde_json::to_value(&difference.known).map_err(internal)?);
+    change.said = Set(serde_json::to_value(&difference.said).map_err(internal)?);
+    change.reaction = Set(reaction.as_str().to_owned());
+    change.last_ms = Set(now);
+    change.count = Set(count);
+    change.update(transaction).await.map_err(internal)?;
+    Ok(Noted {
+        news: false,
+        ..answered(finding, reaction)
+    })
 }
 
 /// The newest finding of this kind, open ones first, where there are as many about the device as there may be. What is
