@@ -74,10 +74,12 @@ test('the language and the theme that were chosen stay', async ({ page, madang }
     const form = page.locator(`header form:has([name=${field}][value=${value}])`).first();
     const menu = page.locator(`header details:has([name=${field}])`).first();
     await menu.locator('summary').click();
+    // The theme is seen before it is kept.
+    const kept = page.waitForResponse(answer => answer.url().includes('/do/set_'));
     await form.locator('button').click();
+    await kept;
     const attribute = field === 'language' ? 'lang' : 'data-theme';
     await expect(page.locator('html')).toHaveAttribute(attribute, value);
-    await page.waitForLoadState('networkidle');
     await page.goto('/account');
     await expect(page.locator('html'), 'after loading again').toHaveAttribute(attribute, value);
   }
