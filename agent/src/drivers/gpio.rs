@@ -151,8 +151,10 @@ impl Contact {
     }
 
     fn tell(&mut self) -> Option<bool> {
-        let on = self.seen? || std::mem::take(&mut self.pressed);
-        self.told = Some(on);
+        let seen = self.seen?;
+        // Taken also while the contact is on: telling that tells the press.
+        let pressed = std::mem::take(&mut self.pressed);
+        self.told = Some(seen || pressed);
         self.told
     }
 }
@@ -180,6 +182,10 @@ mod tests {
         assert_eq!(button.tell(), Some(false));
         assert!(button.see(true, true));
         assert_eq!(button.tell(), Some(true));
-        assert!(!button.see(true, false));
+        assert!(!button.see(true, false), "it is held");
+        assert!(button.see(false, false), "it is let go of");
+        assert_eq!(button.tell(), Some(false), "and was told as on already");
+        assert!(!button.see(false, false));
+        assert_eq!(button.tell(), Some(false));
     }
 }
