@@ -197,7 +197,7 @@ impl Default for Telemetry {
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct Records {
-    /// Days that events, the trail, notices, and commands and jobs that have ended are kept.
+    /// Days that events, the trail, notices, and commands, jobs and imports that have ended are kept.
     pub keep_days: u32,
 }
 

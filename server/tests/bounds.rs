@@ -2,6 +2,7 @@
 
 use domain::event::RefusalReason;
 use protocol::{MAX_STATE_ENTRIES, Topic};
+use reqwest::{StatusCode, header::HeaderValue};
 use rumqttc::mqttbytes::v5::PubAckReason;
 use serde_json::{Value, json};
 use service::devices;
@@ -119,5 +120,40 @@ async fn an_app_is_sent_the_largest_state_there_is() {
     assert_eq!(asked, Answer::Accepted);
     let state: Value = serde_json::from_slice(&phone.next().await.payload).expect("JSON");
     assert_eq!(state["cpu_text0"], text);
+    app.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_that_cannot_be_read_queues_nothing() {
+    let app = App::start().await;
+    let admin = app.set_up().await;
+    let device = claimed(&app, &admin, "BOUNDS-KEY").await;
+    let browser = app.browser(Some(&admin));
+    let path = format!("/api/devices/{}/command", device.id);
+    let send = async |key: &str| {
+        let key = HeaderValue::from_bytes(key.as_bytes()).expect("a header");
+        let wish = json!({ "name": "set", "component_key": "led",
+            "arguments": { "status": "ON" } });
+        let request = browser.post(app.url(&path)).json(&wish);
+        let request = request.header("idempotency-key", key);
+        request.send().await.expect("an answer")
+    };
+    let long = "k".repeat(201);
+    for wrong in ["열쇠", "", long.as_str()] {
+        let refused = send(wrong).await;
+        assert_eq!(refused.status(), 422, "{wrong}");
+        let problem: Value = refused.json().await.expect("JSON");
+        assert_eq!(problem["field"], "idempotency_key", "{problem}");
+    }
+    let all = browser.get(app.url(&format!("{path}s"))).send().await;
+    let all: Value = all.expect("an answer").json().await.expect("JSON");
+    assert_eq!(all, json!([]));
+    let (one, same) = (send("once").await, send("once").await);
+    assert_eq!(one.status(), StatusCode::ACCEPTED);
+    let (one, same): (Value, Value) = (
+        one.json().await.expect("JSON"),
+        same.json().await.expect("JSON"),
+    );
+    assert_eq!(one["id"], same["id"]);
     app.stop().await;
 }

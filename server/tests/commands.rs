@@ -41,7 +41,9 @@ async fn a_stopped_site_is_looked_after_from_the_command_line() {
     assert!(said.contains("kim@example.org (prime_admin)"), "{said}");
     assert!(!said.contains(PASSWORD), "{said}");
 
-    // Others, and their roles.
+    // Others, and their roles; also where nobody can register.
+    let closed = data.with_file_name("madang.toml");
+    std::fs::write(&closed, "[accounts]\nregistration = \"closed\"\n").expect("written");
     let made = json(data, &["users", "add", "lee@example.org", "--name", "이"]);
     let drawn = made["password"].as_str().expect("a password").to_owned();
     MADANG.refused(

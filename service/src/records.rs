@@ -1,5 +1,5 @@
-//! What has happened, and for how long it is kept: events, the trail, ended commands and jobs, notices, findings that
-//! are decided on, and tokens that are over.
+//! What has happened, and for how long it is kept: events, the trail, ended commands, jobs and imports, notices, findings
+//! that are decided on, keys and certificates of apps that were revoked, and tokens and invitations that are over.
 //!
 //! Invariant: none of these tables only grows, and nothing that is still under way is touched. Few rows go in
 //! one statement, so that reports do not wait.
@@ -50,6 +50,9 @@ async fn delete(services: &Services, keep_days: u32) -> Result<u64, DbErr> {
     deleted += presence(services).await?;
     for (table, key, time, before) in [
         ("command", "id", "finished_ms", before),
+        ("api_key", "id", "revoked_ms", before),
+        ("invitation", "id", "used_ms", before),
+        ("invitation", "id", "expires_ms", before),
         ("refresh_token", "token_hash", "expires_ms", now),
         ("session", "token_hash", "expires_ms", now),
     ] {
@@ -68,8 +71,31 @@ async fn delete(services: &Services, keep_days: u32) -> Result<u64, DbErr> {
     let sql = "DELETE FROM job WHERE finished_ms < $1 \
                AND NOT EXISTS (SELECT 1 FROM job_device d WHERE d.job_id = job.id)";
     deleted += run(services, sql, &[before.into()]).await?;
+    let sql = format!(
+        "DELETE FROM device_import_line WHERE (import_id, line) IN (SELECT l.import_id, l.line \
+         FROM device_import_line l JOIN device_import i ON i.id = l.import_id \
+         WHERE i.finished_ms < $1 LIMIT {AT_A_TIME})"
+    );
+    deleted += until_none(services, &sql, &[before.into()]).await?;
+    let sql = "DELETE FROM device_import WHERE finished_ms < $1 AND NOT EXISTS \
+               (SELECT 1 FROM device_import_line l WHERE l.import_id = device_import.id)";
+    deleted += run(services, sql, &[before.into()]).await?;
     deleted += findings(services, before).await?;
+    deleted += app_certificates(services, before).await?;
     Ok(deleted)
+}
+
+/// Deletes the certificates of apps that were revoked, or replaced, and are over. An installation is known by its first
+/// one: that goes last. Devices' certificates stay: they say what became of each.
+async fn app_certificates(services: &Services, before: i64) -> Result<u64, DbErr> {
+    let sql = format!(
+        "DELETE FROM certificate WHERE serial IN (SELECT c.serial FROM certificate c \
+         WHERE c.user_id IS NOT NULL AND c.revoked_ms IS NOT NULL AND c.expires_ms < $1 \
+         AND (c.installation <> c.serial OR NOT EXISTS (SELECT 1 FROM certificate o \
+         WHERE o.user_id = c.user_id AND o.installation = c.serial AND o.serial <> c.serial)) \
+         LIMIT {AT_A_TIME})"
+    );
+    until_none(services, &sql, &[before.into()]).await
 }
 
 /// Deletes findings whose decision has no effect any more: none that lets a speaker through, blocks its device, or keeps

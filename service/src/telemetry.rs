@@ -29,7 +29,7 @@ pub(crate) use numbers::{Numbers, sequence_of};
 pub use reports::{MOST_REPORTS_OF_PAGE, reports};
 pub use retention::{Keep, delete_old, keep_reports};
 pub use rollup::{roll_due, roll_up};
-pub use series::{buckets, series};
+pub use series::{MOST_POINTS, buckets, series};
 
 /// Whether a sequence of a device's ownership was stored; what is under way at this moment is not seen.
 pub async fn seen(

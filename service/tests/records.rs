@@ -6,6 +6,7 @@ use domain::{
     command::{CommandOptions, NewCommand},
     event::{EventKind, Severity},
     job::{NewJob, Pace, Target},
+    role::SiteRole,
 };
 use sea_orm::{
     ActiveModelTrait, ActiveValue::Set, ColumnTrait, ConnectionTrait, EntityTrait, PaginatorTrait,
@@ -14,8 +15,10 @@ use sea_orm::{
 use serde_json::json;
 use service::{
     Actor, Services,
-    accounts::{Client, token},
-    commands, events, jobs, presence, records,
+    accounts::{self, Client, api_key, apps, token},
+    commands,
+    devices::imports,
+    events, jobs, presence, records,
 };
 use testkit::{
     database::each_engine,
@@ -176,4 +179,99 @@ async fn count(services: &Services, device: i64, kind: Option<&str>) -> u64 {
         events = events.filter(Column::Kind.eq(kind));
     }
     events.count(&services.db.read).await.unwrap()
+}
+
+/// What is left of keys, invitations, certificates of apps, imports and their lines.
+async fn left(services: &Services) -> [u64; 5] {
+    let db = &services.db.read;
+    let of_apps = entity::certificate::Entity::find()
+        .filter(entity::certificate::Column::UserId.is_not_null())
+        .count(db)
+        .await
+        .unwrap();
+    macro_rules! count {
+        ($table:ident) => {
+            entity::$table::Entity::find().count(db).await.unwrap()
+        };
+    }
+    [
+        count!(api_key),
+        count!(invitation),
+        of_apps,
+        count!(device_import),
+        count!(device_import_line),
+    ]
+}
+
+fn signing_request() -> String {
+    let key = rcgen::KeyPair::generate().unwrap();
+    let request = rcgen::CertificateParams::default().serialize_request(&key);
+    request.unwrap().pem().unwrap()
+}
+
+#[tokio::test]
+async fn what_no_longer_works_is_forgotten_and_what_works_is_not() {
+    for database in each_engine().await {
+        let site = Site::on(database);
+        let services = &site.services;
+        service::components::seed(services).await.unwrap();
+        let admin = site.set_up().await;
+        let proof = admin.require_admin().unwrap();
+        let key = async |name: &str| {
+            let made = api_key::create(services, &admin, name).await;
+            made.unwrap().listed.id
+        };
+        let app = async |name: &str| apps::add(services, &admin, name, &signing_request()).await;
+
+        // One of each that was ended, and one that works.
+        let (old, _) = (key("old").await, key("new").await);
+        api_key::revoke(services, &admin, old).await.unwrap();
+        site.person(&admin, "kim@example.org", SiteRole::Member)
+            .await;
+        accounts::invite(services, &proof, None, SiteRole::Member)
+            .await
+            .unwrap();
+        let (lost, kept) = (app("lost").await.unwrap(), app("kept").await.unwrap());
+        apps::revoke(services, &admin, &lost.id).await.unwrap();
+        let file = b"serial;name\nI-1;\nI-2;\n";
+        let ended = imports::start(services, &proof, "ended.csv", file).await;
+        imports::cancel(services, &proof, ended.unwrap())
+            .await
+            .unwrap();
+        imports::start(services, &proof, "waits.csv", file)
+            .await
+            .unwrap();
+        assert_eq!(left(services).await, [2, 2, 2, 2, 4]);
+        records::delete_old(services, 30).await.unwrap();
+        assert_eq!(left(services).await, [2, 2, 2, 2, 4], "nothing is old");
+
+        site.clock.advance_ms(31 * DAY_MS);
+        records::delete_old(services, 30).await.unwrap();
+        // An invitation works for seven days; certificates of apps for longer than that.
+        assert_eq!(left(services).await, [1, 1, 2, 1, 2]);
+        site.clock.advance_ms(7 * DAY_MS);
+        records::delete_old(services, 30).await.unwrap();
+        assert_eq!(left(services).await, [1, 0, 2, 1, 2]);
+
+        // The first certificate of an installation stays as long as it has another one.
+        let renewed = apps::renew(services, &admin, &kept.id, &signing_request())
+            .await
+            .unwrap();
+        let serial = renewed.client_id.split_once(':').unwrap().1;
+        let email = &admin.user.email;
+        apps::connected_with(services, admin.user.id, email, serial)
+            .await
+            .unwrap();
+        let over = lost.expires_at.0.max(kept.expires_at.0) + 31 * DAY_MS;
+        site.clock.advance_ms(over - services.now().0);
+        records::delete_old(services, 30).await.unwrap();
+        assert_eq!(left(services).await, [1, 0, 2, 1, 2]);
+        let again = apps::renew(services, &admin, &kept.id, &signing_request()).await;
+        let last = again.unwrap().expires_at.0;
+        apps::revoke(services, &admin, &kept.id).await.unwrap();
+        site.clock.advance_ms(last + 31 * DAY_MS - services.now().0);
+        records::delete_old(services, 30).await.unwrap();
+        assert_eq!(left(services).await, [1, 0, 0, 1, 2]);
+        assert_eq!(records::delete_old(services, 30).await, Ok(0));
+    }
 }

@@ -50,6 +50,21 @@ impl Site {
         link: Arc<dyn DeviceLink>,
         deadlines: Arc<dyn Deadlines>,
     ) -> Self {
+        Self::made(database, link, deadlines, Registration::Invite)
+    }
+
+    /// A site on this database where these may make an account.
+    pub fn registering(database: TestDatabase, registration: Registration) -> Self {
+        let deadlines = Arc::new(InProcessDeadlines::default());
+        Self::made(database, Arc::new(NoLink), deadlines, registration)
+    }
+
+    fn made(
+        database: TestDatabase,
+        link: Arc<dyn DeviceLink>,
+        deadlines: Arc<dyn Deadlines>,
+        registration: Registration,
+    ) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let clock = Arc::new(ManualClock::at(SystemClock.now()));
         let pki = Pki::open(folder.path(), "Test", &[], clock.as_ref()).expect("an authority");
@@ -67,7 +82,7 @@ impl Site {
                 name: "Test".to_owned(),
                 public_url: "https://madang.example:8443".to_owned(),
                 mqtt_url: "mqtts://madang.example:8883".to_owned(),
-                registration: Registration::Invite,
+                registration,
                 report_interval_ms: 10_000,
             },
             limits: Limits::default(),

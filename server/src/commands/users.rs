@@ -160,19 +160,16 @@ async fn add(services: &Services, add: Add) -> anyhow::Result<()> {
         email,
         password: password.clone(),
     };
-    let client = Client::default();
     // The account is for somebody else: nobody is signed in by making it.
     let made = match accounts::make_setup_code(services).await.map_err(told)? {
         Some(_) if add.role != SiteRole::PrimeAdmin => bail!(
             "nobody is there yet: the first account is a prime administrator's (--role prime_admin)"
         ),
-        Some(code) => accounts::set_up_another(services, &code, account, &client).await,
+        Some(code) => accounts::set_up_another(services, &code, account, &Client::default()).await,
         None => {
             let actor = add.behalf.actor(services).await?;
             let admin = actor.require_admin().map_err(told)?;
-            let code = accounts::invite(services, &admin, Some(add.email.clone()), add.role);
-            let code = code.await.map_err(told)?;
-            accounts::register_another(services, &code, account, &client).await
+            accounts::add_account(services, &admin, account, add.role).await
         }
     };
     let made = made.map_err(told)?;

@@ -62,7 +62,7 @@ struct Registration {
     responses(
     (status = 201, description = "The account was made", body = TokenAnswer),
     (status = 422, description = "An input was refused"),
-    (status = 429, description = "Too many tries"),
+    (status = 429, description = "Too many tries or accounts; `Retry-After` says when to come again"),
 ))]
 async fn register(
     State(state): State<AppState>,

@@ -3,7 +3,7 @@
 use axum::{
     Json,
     extract::State,
-    http::{HeaderMap, StatusCode},
+    http::{HeaderMap, HeaderValue, StatusCode},
 };
 use domain::{
     AppError, CommandId, DeviceId,
@@ -65,7 +65,7 @@ struct Wish {
 #[utoipa::path(post, path = "/api/devices/{id}/command", tag = "commands",
     security(("bearer" = []), ("api_key" = [])),
     params(("id" = uuid::Uuid, Path, description = "The device"),
-        ("Idempotency-Key" = Option<String>, Header, description = "At most 200 characters")),
+        ("Idempotency-Key" = Option<String>, Header, description = "1 to 200 visible ASCII characters")),
     request_body = Wish,
     responses((status = 202, description = "Queued", body = Command), (status = 401),
         (status = 403), (status = 404), (status = 409), (status = 422)))]
@@ -105,7 +105,10 @@ async fn send(
     let commander = Commander::prove(&state.services, &actor, id).await?;
     let key = headers
         .get("idempotency-key")
-        .and_then(|key| key.to_str().ok());
+        .map(HeaderValue::to_str)
+        .transpose()
+        // Without it the command would be queued again with every retry.
+        .map_err(|_| AppError::invalid("idempotency_key", "visible_ascii"))?;
     let queued = match key {
         Some(key) => commands::send_once(&state.services, &commander, command, key).await?,
         None => commands::send(&state.services, &commander, command).await?,

@@ -13,8 +13,6 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 use super::problem::{Query, Refusal};
 use crate::{http::Signed, state::AppState};
 
-const MOST_POINTS: u32 = 5_000;
-
 pub(crate) fn router() -> OpenApiRouter<AppState> {
     OpenApiRouter::new().routes(routes!(compare))
 }
@@ -61,7 +59,7 @@ async fn compare(
             value => Some(split_value(value).map_err(|_| refused("value"))?),
         },
         period: Period::asked(query.from, query.to, state.services.now()),
-        max_points: query.limit.unwrap_or(480).clamp(1, MOST_POINTS),
+        max_points: query.limit.unwrap_or(480).clamp(1, telemetry::MOST_POINTS),
     };
     Ok(Json(
         telemetry::compare(&state.services, &actor, &asked).await?,

@@ -125,7 +125,7 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Body<T> {
 }
 
 /// Whether U+0000 is in a text of this JSON, where it can only be written `\u0000`.
-fn says_nul(json: &[u8]) -> bool {
+pub(crate) fn says_nul(json: &[u8]) -> bool {
     let mut rest = json;
     while let Some(at) = rest.iter().position(|byte| *byte == b'\\') {
         rest = rest.get(at + 1..).unwrap_or_default();

@@ -173,7 +173,8 @@ struct NewKey {
 #[utoipa::path(post, path = "/api/users/me/keys", tag = "users",
     security(("bearer" = []), ("api_key" = [])),
     request_body = Change,
-    responses((status = 201, body = NewKey), (status = 401), (status = 422)))]
+    responses((status = 201, body = NewKey), (status = 401),
+        (status = 409, description = "The person has 50 keys"), (status = 422)))]
 async fn create_key(
     State(state): State<AppState>,
     Signed(actor): Signed,

@@ -2,8 +2,8 @@
 
 use domain::{AppError, TimestampMs};
 use sea_orm::{
-    ActiveModelTrait, ActiveValue::Set, ColumnTrait, EntityTrait, QueryFilter, QueryOrder,
-    TransactionTrait,
+    ActiveModelTrait, ActiveValue::Set, ColumnTrait, EntityTrait, PaginatorTrait, QueryFilter,
+    QueryOrder, QuerySelect, TransactionTrait,
 };
 use serde_json::json;
 use uuid::Uuid;
@@ -11,6 +11,8 @@ use uuid::Uuid;
 use super::{Client, active_user, me, token::secret_text};
 use crate::{Actor, Services, audit, internal, names};
 
+/// Keys of one person that may work at a time.
+pub const MOST: u64 = 50;
 const PREFIX: &str = "mdg_";
 const MAX_NAME_CHARS: usize = 80;
 const TOUCH_MS: i64 = 60_000;
@@ -36,8 +38,9 @@ pub struct MadeKey {
     pub listed: ApiKey,
 }
 
-/// Makes a key.
+/// Makes a key; a person has at most [`MOST`].
 pub async fn create(services: &Services, actor: &Actor, name: &str) -> Result<MadeKey, AppError> {
+    use entity::api_key::{Column, Entity};
     let name = names::checked("name", name, MAX_NAME_CHARS)?;
     let key = format!("{PREFIX}{}", secret_text::new());
     let row = entity::api_key::ActiveModel {
@@ -50,6 +53,24 @@ pub async fn create(services: &Services, actor: &Actor, name: &str) -> Result<Ma
         revoked_ms: Set(None),
     };
     let transaction = services.db.write.begin().await.map_err(internal)?;
+    // One after another: two at once must not both be the last.
+    let user = entity::user::Entity::find_by_id(actor.user.id.0)
+        .lock_exclusive()
+        .one(&transaction)
+        .await
+        .map_err(internal)?;
+    if user.is_none() {
+        return Err(AppError::SignedOut);
+    }
+    let working = Entity::find()
+        .filter(Column::UserId.eq(actor.user.id.0))
+        .filter(Column::RevokedMs.is_null())
+        .count(&transaction)
+        .await
+        .map_err(internal)?;
+    if working >= MOST {
+        return Err(AppError::conflict("too_many_keys"));
+    }
     let row = row.insert(&transaction).await.map_err(internal)?;
     let (action, target) = ("create_api_key", Some(row.id.to_string()));
     let detail = json!({ "name": row.name });

@@ -1,8 +1,9 @@
-//! Slows down and limits wrong tries: passwords, enrolment codes, invitations, setup codes.
+//! Slows down and limits wrong tries: passwords, enrolment codes, invitations, setup codes; and accounts that somebody
+//! makes whom nobody invited.
 //!
-//! Only wrong tries count. A try takes a place when it begins, so that many at once cannot slip through; where
-//! no place is left, the next one waits until it is known whether one of those was right. Why not a general
-//! rate limiter: none takes a try back.
+//! Only wrong tries count; of accounts every one does, as nothing says who is right. A try takes a place when it begins,
+//! so that many at once cannot slip through; where no place is left, the next one waits until it is known whether one of
+//! those was right. Why not a general rate limiter: none takes a try back.
 
 use std::{collections::HashMap, time::Duration};
 

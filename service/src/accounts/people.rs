@@ -14,9 +14,13 @@ use serde_json::json;
 use unicode_normalization::UnicodeNormalization;
 
 use super::{apps, me, token};
-use crate::{Admin, Services, audit, internal};
+use crate::{Admin, Services, apart::commit_then, audit, internal};
 
 const PAGE_SIZE: u32 = 50;
+/// Words of a search that are looked for.
+const MOST_WORDS: usize = 8;
+/// Characters of a word that are looked for: an address has no more.
+const LONGEST_WORD: usize = 254;
 
 /// One page of the people, found by name or address.
 pub async fn list_users(
@@ -29,8 +33,9 @@ pub async fn list_users(
     let mut query = Entity::find()
         .order_by_asc(Column::Name)
         .order_by_asc(Column::Id);
-    for word in search.split_whitespace() {
-        let word: String = word.nfc().flat_map(char::to_lowercase).collect();
+    for word in search.split_whitespace().take(MOST_WORDS) {
+        let word = word.nfc().flat_map(char::to_lowercase);
+        let word: String = word.take(LONGEST_WORD).collect();
         let escaped = word
             .replace('\\', "\\\\")
             .replace('%', "\\%")
@@ -135,9 +140,12 @@ pub async fn set_role(
         detail,
     )
     .await?;
-    transaction.commit().await.map_err(internal)?;
-    tell(services, user).await;
-    Ok(())
+    let services = services.clone();
+    commit_then(transaction, async move {
+        tell(&services, user).await;
+        Ok(())
+    })
+    .await
 }
 
 /// Lets a person sign in, or not; ends their sessions in the latter case.
@@ -184,12 +192,15 @@ pub async fn set_active(
         json!({}),
     )
     .await?;
-    transaction.commit().await.map_err(internal)?;
-    if !active {
-        apps::end(services, user, &apps).await;
-    }
-    tell(services, user).await;
-    Ok(())
+    let services = services.clone();
+    commit_then(transaction, async move {
+        if !active {
+            apps::end(&services, user, &apps).await;
+        }
+        tell(&services, user).await;
+        Ok(())
+    })
+    .await
 }
 
 /// A person, whom nobody else changes until the transaction ends.

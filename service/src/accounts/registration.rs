@@ -13,7 +13,7 @@ use serde_json::json;
 use uuid::Uuid;
 
 use super::{
-    Client, NewAccount, SignedIn, limit, password, session,
+    Client, NewAccount, SignedIn, limit, me, password, session,
     token::{self, Tokens, secret_text},
 };
 use crate::{Admin, Services, audit, internal, names};
@@ -99,15 +99,31 @@ pub async fn register_for_tokens(
     Ok(tokens)
 }
 
-/// As [`register`], for somebody else: nobody is signed in by it, and they have not signed in yet.
-pub async fn register_another(
+/// Makes an account for somebody else, also where registration is closed: nobody is signed in by it, and they have not
+/// signed in yet. Only a prime administrator makes administrators.
+pub async fn add_account(
     services: &Services,
-    code: &str,
+    admin: &Admin,
     account: NewAccount,
-    client: &Client,
+    role: SiteRole,
 ) -> Result<Me, AppError> {
-    let (transaction, row) = make(services, Some(code), account, client).await?;
-    let me = session::write_down(services, &transaction, &row, client, REGISTER).await?;
+    if role.is_admin() {
+        admin.actor().require_prime_admin()?;
+    }
+    let account = check(services, account).await?;
+    let transaction = services.db.write.begin().await.map_err(internal)?;
+    let me = me(&insert(services, &transaction, account, role).await?)?;
+    let detail = json!({ "email": me.email, "role": role.as_str() });
+    let target = Some(me.id.to_string());
+    audit::record(
+        services,
+        &transaction,
+        admin.actor(),
+        "add_account",
+        target,
+        detail,
+    )
+    .await?;
     transaction.commit().await.map_err(internal)?;
     Ok(me)
 }
@@ -130,6 +146,7 @@ async fn make(
         },
         None => None,
     };
+    // The code was right, or there is none: that does not count.
     attempt.succeed();
     let role = match (&invitation, services.site.registration) {
         (_, Registration::Closed) | (None, Registration::Invite) => {
@@ -138,7 +155,10 @@ async fn make(
         (Some(row), _) => SiteRole::parse(&row.role).unwrap_or(SiteRole::Member),
         (None, Registration::Open) => SiteRole::Member,
     };
-    let account = check(services, account).await?;
+    let account = match &invitation {
+        Some(_) => check(services, account).await?,
+        None => check_stranger(services, account, client).await?,
+    };
     let bound = invitation.as_ref().and_then(|row| row.email.as_deref());
     if bound.is_some_and(|email| email != account.email.as_str()) {
         return Err(AppError::invalid("email", "invitation_email"));
@@ -159,6 +179,25 @@ async fn make(
     }
     let row = insert(services, &transaction, account, role).await?;
     Ok((transaction, row))
+}
+
+/// As [`check`], for one whom nobody invited: each password that is hashed for them counts, also where an account comes
+/// of it, so that one client neither makes accounts without end nor keeps those out who sign in.
+async fn check_stranger(
+    services: &Services,
+    account: NewAccount,
+    client: &Client,
+) -> Result<Checked, AppError> {
+    let email: String = account.email.chars().take(254).collect();
+    let address = client.address.as_deref();
+    let attempt = limit::begin(services, "registration", &email, address).await?;
+    let checked = check(services, account).await;
+    match &checked {
+        // It was refused before anything was hashed.
+        Err(AppError::Invalid { .. }) => attempt.succeed(),
+        _ => drop(attempt),
+    }
+    checked
 }
 
 /// Makes an invitation; gives its link's code, shown once.

@@ -32,13 +32,19 @@ pub struct Export {
 }
 
 impl Export {
-    /// Finds what will be in the file: all pages of the list, in its order.
+    /// Finds what will be in the file: all pages of the list, in its order. More columns than there are named ones and
+    /// [`super::MOST_KEYS`] values of the state are refused.
     pub async fn begin(
         services: &Services,
         actor: &Actor,
         query: &DeviceQuery,
         columns: Vec<Column>,
     ) -> Result<Self, AppError> {
+        // Before the first part, after which nobody can be told.
+        let keys = columns.iter().filter_map(Column::state_key).count();
+        if keys > extras::MOST_KEYS || columns.len() - keys > Column::NAMED.len() {
+            return Err(AppError::invalid("columns", "too_many_columns"));
+        }
         let ids = list::all_ids(services, actor, query).await?;
         Ok(Self {
             services: services.clone(),

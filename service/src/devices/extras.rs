@@ -17,14 +17,20 @@ use sea_orm::{
 use super::{list, tags};
 use crate::{Actor, Services, internal};
 
-/// Tags, troubles and these values of the state, in the order of the devices; of one that the actor may not see there
-/// is nothing.
+/// Values of the state that one row shows at most.
+pub const MOST_KEYS: usize = 20;
+
+/// Tags, troubles and these values of the state, at most [`MOST_KEYS`], in the order of the devices; of one that the actor
+/// may not see there is nothing.
 pub async fn extras(
     services: &Services,
     actor: &Actor,
     devices: &[DeviceId],
     keys: &[String],
 ) -> Result<Vec<RowExtra>, AppError> {
+    if keys.len() > MOST_KEYS {
+        return Err(AppError::invalid("columns", "too_many_columns"));
+    }
     let seen = list::visible(services, actor, devices).await?;
     let mut tags = tags::of_many(services, &seen).await?;
     let mut troubles = troubles(services, &seen).await?;

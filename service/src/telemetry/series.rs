@@ -16,6 +16,8 @@ use sea_orm::{ColumnTrait, DbErr, EntityTrait, QueryFilter, QueryOrder, QuerySel
 use super::rollup::{DAY_MS, HOUR_MS, MINUTE_MS};
 use crate::{Services, ViewerOf, internal};
 
+/// Points, or buckets, of a series at most, whatever is asked for.
+pub const MOST_POINTS: u32 = 5_000;
 /// Reports read at most for one answer; beyond it minutes are fine enough for any chart.
 const MOST_REPORTS: i64 = 20_000;
 /// Minutes that may not be rolled up yet.
@@ -23,13 +25,14 @@ const UNROLLED_MS: i64 = 5 * MINUTE_MS;
 
 type Points = BTreeMap<String, Vec<Point>>;
 
-/// Series for a chart: at most `max_points` each, from raw reports or the coarsest rollup that is fine enough.
+/// Series for a chart: at most `max_points`, and never more than [`MOST_POINTS`], each, from raw reports or the coarsest
+/// rollup that is fine enough.
 pub async fn series(
     services: &Services,
     viewer: &ViewerOf,
     query: &SeriesQuery,
 ) -> Result<Vec<Series>, AppError> {
-    let most = query.max_points.max(1);
+    let most = query.max_points.clamp(1, MOST_POINTS);
     let from = query.period.from().0.max(viewer.history_from_ms);
     if query.period.to().0 <= from {
         return Ok(Vec::new());
@@ -69,7 +72,7 @@ pub async fn series(
 }
 
 /// Series in buckets of `bucket_ms`, which begin at multiples of it: a whole number of minutes, or less than
-/// a minute and then out of the reports. A span of more than `max_points` buckets is refused.
+/// a minute and then out of the reports. A span of more than `max_points` (or [`MOST_POINTS`]) buckets is refused.
 pub async fn buckets(
     services: &Services,
     viewer: &ViewerOf,
@@ -83,7 +86,7 @@ pub async fn buckets(
     let component = component_of(services, viewer, &query.component).await?;
     let begin = query.period.from().0.div_euclid(bucket_ms) * bucket_ms;
     let buckets = (query.period.to().0 - begin).div_euclid(bucket_ms);
-    if buckets > i64::from(query.max_points) {
+    if buckets > i64::from(query.max_points.min(MOST_POINTS)) {
         return Err(AppError::invalid("bucket", "too_many_buckets"));
     }
     let want = Want {
