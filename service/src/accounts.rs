@@ -21,7 +21,7 @@ pub use leave::delete_account;
 pub use local::local_admin;
 pub use people::{list_users, set_active, set_role};
 pub use registration::{
-    invite, list_invitations, register, register_another, register_for_tokens, withdraw_invitation,
+    add_account, invite, list_invitations, register, register_for_tokens, withdraw_invitation,
 };
 pub use session::{
     actor_of_session, end_other_sessions, end_session, list_sessions, sign_in, sign_out,

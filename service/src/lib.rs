@@ -4,6 +4,7 @@
 //! type of `domain` or an [`AppError`]. No HTTP, no HTML, no globals: tests run in parallel.
 
 pub mod accounts;
+mod apart;
 pub mod audit;
 pub mod catalog;
 pub mod certificates;

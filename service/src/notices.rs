@@ -18,7 +18,7 @@ use sea_orm::{
     QuerySelect, sea_query::Expr,
 };
 
-use crate::{Actor, Services, internal};
+use crate::{Actor, Services, devices, internal};
 
 const PAGE_SIZE: u32 = 50;
 
@@ -73,7 +73,7 @@ pub async fn unread(services: &Services, actor: &Actor) -> Result<u64, AppError>
         .map_err(internal)
 }
 
-/// One page of one's notices, newest first.
+/// One page of one's notices, newest first; without its device where they may not see that any more.
 pub async fn list(
     services: &Services,
     actor: &Actor,
@@ -95,12 +95,16 @@ pub async fn list(
         .all(db)
         .await
         .map_err(internal)?;
-    let devices: HashMap<i64, device::Model> = device::Entity::find()
+    let named = device::Entity::find()
         .filter(device::Column::Id.is_in(rows.iter().filter_map(|row| row.device_id)))
         .all(db)
         .await
-        .map_err(internal)?
+        .map_err(internal)?;
+    let ids: Vec<DeviceId> = named.iter().map(|row| DeviceId(row.uuid)).collect();
+    let visible = devices::visible(services, actor, &ids).await?;
+    let known: HashMap<i64, device::Model> = named
         .into_iter()
+        .filter(|row| visible.contains(&DeviceId(row.uuid)))
         .map(|row| (row.id, row))
         .collect();
     let findings: HashMap<i64, String> = identity_finding::Entity::find()
@@ -112,7 +116,7 @@ pub async fn list(
         .map(|row| (row.id, row.kind))
         .collect();
     let items = rows.into_iter().filter_map(|row| {
-        let device = row.device_id.and_then(|id| devices.get(&id));
+        let device = row.device_id.and_then(|id| known.get(&id));
         let kind = |id: &i64| FindingKind::parse(findings.get(id)?);
         Some(Notice {
             id: row.id,

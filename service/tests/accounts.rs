@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used)]
 
-use domain::{AppError, role::SiteRole};
+use domain::{AppError, account::Registration, role::SiteRole};
 use service::accounts::{self, Client, api_key, profile, token};
 use testkit::{
     database::each_engine,
@@ -68,6 +68,25 @@ async fn sessions_begin_slide_and_end() {
         assert!(actor.unwrap().is_none());
         let actor = accounts::actor_of_session(services, "nonsense", &client).await;
         assert!(actor.unwrap().is_none());
+    }
+}
+
+#[tokio::test]
+async fn what_is_no_address_is_nobody_and_still_limited() {
+    for database in each_engine().await {
+        let site = Site::on(database);
+        site.set_up().await;
+        let (services, client) = (&site.services, Client::default());
+        for none in ["\0", "nobody", ""] {
+            let refused = accounts::sign_in(services, none, PASSWORD, &client).await;
+            assert_eq!(invalid(&refused.unwrap_err()), "wrong_password", "{none:?}");
+        }
+        for _ in 0..4 {
+            let refused = accounts::sign_in(services, "nobody", PASSWORD, &client).await;
+            assert_eq!(invalid(&refused.unwrap_err()), "wrong_password");
+        }
+        let limited = accounts::sign_in(services, "nobody", PASSWORD, &client).await;
+        assert!(matches!(limited, Err(AppError::TooMany { .. })));
     }
 }
 
@@ -398,6 +417,44 @@ async fn people_are_found_by_name_and_address() {
         assert_eq!(find("100%").await, [""; 0]);
         assert_eq!(find("").await.len(), 2);
         assert_eq!(find("example admin").await, ["admin@example.org"]);
+        let many = format!("{}nobody", "admin ".repeat(8));
+        assert_eq!(find(&many).await, ["admin@example.org"], "the first eight");
+        assert_eq!(find(&"x ".repeat(20_000)).await.len(), 2);
+    }
+}
+
+#[tokio::test]
+async fn an_administrator_makes_accounts_also_where_nobody_else_can() {
+    for database in each_engine().await {
+        let site = Site::registering(database, Registration::Closed);
+        let (services, client) = (&site.services, Client::default());
+        let admin = site.set_up().await;
+        let proof = admin.require_admin().unwrap();
+        let code = accounts::invite(services, &proof, None, SiteRole::Member);
+        let code = code.await.unwrap();
+        let alone = accounts::register(services, Some(&code), account("a@example.org"), &client);
+        assert_eq!(invalid(&alone.await.unwrap_err()), "invitation_needed");
+
+        let add = async |by, email: &str, role| {
+            accounts::add_account(services, by, account(email), role).await
+        };
+        let role = SiteRole::GeneralAdmin;
+        let kim = add(&proof, "kim@example.org", role).await.unwrap();
+        assert_eq!(kim.role, role);
+        let again = add(&proof, "kim@example.org", role).await;
+        assert_eq!(invalid(&again.unwrap_err()), "email_taken");
+        let page = accounts::list_users(services, &proof, "kim", 1).await;
+        assert_eq!(page.unwrap().items[0].last_sign_in_at, None);
+        let signed_in = accounts::sign_in(services, "kim@example.org", PASSWORD, &client);
+        let general = service::Actor {
+            user: signed_in.await.unwrap().me,
+            address: None,
+        };
+        let as_general = general.require_admin().unwrap();
+        let refused = add(&as_general, "lee@example.org", role).await;
+        assert_eq!(refused, Err(AppError::Forbidden));
+        let lee = add(&as_general, "lee@example.org", SiteRole::Developer).await;
+        assert_eq!(lee.unwrap().role, SiteRole::Developer);
     }
 }
 

@@ -1,7 +1,7 @@
 //! Who acts, and proofs of what they may: a missing permission check does not compile.
 
-use domain::{AppError, DeviceId, account::Me, event::EventKind, role::DeviceRole};
-use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
+use domain::{AppError, DeviceId, UserId, account::Me, event::EventKind, role::DeviceRole};
+use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter};
 
 use crate::{Services, internal};
 
@@ -179,13 +179,42 @@ impl Actor {
             .await
             .map_err(internal)?
             .ok_or(AppError::NotFound)?;
-        let access = entity::device_access::Entity::find_by_id((row.id, self.user.id.0))
-            .one(&services.db.read)
-            .await
-            .map_err(internal)?;
-        let role = access
-            .and_then(|a| a.role)
-            .and_then(|role| DeviceRole::parse(&role));
+        let role = role_on(&services.db.read, row.id, self.user.id).await?;
         Ok((row, role))
     }
+}
+
+impl OwnerOf {
+    /// Looks again whether they may, in a transaction that has locked the device's row: what was taken away while they
+    /// waited for it is theirs no more. Refuses as [`Actor::require_owner`] does.
+    pub(crate) async fn confirm<C: ConnectionTrait>(&self, connection: &C) -> Result<(), AppError> {
+        let user = self.actor.user.id;
+        let role = role_on(connection, self.device.id, user).await?;
+        let row = entity::user::Entity::find_by_id(user.0)
+            .filter(entity::user::Column::DisabledMs.is_null())
+            .one(connection)
+            .await
+            .map_err(internal)?
+            .ok_or(AppError::SignedOut)?;
+        let site = super::me(&row)?.role;
+        let may = role == Some(DeviceRole::Owner) || site.is_admin();
+        match (may, role.is_some() || site.sees_all_devices()) {
+            (true, _) => Ok(()),
+            (false, true) => Err(AppError::Forbidden),
+            (false, false) => Err(AppError::NotFound),
+        }
+    }
+}
+
+/// A person's own role on a device, as it is now.
+async fn role_on<C: ConnectionTrait>(
+    connection: &C,
+    device: i64,
+    user: UserId,
+) -> Result<Option<DeviceRole>, AppError> {
+    let access = entity::device_access::Entity::find_by_id((device, user.0))
+        .one(connection)
+        .await
+        .map_err(internal)?;
+    Ok(access.and_then(|access| DeviceRole::parse(access.role.as_deref()?)))
 }

@@ -12,13 +12,19 @@ use sea_orm::{
 use serde_json::json;
 
 use super::{Client, apps, session};
-use crate::{Actor, Services, audit, devices, internal};
+use crate::{
+    Actor, Services,
+    apart::{apart, commit_then},
+    audit, devices, internal,
+};
 
 /// How long devices may still report under a former address, in milliseconds: 30 days.
 pub const FORMER_MS: i64 = 30 * 24 * 3_600_000;
 
 /// Changes a person's address, given their password; their devices are told, and may report under the
 /// former one for [`FORMER_MS`]. Their apps connect anew, under the new address, which is given as it is kept.
+/// Where it is the present one already, nothing changes and they are told again: what was told before may not have
+/// arrived.
 pub async fn change(
     services: &Services,
     actor: &Actor,
@@ -37,6 +43,9 @@ pub async fn change(
             other => other,
         })?;
     if new == *present {
+        let apps = apps::serials(services, &services.db.read, user).await?;
+        let services = services.clone();
+        apart(async move { tell(&services, user, &apps).await }).await?;
         return Ok(new);
     }
     let now = services.now();
@@ -81,14 +90,29 @@ pub async fn change(
     let detail = json!({ "from": present, "to": new });
     audit::record(services, &transaction, actor, action, target, detail).await?;
     let apps = apps::serials(services, &transaction, user).await?;
-    transaction.commit().await.map_err(internal)?;
+    let services = services.clone();
+    commit_then(transaction, async move {
+        tell(&services, user, &apps).await?;
+        Ok(new)
+    })
+    .await
+}
+
+/// Tells what knows a person by their address that it is another one; gives the first error where a device could not be
+/// told, after all the others were.
+async fn tell(services: &Services, user: UserId, apps: &[String]) -> Result<(), AppError> {
     // Everything that knows a device by its owner's address reads it again.
     services.bus.publish(vec![LiveEvent::Access { user }]).await;
-    apps::end(services, user, &apps).await;
+    apps::end(services, user, apps).await;
+    let mut all = Ok(());
     for device in owned(services, user).await? {
-        devices::tell_owner(services, device).await?;
+        let told = devices::tell_owner(services, device).await;
+        if let Err(error) = &told {
+            tracing::error!(%device, %error, "a device was not told its owner's new address");
+        }
+        all = all.and(told);
     }
-    Ok(new)
+    all
 }
 
 /// The addresses that a person had before, and until when each is valid.

@@ -15,7 +15,9 @@ use sea_orm::{
 use serde_json::json;
 
 use crate::{
-    Actor, Services, audit, certificates,
+    Actor, Services,
+    apart::commit_then,
+    audit, certificates,
     devices::admission,
     internal, names,
     pki::{IssueError, Issued, issue::SigningRequest},
@@ -231,9 +233,12 @@ pub async fn revoke(services: &Services, actor: &Actor, id: &str) -> Result<(), 
         json!({}),
     )
     .await?;
-    transaction.commit().await.map_err(internal)?;
-    end(services, user, &serials).await;
-    Ok(())
+    let services = services.clone();
+    commit_then(transaction, async move {
+        end(&services, user, &serials).await;
+        Ok(())
+    })
+    .await
 }
 
 /// Keeps others from changing an installation's certificates until the transaction ends: none is issued while it is

@@ -7,7 +7,7 @@ use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, TransactionTrai
 use serde_json::json;
 
 use super::{Client, apps, people::PrimeAdmins, session, token};
-use crate::{Actor, Services, audit, devices, internal};
+use crate::{Actor, Services, apart::apart, audit, devices, internal};
 
 /// Deletes the actor's account, given its password. Every device of theirs is unlinked: its secret is void
 /// and it waits to be claimed. The last prime administrator stays.
@@ -25,6 +25,13 @@ pub async fn delete_account(
         let looked = services.db.write.begin().await.map_err(internal)?;
         PrimeAdmins::locked(&looked).await?.without(user)?;
     }
+    let (services, actor) = (services.clone(), actor.clone());
+    apart(async move { give_up(&services, &actor).await }).await
+}
+
+/// Gives every device of a person up, and then their account.
+async fn give_up(services: &Services, actor: &Actor) -> Result<(), AppError> {
+    let user = actor.user.id;
     loop {
         for device in owned(services, user).await? {
             let owner = actor.require_owner(services, device).await?;

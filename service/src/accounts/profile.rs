@@ -88,7 +88,8 @@ pub async fn change_password(
     row.update(&transaction).await.map_err(internal)?;
     let action = "change_password";
     audit::record(services, &transaction, actor, action, None, json!({})).await?;
-    transaction.commit().await.map_err(internal)?;
-    session::end_other_sessions(services, actor, session_token).await?;
-    token::end_all(&services.db.write, actor.user.id).await
+    // With the password or not at all: whoever knew the old one must not stay in.
+    session::end_others(&transaction, actor, session_token).await?;
+    token::end_all(&transaction, actor.user.id).await?;
+    transaction.commit().await.map_err(internal)
 }

@@ -33,23 +33,28 @@ pub async fn sign_in(
     Ok(signed_in)
 }
 
-/// The person with this address and password; wrong ones are limited and slowed.
+/// The person with this address and password; wrong ones are limited and slowed, as is what is no address: that is
+/// nobody's, and no database is asked for it.
 pub(super) async fn check_password(
     services: &Services,
     email: &str,
     password: &str,
     client: &Client,
 ) -> Result<entity::user::Model, AppError> {
-    let email = email
-        .parse::<domain::Email>()
-        .map_or_else(|_| email.chars().take(254).collect(), |e| e.to_string());
-    let attempt = limit::begin(services, "password", &email, client.address.as_deref()).await?;
-    let row = entity::user::Entity::find()
-        .filter(entity::user::Column::Email.eq(&email))
-        .one(&services.db.read)
-        .await
-        .map_err(internal)?
-        .filter(|row| row.disabled_ms.is_none());
+    let address = email.parse::<domain::Email>().ok();
+    let subject = address
+        .as_ref()
+        .map_or_else(|| email.chars().take(254).collect(), ToString::to_string);
+    let attempt = limit::begin(services, "password", &subject, client.address.as_deref()).await?;
+    let row = match &address {
+        Some(address) => entity::user::Entity::find()
+            .filter(entity::user::Column::Email.eq(address.as_str()))
+            .one(&services.db.read)
+            .await
+            .map_err(internal)?
+            .filter(|row| row.disabled_ms.is_none()),
+        None => None,
+    };
     let hash = row.as_ref().map(|row| row.password_hash.as_str());
     let right = password::verify(services, password, hash).await?;
     match row.filter(|_| right) {
@@ -145,11 +150,20 @@ pub async fn end_other_sessions(
     actor: &Actor,
     token: &str,
 ) -> Result<u64, AppError> {
+    end_others(&services.db.write, actor, token).await
+}
+
+/// As [`end_other_sessions`], in the caller's transaction.
+pub(super) async fn end_others<C: ConnectionTrait>(
+    connection: &C,
+    actor: &Actor,
+    token: &str,
+) -> Result<u64, AppError> {
     use entity::session::{Column, Entity};
     let ended = Entity::delete_many()
         .filter(Column::UserId.eq(actor.user.id.0))
         .filter(Column::TokenHash.ne(secret_text::hash(token).to_vec()))
-        .exec(&services.db.write)
+        .exec(connection)
         .await
         .map_err(internal)?;
     Ok(ended.rows_affected)

@@ -14,10 +14,11 @@ use sea_orm::{
 };
 use serde_json::{Value, json};
 
-use super::enrol;
+use super::{enrol, search};
 use crate::{
     Actor, Services,
     accounts::{Client, actor::DeviceRef},
+    apart::commit_then,
     audit, components,
     downlink::{self, SECRET_PURPOSE, SendError},
     events, internal, presence, telemetry,
@@ -63,19 +64,23 @@ pub async fn claim(
         uuid: device,
     };
     let nothing = telemetry::begin_ownership(services, &transaction, reference, ownership).await?;
+    end_leftovers(&transaction, internal_id).await?;
     grant_owner(&transaction, internal_id, actor).await?;
     let target = Some(device.to_string());
     audit::record(services, &transaction, actor, "claim", target, json!({})).await?;
-    transaction.commit().await.map_err(internal)?;
-
-    services.cache.put(vec![(device, nothing)]).await?;
-    let user = actor.user.id;
-    let changes = vec![LiveEvent::Device { device }, LiveEvent::Access { user }];
-    services.bus.publish(changes).await;
-    tell_owner(services, device).await?;
-    let (kind, severity) = (EventKind::Claimed, Severity::Info);
-    let detail = json!({ "by": actor.user.name });
-    events::record(services, internal_id, device, kind, severity, detail).await?;
+    let (services, user) = (services.clone(), actor.user.clone());
+    commit_then(transaction, async move {
+        let cached = services.cache.put(vec![(device, nothing)]).await;
+        let access = LiveEvent::Access { user: user.id };
+        let changes = vec![LiveEvent::Device { device }, access];
+        services.bus.publish(changes).await;
+        let told = tell_owner(&services, device).await;
+        let (kind, severity) = (EventKind::Claimed, Severity::Info);
+        let detail = json!({ "by": user.name });
+        events::record(&services, internal_id, device, kind, severity, detail).await?;
+        cached.and(told)
+    })
+    .await?;
     Ok(device)
 }
 
@@ -128,6 +133,30 @@ pub(super) async fn entity_of(
         .await
         .map_err(internal)?
         .ok_or(AppError::NotFound)
+}
+
+/// Nobody has a role on a device that is nobody's: a row that says otherwise would let a stranger see what its next owner
+/// has. The names that those who see all devices gave it stay.
+async fn end_leftovers(
+    transaction: &sea_orm::DatabaseTransaction,
+    device: i64,
+) -> Result<(), AppError> {
+    use entity::device_access::{Column, Entity};
+    use sea_orm::{ColumnTrait, QueryFilter};
+    let leftovers = Entity::find()
+        .filter(Column::DeviceId.eq(device))
+        .filter(Column::Role.is_not_null())
+        .all(transaction)
+        .await
+        .map_err(internal)?;
+    for row in leftovers {
+        search::index_nickname(transaction, device, row.user_id, None).await?;
+        Entity::delete_by_id((device, row.user_id))
+            .exec(transaction)
+            .await
+            .map_err(internal)?;
+    }
+    Ok(())
 }
 
 async fn grant_owner(

@@ -25,6 +25,12 @@ use crate::{Actor, Admin, Services, ViewerOf, components, events as log, interna
 
 const MOST_EVENTS: u32 = 200;
 
+/// What a device is called: by one's own name for it, else by the site's.
+pub async fn name(services: &Services, viewer: &ViewerOf) -> Result<String, AppError> {
+    let row = row_of(services, viewer.actor(), viewer.device().id).await?;
+    Ok(row.nickname.unwrap_or(row.name))
+}
+
 /// Everything the head and the state tiles of a device's page show.
 pub async fn detail(services: &Services, viewer: &ViewerOf) -> Result<DeviceDetail, AppError> {
     let id = viewer.device().id;

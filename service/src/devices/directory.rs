@@ -22,6 +22,7 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     Services,
     accounts::{actor::DeviceRef, address},
+    apart::apart,
     components, downlink, internal,
 };
 
@@ -193,13 +194,6 @@ impl Directory {
         self.kept.write().remove(&known.device.uuid);
         Ok(())
     }
-}
-
-/// Runs this in a task of its own and waits for it.
-async fn apart<T: Send + 'static>(
-    work: impl Future<Output = Result<T, AppError>> + Send + 'static,
-) -> Result<T, AppError> {
-    tokio::spawn(work).await.map_err(internal)?
 }
 
 async fn read(services: &Services, device: DeviceId) -> Result<Option<Known>, AppError> {

@@ -1,10 +1,9 @@
 //! Names: the site's own for a device, and each person's nickname.
 
 use domain::{AppError, device::Lifecycle, live::LiveEvent};
-use entity::device_access::{ActiveModel, Column, Entity};
+use entity::device_access::{ActiveModel, Entity};
 use sea_orm::{
     ActiveModelTrait, ActiveValue::Set, DatabaseTransaction, EntityTrait, TransactionTrait,
-    sea_query::OnConflict,
 };
 use serde_json::json;
 
@@ -20,7 +19,7 @@ pub(super) fn check(name: &str) -> Result<String, AppError> {
     names::checked("name", name, MAX_CHARS)
 }
 
-/// Sets or (empty) clears the actor's own name for a device.
+/// Sets or (empty) clears the actor's own name for a device; `NotFound` where they may not see it any more.
 pub async fn set_nickname(
     services: &Services,
     viewer: &ViewerOf,
@@ -33,21 +32,33 @@ pub async fn set_nickname(
     let device = viewer.device();
     let user = viewer.actor().user.id;
     let transaction = services.db.write.begin().await.map_err(internal)?;
-    let row = ActiveModel {
-        device_id: Set(device.id),
-        user_id: Set(user.0),
-        role: Set(viewer.role().map(|role| role.as_str().to_owned())),
-        nickname: Set(nickname.clone()),
-    };
-    Entity::insert(row)
-        .on_conflict(
-            OnConflict::columns([Column::DeviceId, Column::UserId])
-                .update_column(Column::Nickname)
-                .to_owned(),
-        )
-        .exec_without_returning(&transaction)
+    downlink::lock_device(&transaction, device.uuid).await?;
+    let access = Entity::find_by_id((device.id, user.0))
+        .one(&transaction)
         .await
         .map_err(internal)?;
+    let sees_all = viewer.actor().user.role.sees_all_devices();
+    match access {
+        Some(row) if row.role.is_some() || sees_all => {
+            let mut change: ActiveModel = row.into();
+            change.nickname = Set(nickname.clone());
+            change.update(&transaction).await.map_err(internal)?;
+        }
+        None if sees_all => {
+            let row = ActiveModel {
+                device_id: Set(device.id),
+                user_id: Set(user.0),
+                role: Set(None),
+                nickname: Set(nickname.clone()),
+            };
+            Entity::insert(row)
+                .exec_without_returning(&transaction)
+                .await
+                .map_err(internal)?;
+        }
+        // Their access was taken away meanwhile, and a name does not bring it back.
+        _ => return Err(AppError::NotFound),
+    }
     search::index_nickname(&transaction, device.id, user.0, nickname.as_deref()).await?;
     transaction.commit().await.map_err(internal)?;
     services.bus.publish(vec![LiveEvent::Access { user }]).await;

@@ -11,7 +11,7 @@ use sea_orm::DatabaseTransaction;
 use serde_json::json;
 
 use super::{Preregistered, preregister, revoke, unlink};
-use crate::{Admin, Services, audit, events, identity, internal};
+use crate::{Admin, Services, apart::commit_then, audit, events, identity};
 
 /// Makes a revoked device, whose row is locked, wait to be claimed again, under its UUID and with another code; commits.
 pub(super) async fn relabel(
@@ -29,10 +29,14 @@ pub(super) async fn relabel(
     let (actor, target) = (admin.actor(), Some(device.to_string()));
     let detail = json!({ "revoked": true });
     audit::record(services, &transaction, actor, "renew_code", target, detail).await?;
-    transaction.commit().await.map_err(internal)?;
-    ended.tell(services).await?;
-    let (kind, severity) = (EventKind::Preregistered, Severity::Info);
     let detail = json!({ "cpu_serial": made.link.serial, "by": actor.user.name });
-    events::record(services, id, device, kind, severity, detail).await?;
+    let services = services.clone();
+    commit_then(transaction, async move {
+        let told = ended.tell(&services).await;
+        let (kind, severity) = (EventKind::Preregistered, Severity::Info);
+        events::record(&services, id, device, kind, severity, detail).await?;
+        told
+    })
+    .await?;
     Ok(made)
 }

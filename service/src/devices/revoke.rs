@@ -13,7 +13,9 @@ use sea_orm::{
 };
 use serde_json::json;
 
-use crate::{Admin, Services, audit, commands, downlink, events, internal, presence};
+use crate::{
+    Admin, Services, apart::commit_then, audit, commands, downlink, events, internal, presence,
+};
 
 /// Revokes a device's certificates and ends its session at once.
 pub async fn revoke(services: &Services, admin: &Admin, device: DeviceId) -> Result<(), AppError> {
@@ -39,18 +41,20 @@ pub async fn revoke(services: &Services, admin: &Admin, device: DeviceId) -> Res
         json!({}),
     )
     .await?;
-    transaction.commit().await.map_err(internal)?;
-
-    services
-        .bus
-        .publish(vec![LiveEvent::Device { device }])
-        .await;
-    if let Err(error) = services.link.disconnect(&device.to_string()).await {
-        tracing::error!(%device, %error, "the session of a revoked device was not ended");
-    }
-    let (kind, severity) = (EventKind::Revoked, Severity::Warning);
     let detail = json!({ "by": admin.actor().user.name });
-    events::record(services, id, device, kind, severity, detail).await
+    let services = services.clone();
+    commit_then(transaction, async move {
+        services
+            .bus
+            .publish(vec![LiveEvent::Device { device }])
+            .await;
+        if let Err(error) = services.link.disconnect(&device.to_string()).await {
+            tracing::error!(%device, %error, "the session of a revoked device was not ended");
+        }
+        let (kind, severity) = (EventKind::Revoked, Severity::Warning);
+        events::record(&services, id, device, kind, severity, detail).await
+    })
+    .await
 }
 
 /// Revokes every certificate of a device; gives how many there were.

@@ -4,7 +4,7 @@
 //! Invariant: who claimed a device keeps their access until it is given up; its secret is tied to them.
 
 use domain::{
-    AppError, Email, UserId,
+    AppError, DeviceId, Email, UserId,
     event::{EventKind, Severity},
     finding::Sharer,
     live::LiveEvent,
@@ -16,19 +16,19 @@ use entity::{
     user,
 };
 use sea_orm::{
-    ActiveValue::Set, ColumnTrait, DatabaseTransaction, EntityTrait, QueryFilter, TransactionTrait,
-    sea_query::OnConflict,
+    ActiveValue::Set, ColumnTrait, DatabaseTransaction, EntityTrait, PaginatorTrait, QueryFilter,
+    TransactionTrait, sea_query::OnConflict,
 };
 use serde_json::json;
 
 use super::search;
 use crate::{
-    Actor, OwnerOf, Services, ViewerOf, accounts::actor::DeviceRef, audit, downlink, events,
-    internal,
+    Actor, OwnerOf, Services, ViewerOf, accounts::actor::DeviceRef, apart::commit_then, audit,
+    downlink, events, internal,
 };
 
 /// The most people of one device.
-const MOST: usize = 100;
+const MOST: u64 = 100;
 
 /// Everybody with a role on a device: who claimed it first, then by address.
 pub async fn people(services: &Services, owner: &OwnerOf) -> Result<Vec<Sharer>, AppError> {
@@ -82,6 +82,7 @@ pub async fn share(
     let device = owner.device();
     let transaction = services.db.write.begin().await.map_err(internal)?;
     let row = downlink::lock_device(&transaction, device.uuid).await?;
+    owner.confirm(&transaction).await?;
     if row.owner_id.is_none() {
         return Err(AppError::conflict("not_claimed"));
     }
@@ -95,13 +96,14 @@ pub async fn share(
     if row.owner_id == Some(person.id) {
         return Err(AppError::invalid("email", "claimed_it"));
     }
-    let all = Entity::find()
+    let others = Entity::find()
         .filter(Column::DeviceId.eq(device.id))
+        .filter(Column::UserId.ne(person.id))
         .filter(Column::Role.is_not_null())
-        .all(&transaction)
+        .count(&transaction)
         .await
         .map_err(internal)?;
-    if all.len() >= MOST {
+    if others >= MOST {
         return Err(AppError::conflict("too_many_people"));
     }
     let access = ActiveModel {
@@ -124,8 +126,11 @@ pub async fn share(
     let actor = owner.actor();
     let target = Some(device.uuid.to_string());
     audit::record(services, &transaction, actor, "share", target, detail).await?;
-    transaction.commit().await.map_err(internal)?;
-    tell(services, actor, device, user, &person.name, Some(role)).await?;
+    let (services, actor) = (services.clone(), actor.clone());
+    commit_then(transaction, async move {
+        tell(&services, &actor, device, user, &person.name, Some(role)).await
+    })
+    .await?;
     Ok(user)
 }
 
@@ -135,7 +140,11 @@ pub async fn unshare(
     owner: &OwnerOf,
     user: UserId,
 ) -> Result<Sharer, AppError> {
-    end(services, owner.actor(), owner.device(), user).await
+    let (actor, device) = (owner.actor(), owner.device());
+    let transaction = services.db.write.begin().await.map_err(internal)?;
+    let row = downlink::lock_device(&transaction, device.uuid).await?;
+    owner.confirm(&transaction).await?;
+    end(services, transaction, &row, actor, user).await
 }
 
 /// Gives one's own role on a device up.
@@ -144,7 +153,9 @@ pub async fn leave(services: &Services, viewer: &ViewerOf) -> Result<(), AppErro
         return Err(AppError::NotFound);
     }
     let actor = viewer.actor();
-    end(services, actor, viewer.device(), actor.user.id)
+    let transaction = services.db.write.begin().await.map_err(internal)?;
+    let row = downlink::lock_device(&transaction, viewer.device().uuid).await?;
+    end(services, transaction, &row, actor, actor.user.id)
         .await
         .map(|_| ())
 }
@@ -159,14 +170,18 @@ pub async fn has_claimed(services: &Services, viewer: &ViewerOf) -> Result<bool,
     Ok(device.is_some_and(|device| device.owner_id == Some(user)))
 }
 
+/// Ends somebody's access to a device whose row is locked; commits.
 async fn end(
     services: &Services,
+    transaction: DatabaseTransaction,
+    row: &device::Model,
     actor: &Actor,
-    device: DeviceRef,
     user: UserId,
 ) -> Result<Sharer, AppError> {
-    let transaction = services.db.write.begin().await.map_err(internal)?;
-    let row = downlink::lock_device(&transaction, device.uuid).await?;
+    let device = DeviceRef {
+        id: row.id,
+        uuid: DeviceId(row.uuid),
+    };
     if row.owner_id == Some(user.0) {
         return Err(AppError::conflict("claimed_it"));
     }
@@ -181,9 +196,12 @@ async fn end(
     let target = Some(device.uuid.to_string());
     let detail = json!({ "with": person.name });
     audit::record(services, &transaction, actor, "unshare", target, detail).await?;
-    transaction.commit().await.map_err(internal)?;
-    tell(services, actor, device, user, &person.name, None).await?;
-    Ok(person)
+    let (services, actor) = (services.clone(), actor.clone());
+    commit_then(transaction, async move {
+        tell(&services, &actor, device, user, &person.name, None).await?;
+        Ok(person)
+    })
+    .await
 }
 
 /// Somebody with a role on a device that they have not claimed.
@@ -228,11 +246,13 @@ async fn tell(
         "role": role.map(DeviceRole::as_str),
     });
     let (kind, severity) = (EventKind::Access, Severity::Info);
-    events::record(services, device.id, device.uuid, kind, severity, detail).await?;
-    let changed = LiveEvent::Device {
-        device: device.uuid,
-    };
-    let changes = vec![LiveEvent::Access { user }, changed];
+    let (id, uuid) = (device.id, device.uuid);
+    let recorded = events::record(services, id, uuid, kind, severity, detail).await;
+    // Whoever lost their access is told so even where the event could not be recorded.
+    let changes = vec![
+        LiveEvent::Access { user },
+        LiveEvent::Device { device: uuid },
+    ];
     services.bus.publish(changes).await;
-    Ok(())
+    recorded
 }

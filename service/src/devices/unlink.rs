@@ -16,8 +16,8 @@ use serde_json::json;
 
 use super::search;
 use crate::{
-    OwnerOf, Services, accounts::actor::DeviceRef, audit, commands, downlink, events, identity,
-    internal, presence, state_cache::CachedState, telemetry,
+    OwnerOf, Services, accounts::actor::DeviceRef, apart::commit_then, audit, commands, downlink,
+    events, identity, internal, presence, state_cache::CachedState, telemetry,
 };
 
 /// What the retained `reset` says; an empty payload would delete it.
@@ -47,12 +47,15 @@ pub async fn unlink(services: &Services, owner: &OwnerOf) -> Result<(), AppError
         json!({}),
     )
     .await?;
-    transaction.commit().await.map_err(internal)?;
-
-    ended.tell(services).await?;
-    let (kind, severity) = (EventKind::Unlinked, Severity::Info);
-    let detail = json!({ "by": owner.actor().user.name });
-    events::record(services, device.id, device.uuid, kind, severity, detail).await
+    let detail = json!({ "by": actor.user.name });
+    let services = services.clone();
+    commit_then(transaction, async move {
+        let told = ended.tell(&services).await;
+        let (kind, severity) = (EventKind::Unlinked, Severity::Info);
+        events::record(&services, device.id, device.uuid, kind, severity, detail).await?;
+        told
+    })
+    .await
 }
 
 /// Whom the end of an ownership is told to, after its commit.
@@ -67,7 +70,7 @@ impl Ended {
     /// Tells the people that they have no part in the device any more, and the device to erase what it keeps.
     pub(super) async fn tell(self, services: &Services) -> Result<(), AppError> {
         let device = self.device;
-        services.cache.put(vec![(device, self.nothing)]).await?;
+        let cached = services.cache.put(vec![(device, self.nothing)]).await;
         let people = self.people.into_iter();
         let mut changes = vec![LiveEvent::Device { device }];
         changes.extend(people.map(|user| LiveEvent::Access { user }));
@@ -75,7 +78,7 @@ impl Ended {
         if self.is_reset {
             tell_reset(services, device).await;
         }
-        Ok(())
+        cached
     }
 }
 

@@ -1,0 +1,29 @@
+//! What does not end with the request that began it.
+
+use domain::AppError;
+use sea_orm::DatabaseTransaction;
+use tracing::Instrument as _;
+
+use crate::internal;
+
+/// Runs this in a task of its own and waits for it: a request that takes too long, or whose sender goes away, drops
+/// what it waits for, and this goes on.
+pub(crate) async fn apart<T: Send + 'static>(
+    work: impl Future<Output = Result<T, AppError>> + Send + 'static,
+) -> Result<T, AppError> {
+    tokio::spawn(work.in_current_span())
+        .await
+        .map_err(internal)?
+}
+
+/// Commits, and does what follows from it to its end, whatever becomes of the request.
+pub(crate) async fn commit_then<T: Send + 'static>(
+    transaction: DatabaseTransaction,
+    follows: impl Future<Output = Result<T, AppError>> + Send + 'static,
+) -> Result<T, AppError> {
+    apart(async move {
+        transaction.commit().await.map_err(internal)?;
+        follows.await
+    })
+    .await
+}
