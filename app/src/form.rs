@@ -257,7 +257,7 @@ mod answer {
 
     const FLASH_COOKIE: &str = "madang_flash";
     const FLASH_LIFETIME_S: u32 = 60;
-    /// Browsers keep cookies of up to 4,096 bytes; a longer one is cut down to its error.
+    /// Browsers keep cookies of up to 4,096 bytes; a longer one loses the longest of what was typed.
     const FLASH_BYTES: usize = 3_500;
 
     /// Answers a form: done, on to `next` (or back to where it came from); refused, back with the error
@@ -272,7 +272,7 @@ mod answer {
         match result {
             Ok(()) => {
                 if plain {
-                    leave(&Flash {
+                    leave(Flash {
                         form: form.to_owned(),
                         ..Flash::default()
                     });
@@ -285,7 +285,7 @@ mod answer {
                 Ok(())
             }
             Err(error) if plain => {
-                leave(&Flash {
+                leave(Flash {
                     form: form.to_owned(),
                     error: Some(error),
                     typed: typed
@@ -310,7 +310,7 @@ mod answer {
     ) -> Result<Option<T>, Failure> {
         match result {
             Ok(value) if is_plain_post() => {
-                leave(&Flash {
+                leave(Flash {
                     form: form.to_owned(),
                     outcome: serde_json::to_string(&value).ok(),
                     ..Flash::default()
@@ -332,19 +332,23 @@ mod answer {
         serde_json::from_slice(&json).ok()
     }
 
-    fn leave(flash: &Flash) {
-        let encode =
-            |flash: &Flash| serde_json::to_vec(flash).map(|json| BASE64URL_NOPAD.encode(&json));
-        let Ok(mut text) = encode(flash) else { return };
-        if text.len() > FLASH_BYTES {
-            let short = Flash {
-                typed: std::collections::BTreeMap::new(),
-                ..flash.clone()
-            };
-            let Ok(shorter) = encode(&short) else { return };
-            text = shorter;
+    fn leave(flash: Flash) {
+        if let Some(text) = fitting(flash) {
+            set_cookie(FLASH_COOKIE, &text, FLASH_LIFETIME_S, true);
         }
-        set_cookie(FLASH_COOKIE, &text, FLASH_LIFETIME_S, true);
+    }
+
+    /// The cookie's text: the longest of what was typed is left out, field by field, until the rest fits.
+    pub(super) fn fitting(mut flash: Flash) -> Option<String> {
+        loop {
+            let json = serde_json::to_vec(&flash).ok()?;
+            let text = BASE64URL_NOPAD.encode(&json);
+            let longest = flash.typed.iter().max_by_key(|(_, typed)| typed.len());
+            match longest.map(|(field, _)| field.clone()) {
+                Some(field) if text.len() > FLASH_BYTES => flash.typed.remove(&field),
+                _ => return Some(text),
+            };
+        }
     }
 
     fn headers() -> HeaderMap {
@@ -386,7 +390,39 @@ mod answer {
 
 #[cfg(all(test, feature = "ssr"))]
 mod tests {
-    use super::answer::local;
+    use data_encoding::BASE64URL_NOPAD;
+    use domain::AppError;
+
+    use super::{
+        Flash,
+        answer::{fitting, local},
+    };
+
+    #[test]
+    fn what_is_too_long_for_the_cookie_is_left_out_and_the_rest_stays() {
+        let typed = |fields: &[(&str, usize)]| Flash {
+            form: "save_rule".to_owned(),
+            error: Some(AppError::invalid("pin_number", "no_such_pin")),
+            typed: fields
+                .iter()
+                .map(|(field, length)| ((*field).to_owned(), "x".repeat(*length)))
+                .collect(),
+            outcome: None,
+        };
+        let kept = |flash: Flash| {
+            let text = fitting(flash).expect("a text");
+            assert!(text.len() < 4_000, "{}", text.len());
+            let json = BASE64URL_NOPAD.decode(text.as_bytes()).expect("base64");
+            serde_json::from_slice::<Flash>(&json).expect("a flash")
+        };
+        let short = typed(&[("description", 1_000), ("pin_mode", 3)]);
+        assert_eq!(kept(short.clone()), short);
+        let long = typed(&[("description", 2_000), ("values", 2_500), ("pin_mode", 3)]);
+        let rest = typed(&[("description", 2_000), ("pin_mode", 3)]);
+        assert_eq!(kept(long), rest, "only the longest");
+        let longer = typed(&[("description", 5_000), ("values", 9_000), ("pin_mode", 3)]);
+        assert_eq!(kept(longer), typed(&[("pin_mode", 3)]));
+    }
 
     #[test]
     fn a_redirect_stays_on_the_site() {

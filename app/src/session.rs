@@ -87,12 +87,18 @@ pub(crate) fn cookie(headers: &axum::http::HeaderMap, name: &str) -> Option<Stri
         .find_map(|(key, value)| (key == name).then(|| value.to_owned()))
 }
 
-/// Sets a cookie for the whole site; `max_age_s` of 0 removes it.
+/// Sets a cookie for the whole site, over TLS alone where the request came so; `max_age_s` of 0 removes it.
 #[cfg(feature = "ssr")]
 pub(crate) fn set_cookie(name: &str, value: &str, max_age_s: u32, http_only: bool) {
     use axum::http::{HeaderValue, header::SET_COOKIE};
-    let guard = if http_only { "; HttpOnly" } else { "" };
-    let text = format!("{name}={value}; Path=/; Max-Age={max_age_s}; SameSite=Lax{guard}");
+    let hidden = if http_only { "; HttpOnly" } else { "" };
+    // What a form leaves for its page may be a key that is shown once: over TLS it never travels in the clear.
+    let secure = if crate::request::client().secure {
+        "; Secure"
+    } else {
+        ""
+    };
+    let text = format!("{name}={value}; Path=/; Max-Age={max_age_s}; SameSite=Lax{hidden}{secure}");
     if let (Some(response), Ok(value)) = (
         use_context::<leptos_axum::ResponseOptions>(),
         HeaderValue::from_str(&text),

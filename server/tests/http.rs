@@ -68,6 +68,10 @@ async fn errors_are_problems_that_name_what_is_wrong() {
         .body("{")
         .header("content-type", "application/json");
     problem(body.send().await.expect("an answer"), 400, "malformed").await;
+    let endless = stranger
+        .post(app.url("/do/sign_in"))
+        .body("a".repeat(1024 * 1024 + 1));
+    problem(endless.send().await.expect("an answer"), 413, "too_large").await;
     let refused = get(&browser, "/api/nothing").await;
     assert!(refused.headers().contains_key("x-request-id"));
     app.stop().await;

@@ -130,6 +130,52 @@ async fn what_a_person_asks_for_with_u_0000_in_it_is_refused() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_a_form_says_with_u_0000_in_it_is_refused() {
+    for app in App::on_each_engine().await {
+        let admin = app.set_up().await;
+        let (stranger, browser) = (app.browser(None), app.browser(Some(&admin)));
+        let at = |name: &str| app.url(&format!("/do/{name}"));
+        let sign_in = [("email", "\0"), ("password", "x")];
+        let claim = [("cpu_serial", "a\0b"), ("code", "x")];
+        let kind = [
+            ("component_type", "nul"),
+            ("display_name_ko", "가"),
+            ("display_name_en", "a"),
+            ("category", "sensor"),
+            ("description", "\0"),
+        ];
+        let raw = "email=\0&password=x";
+        for (name, asked) in [
+            ("sign_in", stranger.post(at("sign_in")).form(&sign_in)),
+            // Called what it is not, it is read as a form all the same.
+            ("sign_in", stranger.post(at("sign_in")).body(raw)),
+            (
+                "claim_device",
+                browser.post(at("claim_device")).form(&claim),
+            ),
+            ("save_type", browser.post(at("save_type")).form(&kind)),
+            (
+                "list_users",
+                browser
+                    .post(at("list_users"))
+                    .json(&json!({ "search": "\0", "page": 1 })),
+            ),
+        ] {
+            let answer = asked.send().await.expect("an answer");
+            assert_eq!(answer.status(), 422, "{name}");
+            let kind = answer.headers()["content-type"].to_str().expect("text");
+            assert_eq!(kind, "application/problem+json", "{name}");
+        }
+        // JSON says a percent sign by itself.
+        let fine = browser
+            .post(at("list_users"))
+            .json(&json!({ "search": "%00", "page": 1 }));
+        assert_eq!(fine.send().await.expect("an answer").status(), 200);
+        app.stop().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_an_address_says_with_u_0000_in_it_is_refused() {
     for app in App::on_each_engine().await {
         let admin = app.set_up().await;

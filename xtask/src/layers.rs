@@ -44,6 +44,29 @@ const NEVER: &[(&str, &[&str])] = &[
     ("service", &["leptos", "axum"]),
 ];
 
+/// Message keys that need no sentence of their own: no form and no button of the interface can bring them about, as
+/// programs, devices and apps alone are answered so, or there is nothing to say but that it was refused.
+const WITHOUT_SENTENCE: &[&str] = &[
+    "another_key",
+    "at_most_a_day",
+    "bucket",
+    "certificate_revoked",
+    "code_spent",
+    "csr",
+    "idempotency_key_reused",
+    "invalid",
+    "length_1_to_200",
+    "not_retried",
+    "signing_request",
+    "text",
+    "too_many_apps",
+    "too_many_buckets",
+    "too_many_reports",
+    "true_or_false",
+    "type_stays",
+    "weak_key",
+];
+
 /// Checks everything and names what does not hold.
 pub(crate) fn check() -> Result<()> {
     let start = Instant::now();
@@ -52,6 +75,7 @@ pub(crate) fn check() -> Result<()> {
     layers(&mut wrong)?;
     files(&mut wrong)?;
     languages(&mut wrong)?;
+    sentences(&mut wrong)?;
     if !wrong.is_empty() {
         for line in &wrong {
             println!("  {line}");
@@ -182,6 +206,49 @@ fn languages(wrong: &mut Vec<String>) -> Result<()> {
     Ok(())
 }
 
+/// What is refused is said in a sentence: for each message key there is an arm that gives one.
+fn sentences(wrong: &mut Vec<String>) -> Result<()> {
+    let read = |crate_name: &str| -> Result<Vec<(PathBuf, String)>> {
+        let mut paths = Vec::new();
+        collect(&place::root().join(crate_name).join("src"), &mut paths)?;
+        let mut sources = Vec::with_capacity(paths.len());
+        for path in paths {
+            let text = fs::read_to_string(&path)?;
+            sources.push((path, text));
+        }
+        Ok(sources)
+    };
+    let said = read("app")?;
+    for (path, text) in read("domain")?.into_iter().chain(read("service")?) {
+        let shown = path.strip_prefix(place::root()).unwrap_or(&path).display();
+        for key in message_keys(&text) {
+            let arms = [format!("\"{key}\" =>"), format!("\"{key}\" |")];
+            let is_said = said
+                .iter()
+                .any(|(_, text)| arms.iter().any(|arm| text.contains(arm)));
+            if !is_said && !WITHOUT_SENTENCE.contains(&key) {
+                wrong.push(format!("{shown}: no sentence for `{key}`"));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The message keys that this source refuses something with, where they are written out; not those of its tests.
+fn message_keys(source: &str) -> BTreeSet<&str> {
+    let (source, _) = source.split_once("#[cfg(test)]").unwrap_or((source, ""));
+    let refusals = source.split("AppError::").skip(1);
+    let keys = refusals.filter_map(|rest| {
+        let rest = rest
+            .strip_prefix("invalid(")
+            .or_else(|| rest.strip_prefix("conflict("))?;
+        let (given, _) = rest.split_once(')')?;
+        let last = given.trim().trim_end_matches(',').rsplit(',').next()?;
+        last.trim().strip_prefix('"')?.strip_suffix('"')
+    });
+    keys.collect()
+}
+
 fn flatten(value: &Value, prefix: &str, into: &mut BTreeSet<String>) {
     let Value::Object(object) = value else {
         let singular = ["_one", "_other", "_zero", "_two", "_few", "_many"];
@@ -198,5 +265,33 @@ fn flatten(value: &Value, prefix: &str, into: &mut BTreeSet<String>) {
             prefix => format!("{prefix}.{key}"),
         };
         flatten(value, &path, into);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn message_keys_are_found_however_they_stand() {
+        let source = r#"
+            return Err(AppError::invalid("stagger_ms", "at_most_an_hour"));
+            let long = AppError::invalid(
+                "valid_for_ms",
+                "one_second_to_30_days",
+            );
+            AppError::conflict("too_many_people")
+            AppError::invalid("until", message)
+            AppError::NotFound
+            #[cfg(test)]
+            AppError::conflict("of_a_test")
+        "#;
+        let found = message_keys(source);
+        let keys = [
+            "at_most_an_hour",
+            "one_second_to_30_days",
+            "too_many_people",
+        ];
+        assert_eq!(found, BTreeSet::from(keys));
     }
 }

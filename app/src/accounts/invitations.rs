@@ -59,6 +59,7 @@ fn Invitations() -> impl IntoView {
                             name="role"
                             label=tu_string!(i18n, accounts.role)
                             options=role_options(i18n.get_locale_untracked(), own)
+                            form
                             value="member"
                         />
                         <SubmitButton

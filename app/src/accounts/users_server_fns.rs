@@ -75,6 +75,7 @@ pub struct Invited {
 /// A plain post gets nothing here: the page that follows shows the link.
 #[server(prefix = "/do", endpoint = "invite_user")]
 pub async fn invite_user(email: String, role: String) -> Result<Option<Invited>, Failure> {
+    let chosen = role.clone();
     let result = async {
         let services = request::services()?;
         let admin = request::actor()?.require_admin()?;
@@ -93,7 +94,11 @@ pub async fn invite_user(email: String, role: String) -> Result<Option<Invited>,
         })
     }
     .await;
-    answer_with(result, "invite_user", &[("email", &email)])
+    answer_with(
+        result,
+        "invite_user",
+        &[("email", &email), ("role", &chosen)],
+    )
 }
 
 /// Takes an invitation back.

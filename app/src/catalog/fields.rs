@@ -12,7 +12,7 @@ use leptos::prelude::*;
 use super::words;
 use crate::{
     form::FormState,
-    i18n::use_i18n,
+    i18n::{Locale, use_i18n},
     parts::{Mark, error_text, status_mark::Shape},
 };
 
@@ -28,11 +28,13 @@ pub(crate) fn Refused(
             {move || {
                 form.error.get().filter(|error| !matches!(error, AppError::Invalid { .. })).map(|error| {
                     let locale = i18n.get_locale_untracked();
+                    let title = error_text::title(locale, &error);
+                    let told = told(locale, &error);
                     view! {
                         <div class="banner bad">
                             <Shape mark=Mark::Failed/>
-                            <b>{error_text::title(locale, &error)}</b>
-                            <span>{words::refusal(locale, &error)}</span>
+                            <b>{title}</b>
+                            <span>{move || told.get()}</span>
                         </div>
                     }
                 })
@@ -49,20 +51,58 @@ fn Wrong(form: FormState, name: &'static str, hint: Option<String>) -> impl Into
     move || {
         let error = form.error.get();
         match error {
-            Some(error @ AppError::Invalid { .. }) if is_about(&error, name) => view! {
-                <p class="wrong" role="alert">
-                    <Shape mark=Mark::Failed/>
-                    {words::refusal(i18n.get_locale_untracked(), &error)}
-                </p>
+            Some(error @ AppError::Invalid { .. }) if is_about(&error, name) => {
+                let told = told(i18n.get_locale_untracked(), &error);
+                view! {
+                    <p class="wrong" role="alert">
+                        <Shape mark=Mark::Failed/>
+                        {move || told.get()}
+                    </p>
+                }
+                .into_any()
             }
-            .into_any(),
             _ => view! { <p class="hint">{hint.clone()}</p> }.into_any(),
         }
     }
 }
 
+/// Why it was refused.
+#[cfg(not(feature = "hydrate"))]
+fn told(locale: Locale, error: &AppError) -> Signal<String> {
+    Signal::stored(words::refusal(locale, error))
+}
+
+/// Why it was refused; a browser loads these sentences, too, with the first of them.
+#[cfg(feature = "hydrate")]
+fn told(locale: Locale, error: &AppError) -> Signal<String> {
+    match error {
+        AppError::Invalid { .. } | AppError::Conflict { .. } => {
+            error_text::coming(refusals(Box::new((locale, error.clone()))))
+        }
+        other => error_text::told(locale, other),
+    }
+}
+
+/// The sentences, as a part of their own.
+#[cfg(feature = "hydrate")]
+#[lazy]
+async fn refusals(of: Box<(Locale, AppError)>) -> String {
+    let (locale, error) = *of;
+    words::refusal(locale, &error)
+}
+
 fn is_about(error: &AppError, name: &str) -> bool {
     matches!(error, AppError::Invalid { field, .. } if field == name)
+}
+
+/// Whether the form was refused for this field.
+fn wrong_in(form: FormState, name: &'static str) -> impl Fn() -> bool + Copy + Send + 'static {
+    move || {
+        form.error
+            .read()
+            .as_ref()
+            .is_some_and(|error| is_about(error, name))
+    }
 }
 
 /// A line of text.
@@ -94,12 +134,7 @@ pub(crate) fn Line(
     lines: bool,
 ) -> impl IntoView {
     let about = format!("{id}-about");
-    let wrong = move || {
-        form.error
-            .read()
-            .as_ref()
-            .is_some_and(|error| is_about(error, name))
-    };
+    let wrong = wrong_in(form, name);
     let hint = (!hint.is_empty()).then(|| hint.to_owned());
     let input = if lines {
         view! {
@@ -165,11 +200,18 @@ pub(crate) fn Choice(
     hint: &'static str,
 ) -> impl IntoView {
     let about = format!("{id}-about");
+    let wrong = wrong_in(form, name);
     let hint = (!hint.is_empty()).then(|| hint.to_owned());
     view! {
         <div class="fld">
             <label for=id.clone()>{label}</label>
-            <select class="in" id=id name=name aria-describedby=about.clone()>
+            <select
+                class="in"
+                id=id
+                name=name
+                aria-invalid=move || wrong().then_some("true")
+                aria-describedby=about.clone()
+            >
                 {options
                     .into_iter()
                     .map(|(of, words)| {

@@ -119,7 +119,7 @@ pub(super) fn TypeForm(
                 readonly=!name.is_empty() hint=tu_string!(i18n, catalog.type_name_hint)
                 value=line("component_type", |t| t.component_type.to_string())/>
             <Choice id="category" name="category" label=tu_string!(i18n, catalog.category) form options=categories
-                value=own(|t| t.category.as_str().to_owned()).unwrap_or_default()/>
+                value=line("category", |t| t.category.as_str().to_owned())/>
             <Line id="display_name_ko" name="display_name_ko" label=tu_string!(i18n, catalog.name_ko) form required=true
                 value=line("display_name_ko", |t| t.display_name_ko.clone())/>
             <Line id="display_name_en" name="display_name_en" label=tu_string!(i18n, catalog.name_en) form required=true
@@ -131,10 +131,10 @@ pub(super) fn TypeForm(
             <Line id="i2c_addresses" name="i2c_addresses" label=tu_string!(i18n, catalog.i2c) form
                 hint=tu_string!(i18n, catalog.i2c_hint) value=line("i2c_addresses", addresses)/>
             <Choice id="reporting" name="reporting" label=tu_string!(i18n, catalog.reporting) form options=reporting
-                value=own(|t| t.metadata.reporting.map_or_else(String::new, |r| r.as_str().to_owned())).unwrap_or_default()/>
+                value=line("reporting", |t| t.metadata.reporting.map_or_else(String::new, |r| r.as_str().to_owned()))/>
             <Choice id="default_state" name="default_state" label=tu_string!(i18n, catalog.default_state) form options=states
                 hint=tu_string!(i18n, catalog.default_state_hint)
-                value=own(|t| t.metadata.default_state.map_or_else(String::new, |state| state.as_str().to_owned())).unwrap_or_default()/>
+                value=line("default_state", |t| t.metadata.default_state.map_or_else(String::new, |state| state.as_str().to_owned()))/>
             <Line id="values" name="values" label=tu_string!(i18n, catalog.values) form lines=true
                 hint=tu_string!(i18n, catalog.values_hint) value=line("values", values)/>
             <Line id="description" name="description" label=tu_string!(i18n, catalog.description) form lines=true
@@ -208,9 +208,9 @@ pub(super) fn VersionForm(
                 readonly=!name.is_empty() hint=tu_string!(i18n, catalog.version_hint) value=line("version", |m| m.version.clone())/>
             <Line id="name" name="name" label=tu_string!(i18n, catalog.name) form required=true value=line("name", |m| m.name.clone())/>
             <Choice id="kind" name="kind" label=tu_string!(i18n, catalog.kind) form options=kinds
-                value=own(|m| m.kind.as_str().to_owned()).unwrap_or_default()/>
+                value=line("kind", |m| m.kind.as_str().to_owned())/>
             <Choice id="header" name="header" label=tu_string!(i18n, catalog.header) form options=headers
-                value=own(|m| m.header.as_str().to_owned()).unwrap_or_default()/>
+                value=line("header", |m| m.header.as_str().to_owned())/>
             <Line id="description" name="description" label=tu_string!(i18n, catalog.description) form lines=true
                 value=line("description", |m| m.description.clone().unwrap_or_default())/>
     }
@@ -297,18 +297,18 @@ pub(super) fn RuleForm(
     let fields = view! {
             {id.map(|id| view! { <input type="hidden" name="known" value=id/> })}
             <Choice id="hardware_version" name="hardware_version" label=tu_string!(i18n, catalog.version) form options=versions
-                value=own(|w| w.hardware_version.clone()).unwrap_or(version)/>
+                value=first(form, "hardware_version", own(|w| w.hardware_version.clone()).or(Some(version)))/>
             <Choice id="hardware_variant" name="hardware_variant" label=tu_string!(i18n, catalog.variant) form options=variants
-                value=own(|w| w.hardware_variant.clone()).unwrap_or_else(|| "Standard".to_owned())/>
+                value=first(form, "hardware_variant", own(|w| w.hardware_variant.clone()).or_else(|| Some("Standard".to_owned())))/>
             <Choice id="component_type" name="component_type" label=tu_string!(i18n, catalog.type_head) form options=kinds
-                value=own(|w| w.component_type.to_string()).unwrap_or_default()/>
+                value=first(form, "component_type", own(|w| w.component_type.to_string()))/>
             <Line id="pin_number" name="pin_number" label=tu_string!(i18n, catalog.pin_number) form
                 hint=tu_string!(i18n, catalog.pin_hint)
                 value=first(form, "pin_number", own(|w| w.pin_number.map_or_else(String::new, |pin| pin.to_string())))/>
             <Choice id="pin_mode" name="pin_mode" label=tu_string!(i18n, catalog.mode) form options=modes
-                value=own(|w| w.pin_mode.map_or_else(String::new, |mode| mode.as_str().to_owned())).unwrap_or_default()/>
+                value=first(form, "pin_mode", own(|w| w.pin_mode.map_or_else(String::new, |mode| mode.as_str().to_owned())))/>
             <Choice id="default_state" name="default_state" label=tu_string!(i18n, catalog.default_state) form options=states
-                value=own(|w| w.default_state.map_or_else(String::new, |state| state.as_str().to_owned())).unwrap_or_default()/>
+                value=first(form, "default_state", own(|w| w.default_state.map_or_else(String::new, |state| state.as_str().to_owned())))/>
             <Line id="description" name="description" label=tu_string!(i18n, catalog.description) form lines=true
                 value=first(form, "description", own(|w| w.description.clone().unwrap_or_default()))/>
     }

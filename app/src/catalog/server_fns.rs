@@ -128,11 +128,14 @@ pub async fn save_type(
         ("component_type", component_type.clone()),
         ("display_name_ko", display_name_ko.clone()),
         ("display_name_en", display_name_en.clone()),
+        ("category", category.clone()),
         ("telemetry_category", telemetry_category.clone()),
         ("description", description.clone()),
         ("icon", icon.clone()),
         ("values", values.clone()),
         ("i2c_addresses", i2c_addresses.clone()),
+        ("reporting", reporting.clone()),
+        ("default_state", default_state.clone()),
     ];
     let result = async {
         let (services, actor) = (request::services()?, request::actor()?);
@@ -232,6 +235,8 @@ pub async fn save_version(
     let typed = [
         ("version", version.clone()),
         ("name", name.clone()),
+        ("kind", kind.clone()),
+        ("header", header.clone()),
         ("description", description.clone()),
     ];
     let result = async {
@@ -305,7 +310,12 @@ pub async fn save_rule(
     #[server(default)] description: String,
 ) -> Result<(), Failure> {
     let typed = [
+        ("hardware_version", hardware_version.clone()),
+        ("hardware_variant", hardware_variant.clone()),
+        ("component_type", component_type.clone()),
         ("pin_number", pin_number.clone()),
+        ("pin_mode", pin_mode.clone()),
+        ("default_state", default_state.clone()),
         ("description", description.clone()),
     ];
     let next = format!("/catalog?tab=pins&version={hardware_version}");

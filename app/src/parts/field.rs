@@ -67,13 +67,16 @@ pub fn Field(
             />
             <div id=about>
                 {move || match (wrong.get(), hint.clone()) {
-                    (Some(key), _) => view! {
-                        <p class="wrong">
-                            <Shape mark=Mark::Failed/>
-                            {error_text::field_text(i18n.get_locale_untracked(), &key)}
-                        </p>
+                    (Some(key), _) => {
+                        let told = error_text::sentence(i18n.get_locale_untracked(), &key);
+                        view! {
+                            <p class="wrong">
+                                <Shape mark=Mark::Failed/>
+                                {move || told.get()}
+                            </p>
+                        }
+                        .into_any()
                     }
-                    .into_any(),
                     (None, Some(hint)) => view! { <p class="hint">{hint}</p> }.into_any(),
                     (None, None) => ().into_any(),
                 }}
@@ -83,7 +86,7 @@ pub fn Field(
     .into_any()
 }
 
-/// One of several values, by name.
+/// One of several values, by name; what was chosen is kept.
 #[component]
 pub fn Select(
     /// The field's name in the form, and its id.
@@ -94,10 +97,17 @@ pub fn Select(
     /// Value and words of each option.
     #[prop(into)]
     options: Vec<(String, String)>,
+    /// The form that it belongs to: gives what was chosen before.
+    form: FormState,
     /// The value chosen at first.
     #[prop(into)]
     value: String,
 ) -> impl IntoView {
+    // What was chosen before may not be offered any longer.
+    let value = form
+        .typed(name)
+        .filter(|typed| options.iter().any(|(of, _)| of == typed))
+        .unwrap_or(value);
     view! {
         <div class="fld">
             <label for=name>{label}</label>

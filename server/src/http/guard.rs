@@ -10,7 +10,7 @@ use domain::AppError;
 use tower_http::request_id::RequestId;
 
 use super::who;
-use crate::rest::problem::Refusal;
+use crate::rest::problem::{Refusal, says_nul};
 
 /// What goes wrong in a request is shown and logged under the id that its answer carries.
 pub(super) async fn request_id(request: Request, next: Next) -> Response {
@@ -78,13 +78,33 @@ pub(super) async fn without_nul(request: Request, next: Next) -> Response {
         return Refusal(AppError::NotFound).into_response();
     }
     if uri.query().is_some_and(has_nul) {
-        return Refusal(AppError::Invalid {
-            field: "query".to_owned(),
-            message: "U+0000 is in none of the texts".to_owned(),
-        })
-        .into_response();
+        return nul_in("query");
     }
     next.run(request).await
+}
+
+/// The answer to U+0000 in this part of a request.
+pub(super) fn nul_in(part: &str) -> Response {
+    Refusal(AppError::Invalid {
+        field: part.to_owned(),
+        message: "U+0000 is in none of the texts".to_owned(),
+    })
+    .into_response()
+}
+
+/// Whether U+0000 is in what a server function was sent. Each reads a form or JSON, whatever the body is called: what
+/// begins as JSON is looked at as both. A form's first field may be left out then, as none has such a name.
+pub(super) fn has_nul_in_body(body: &[u8]) -> bool {
+    let is_json = matches!(body.trim_ascii_start().first(), Some(b'{' | b'['));
+    let form = match is_json {
+        true => {
+            let first = body.iter().position(|byte| *byte == b'&');
+            first.and_then(|at| body.get(at..)).unwrap_or_default()
+        }
+        false => body,
+    };
+    let written = form.windows(3).any(|part| part == b"%00");
+    written || form.contains(&0) || (is_json && says_nul(body))
 }
 
 /// Whether U+0000 is in a part of an address, where it can only be written `%00`: no digit of another escape is a `%`.
@@ -119,6 +139,32 @@ mod tests {
         }
         for part in ["", "q=%2500", "q=00", "q=%0a0", "q=%0"] {
             assert!(!has_nul(part), "{part}");
+        }
+    }
+
+    #[test]
+    fn u_0000_is_found_in_a_form_and_in_json() {
+        for body in [
+            "email=%00&password=x",
+            "%00=",
+            "email=\0",
+            "email=a%25%00",
+            r#"{"search":"\u0000","page":1}"#,
+            r#" ["a\u0000b",1]"#,
+            r#"{"search":"\\\u0000"}"#,
+            r#"{"a":"&email=%00&password=x"}"#,
+        ] {
+            assert!(has_nul_in_body(body.as_bytes()), "{body}");
+        }
+        for body in [
+            "",
+            "email=kim%40example.org&password=x",
+            "name=%2500",
+            r"arguments=\u0000",
+            r#"{"search":"%00","page":1}"#,
+            r#"{"search":"\\u0000"}"#,
+        ] {
+            assert!(!has_nul_in_body(body.as_bytes()), "{body}");
         }
     }
 

@@ -3,7 +3,8 @@
 use app::{App, session::Unread, shell};
 use axum::{
     Router,
-    extract::{Request, State},
+    body::Bytes,
+    extract::{FromRequest as _, Request, State},
     http::{HeaderName, HeaderValue, Method, header, request::Parts},
     middleware,
     response::{IntoResponse as _, Response},
@@ -18,7 +19,8 @@ use service::{Actor, accounts::Client, notices};
 use tower::ServiceBuilder;
 use tower_http::{services::ServeDir, set_header::SetResponseHeaderLayer};
 
-use crate::state::AppState;
+use super::guard;
+use crate::{rest::problem::refused_body, state::AppState};
 
 /// Pages and server functions.
 pub(super) fn router(state: &AppState) -> Router<AppState> {
@@ -103,7 +105,18 @@ async fn front_door(
     next.run(request).await
 }
 
+/// Runs a server function. It would read what it is sent without an end, and take U+0000 in it: both are refused.
 async fn server_function(State(state): State<AppState>, request: Request) -> Response {
+    let (parts, body) = request.into_parts();
+    let request = Request::from_parts(parts.clone(), body);
+    let body = match Bytes::from_request(request, &state).await {
+        Ok(body) => body,
+        Err(refused) => return refused_body(refused.status(), refused.body_text()),
+    };
+    if guard::has_nul_in_body(&body) {
+        return guard::nul_in("form");
+    }
+    let request = Request::from_parts(parts, body.into());
     let services = state.services.clone();
     let response = leptos_axum::handle_server_fns_with_context(
         move || {
