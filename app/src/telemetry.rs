@@ -3,6 +3,7 @@
 mod axis;
 mod chart;
 mod choice;
+mod compare_above;
 mod compare_chart;
 pub mod compare_page;
 pub mod compare_server_fns;

@@ -71,6 +71,7 @@ test('devices are tagged together, taken back, and found by their tags', async (
     await page.goto('/devices/tags');
     await expect(form, 'nobody is picked, so nobody is tagged').toHaveCount(0);
     await looked(page, 'devices-tags-none');
+    await page.goto('/devices');
   } else {
     await page.goto('/devices?q=serial:FIND');
     await rows.filter({ hasText: '창고' }).getByRole('checkbox').check();

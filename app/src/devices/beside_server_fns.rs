@@ -100,6 +100,7 @@ pub async fn share_device(
     #[server(default)] email: String,
     role: String,
 ) -> Result<(), Failure> {
+    let chosen = role.clone();
     let result = async {
         let (services, actor) = (request::services()?, request::actor()?);
         let owner = actor.require_owner(&services, id).await?;
@@ -107,7 +108,7 @@ pub async fn share_device(
         sharing::share(&services, &owner, &email, role).await
     }
     .await;
-    let typed = [("email", email.as_str())];
+    let typed = [("email", email.as_str()), ("role", chosen.as_str())];
     answer(result.map(|_| ()), "share_device", &typed, None)
 }
 

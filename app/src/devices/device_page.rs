@@ -10,7 +10,7 @@ use super::{
     device_manage::{ManageForms, manage},
     device_record::{RecordOf, record},
     device_state::{TilesOf, tiles},
-    label::{Label, ShownLabel},
+    label::{MadeBy, made_label},
     server_fns::{CancelCommand, SetComponent, read_device},
     twin_server_fns::{DesireState, LetGo, TryAgain},
     words,
@@ -126,6 +126,10 @@ fn Page(
         cancel,
         failed,
     };
+    let label_of = MadeBy {
+        renew: forms.relabel,
+        register: None,
+    };
     let gone = Memo::new(move |_| *failed.read() == Some(AppError::NotFound));
     view! {
         {move || match gone.get() {
@@ -133,7 +137,7 @@ fn Page(
             false => view! {
                 <ErrorNotice error=unread/>
                 {move || view! { <Head detail=detail.get()/> }}
-                {move || forms.relabel.outcome::<Label>().map(|label| view! { <ShownLabel label/> })}
+                {later(move || made_label(Box::new(label_of)))}
                 <div class="columns">
                     <div>
                         <h2>{tu_string!(i18n, devices.state)}</h2>

@@ -104,6 +104,7 @@ fn sharing(id: DeviceId, people: Vec<Sharer>, forms: Forms) -> AnyView {
                                 name="role"
                                 label=tu_string!(i18n, finding.share_role)
                                 options=roles.to_vec()
+                                form=forms.share
                                 value="viewer"
                             />
                             <div class="row">

@@ -157,7 +157,11 @@ pub async fn save_view(
         })
     }
     .await;
-    answer(result, "save_view", &[("view_name", &view_name)], None)
+    let typed = [
+        ("view_name", view_name.as_str()),
+        ("shared", shared.as_str()),
+    ];
+    answer(result, "save_view", &typed, None)
 }
 
 /// Forgets a view; gives it back, so that it can be kept again.

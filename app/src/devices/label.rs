@@ -7,6 +7,7 @@ use leptos_i18n::tu_string;
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    form::FormState,
     i18n::use_i18n,
     parts::{CopyButton, Draw, Icon},
 };
@@ -101,6 +102,36 @@ pub(super) fn QrCode(
             </svg>
         }
     })
+}
+
+/// The forms of a page that give a device a code.
+#[derive(Clone, Copy)]
+pub(super) struct MadeBy {
+    /// The one that gives it another code.
+    pub(super) renew: FormState,
+    /// The one that pre-registers it.
+    pub(super) register: Option<FormState>,
+}
+
+/// The label that was made last, as a part of its own.
+#[cfg(feature = "hydrate")]
+#[lazy]
+pub(super) async fn made_label(by: Box<MadeBy>) -> AnyView {
+    made(*by)
+}
+
+/// The label that was made last. Without the hint that would have it loaded before the page.
+#[cfg(not(feature = "hydrate"))]
+pub(super) async fn made_label(by: Box<MadeBy>) -> AnyView {
+    made(*by)
+}
+
+fn made(MadeBy { renew, register }: MadeBy) -> AnyView {
+    let label = move || {
+        let renewed = renew.outcome::<Label>();
+        renewed.or_else(|| register.and_then(|form| form.outcome()))
+    };
+    (move || label().map(|label| view! { <ShownLabel label/> })).into_any()
 }
 
 /// The label: QR code, code, link, and the command for the device; prints alone.

@@ -9,6 +9,7 @@ use super::{
     finding_server_fns::{Found, find_devices},
     list_around::{Around, above, below},
     list_bulk::Bulk,
+    list_nothing::nothing,
     list_pick::Picked,
     list_rows, list_tools,
     list_views::Keeping,
@@ -18,7 +19,7 @@ use super::{
 use crate::{
     i18n::use_i18n,
     live::watch,
-    parts::{Draw, Empty, ErrorNotice, Icon, PageTitle, Pagination, clock::use_now, later::later},
+    parts::{Draw, ErrorNotice, Icon, PageTitle, Pagination, clock::use_now, later::later},
     session::use_me,
 };
 
@@ -116,14 +117,14 @@ fn list(shown: &View, found: Found, admin: bool, picked: Picked) -> AnyView {
     } = found;
     let query = shown.query.clone();
     if let Some(wrong) = wrong {
-        return list_wrong::notice(&query.search, wrong);
+        return later(move || list_wrong::notice(Box::new((query.search, wrong))));
     }
     if page.items.is_empty() {
         let filtered = !(query.search.is_empty()
             && query.presence.is_empty()
             && query.lifecycle.is_empty()
             && query.kind.is_empty());
-        return view! { <Nothing filtered admin/> }.into_any();
+        return later(move || nothing(Box::new((filtered, admin))));
     }
     let now = use_now().0;
     let locale = i18n.get_locale_untracked();
@@ -187,34 +188,4 @@ fn list(shown: &View, found: Found, admin: bool, picked: Picked) -> AnyView {
         </section>
     }
     .into_any()
-}
-
-#[component]
-fn Nothing(filtered: bool, admin: bool) -> impl IntoView {
-    let i18n = use_i18n();
-    let (title, text) = match filtered {
-        true => (
-            tu_string!(i18n, devices.none_found),
-            tu_string!(i18n, devices.none_found_hint),
-        ),
-        false => (
-            tu_string!(i18n, devices.none),
-            tu_string!(i18n, devices.none_hint),
-        ),
-    };
-    view! {
-        <section class="card">
-            <Empty icon=Icon::Cpu title text/>
-            <p class="row pad">
-                {if filtered {
-                    view! { <a class="btn" href="/devices">{tu_string!(i18n, devices.clear)}</a> }.into_any()
-                } else if admin {
-                    view! { <a class="btn pri" href="/devices/new">{tu_string!(i18n, devices.preregister)}</a> }
-                        .into_any()
-                } else {
-                    view! { <a class="btn pri" href="/claim">{tu_string!(i18n, devices.claim)}</a> }.into_any()
-                }}
-            </p>
-        </section>
-    }
 }

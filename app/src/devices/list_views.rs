@@ -71,8 +71,11 @@ pub(super) fn views(shown: &View, views: Vec<SavedView>, keeping: Keeping) -> An
         .as_ref()
         .map(|view| view.name.clone())
         .unwrap_or_default();
-    let shared = current.as_ref().is_some_and(|view| view.shared);
     let save = keeping.save;
+    let shared = match save.typed("shared") {
+        Some(ticked) => !ticked.is_empty(),
+        None => current.as_ref().is_some_and(|view| view.shared),
+    };
     let admin = use_me().role.is_admin();
     let forget = current.filter(|view| view.may_change).map(|view| {
         view! {

@@ -9,8 +9,25 @@ use crate::{
     parts::{Mark, status_mark::Shape},
 };
 
-/// Says why, and marks the place in what was typed.
-pub(crate) fn notice(search: &str, wrong: FilterError) -> AnyView {
+/// Says why the search `of` was not understood, and marks the place in what was typed; as a part of its own.
+#[cfg(feature = "hydrate")]
+#[lazy]
+pub(crate) async fn notice(of: Box<(String, FilterError)>) -> AnyView {
+    drawn(&of.0, of.1)
+}
+
+/// Says why the search was not understood, and marks the place in what was typed. Without the hint that would have
+/// it loaded before the page.
+#[cfg(not(feature = "hydrate"))]
+#[allow(
+    clippy::unused_async,
+    reason = "a part is waited for where it is loaded"
+)]
+pub(crate) async fn notice(of: Box<(String, FilterError)>) -> AnyView {
+    drawn(&of.0, of.1)
+}
+
+fn drawn(search: &str, wrong: FilterError) -> AnyView {
     let locale = use_i18n().get_locale_untracked();
     let words = match wrong.fault {
         FilterFault::UnknownField => td_string!(locale, finding.wrong_unknown_field),

@@ -1,26 +1,20 @@
 //! Pre-registering a device: a serial number in, a code out, shown once.
 
-use domain::{
-    Page,
-    device::{DeviceKind, DeviceSummary},
-};
+use domain::device::DeviceKind;
 use leptos::prelude::*;
 use leptos_i18n::tu_string;
-use leptos_router::{hooks::use_query_map, location::Url};
 
 use super::{
     care_server_fns::{Hardware, read_hardware},
-    imports::server_fns::LabelDevices,
-    label::{Label, ShownLabel},
-    server_fns::{PreregisterDevice, RenewCode, list_waiting},
+    label::{MadeBy, made_label},
+    server_fns::{PreregisterDevice, RenewCode},
+    waiting::{WaitingOf, waiting},
 };
 use crate::{
     catalog::fields::Choice,
     form::{FormState, PostForm, empty_fields},
     i18n::use_i18n,
-    parts::{
-        ErrorNotice, Field, ForbiddenPage, PageTitle, Pagination, SearchForm, SubmitButton, Time,
-    },
+    parts::{ErrorNotice, Field, ForbiddenPage, PageTitle, SubmitButton, later::later},
     session::use_me,
 };
 
@@ -34,43 +28,38 @@ pub fn PreregisterPage() -> impl IntoView {
     }
 }
 
-fn address(search: &str, page: u32) -> String {
-    match search {
-        "" => format!("/devices/new?page={page}"),
-        search => format!("/devices/new?q={}&page={page}", Url::escape(search)),
-    }
-}
-
 #[component]
 fn Preregister() -> impl IntoView {
     let i18n = use_i18n();
     let form = FormState::of::<PreregisterDevice>();
     let renew = FormState::of::<RenewCode>();
-    let labels = FormState::of::<LabelDevices>();
-    let label = move || renew.outcome::<Label>().or_else(|| form.outcome());
     Effect::new(move || {
         if form.tries() > 0 && form.done() {
             empty_fields(&["cpu_serial", "name", "uuid"]);
         }
     });
     let hardware = Resource::new_blocking(|| (), |()| read_hardware());
-    let query = use_query_map();
-    let search = Memo::new(move |_| query.read().get("q").unwrap_or_default());
-    let page = Memo::new(move |_| {
-        let number = query.read().get("page").and_then(|page| page.parse().ok());
-        number.unwrap_or(1_u32)
-    });
-    let waiting = Resource::new_blocking(
-        move || {
-            (
-                search.get(),
-                page.get(),
-                form.times_done(),
-                renew.times_done(),
-            )
-        },
-        |(search, page, _, _)| list_waiting(search, page),
-    );
+    // Before what comes later: both sides count what they read.
+    let hardware = view! {
+        <Transition>
+            {move || Suspend::new(async move {
+                match hardware.await {
+                    Ok(known) => hardware_fields(form, known),
+                    Err(failure) => {
+                        view! { <ErrorNotice error=Signal::stored(Some(failure.0))/> }.into_any()
+                    }
+                }
+            })}
+        </Transition>
+    };
+    let label_of = MadeBy {
+        renew,
+        register: Some(form),
+    };
+    let waiting_of = WaitingOf {
+        register: form,
+        renew,
+    };
     view! {
         <PageTitle text=tu_string!(i18n, devices.preregister)/>
         <div class="head">
@@ -79,7 +68,7 @@ fn Preregister() -> impl IntoView {
                 <a class="btn" href="/devices/import">{tu_string!(i18n, imports.title)}</a>
             </div>
         </div>
-        {move || label().map(|label| view! { <ShownLabel label/> })}
+        {later(move || made_label(Box::new(label_of)))}
         <div class="settings broad">
         <section class="card">
             <PostForm form class="form pad">
@@ -111,16 +100,7 @@ fn Preregister() -> impl IntoView {
                         </option>
                     </select>
                 </div>
-                <Transition>
-                    {move || Suspend::new(async move {
-                        match hardware.await {
-                            Ok(known) => hardware_fields(form, known),
-                            Err(failure) => {
-                                view! { <ErrorNotice error=Signal::stored(Some(failure.0))/> }.into_any()
-                            }
-                        }
-                    })}
-                </Transition>
+                {hardware}
                 <Field
                     name="components"
                     label=tu_string!(i18n, devices.parts)
@@ -143,24 +123,7 @@ fn Preregister() -> impl IntoView {
                 /></div>
             </PostForm>
         </section>
-        <section class="card">
-            <header><h2>{tu_string!(i18n, devices.waiting)}</h2></header>
-            <ErrorNotice error=renew.error/>
-            <ErrorNotice error=labels.error/>
-            <div class="pad">
-                <SearchForm action="/devices/new" find=tu_string!(i18n, devices.find) value=search/>
-            </div>
-            <Transition>
-                {move || Suspend::new(async move {
-                    match waiting.await {
-                        Ok(found) => waiting_list(found, search.get_untracked(), renew, labels),
-                        Err(failure) => {
-                            view! { <ErrorNotice error=Signal::stored(Some(failure.0))/> }.into_any()
-                        }
-                    }
-                })}
-            </Transition>
-        </section>
+        {later(move || waiting(Box::new(waiting_of)))}
         </div>
     }
 }
@@ -200,73 +163,4 @@ fn hardware_fields(form: FormState, (versions, variants): Hardware) -> AnyView {
         />
     }
     .into_any()
-}
-
-/// One page of those that wait, each with the way to another code.
-fn waiting_list(
-    found: Page<DeviceSummary>,
-    search: String,
-    renew: FormState,
-    labels: FormState,
-) -> AnyView {
-    let i18n = use_i18n();
-    if found.total == 0 {
-        let text = match search.is_empty() {
-            true => tu_string!(i18n, devices.no_waiting),
-            false => tu_string!(i18n, devices.none_found),
-        };
-        return view! { <p class="mut pad">{text}</p> }.into_any();
-    }
-    let (total, page, page_size) = (found.total, found.page, found.page_size);
-    let href = Callback::new(move |page| address(&search, page));
-    let rows = found.items.into_iter().map(|device| {
-        view! {
-            <li class="line">
-                <input
-                    type="checkbox"
-                    name="ids[]"
-                    form="labels"
-                    value=device.id.to_string()
-                    aria-label=device.name.clone()
-                />
-                <a class="strong ell" href=format!("/devices/{}", device.id)>{device.name}</a>
-                <span class="mono mut ell">{device.cpu_serial}</span>
-                <span class="mut push xs nw">
-                    <Time at=Signal::stored(Some(device.presence.since))/>
-                </span>
-                <PostForm form=renew>
-                    <input type="hidden" name="id" value=device.id.to_string()/>
-                    <button class="btn sm" type="submit">
-                        {tu_string!(i18n, devices.new_code)}
-                    </button>
-                </PostForm>
-            </li>
-        }
-    });
-    let rows = rows.collect_view();
-    view! {
-        <ul class="list choose">{rows}</ul>
-        <LabelChosen form=labels/>
-        <Pagination total page page_size href/>
-    }
-    .into_any()
-}
-
-/// Prints labels of the chosen ones; the boxes beside them belong to this form.
-#[component]
-fn LabelChosen(form: FormState) -> impl IntoView {
-    let i18n = use_i18n();
-    view! {
-        <details class="pad">
-            <summary>{tu_string!(i18n, imports.label_chosen)}</summary>
-            <p class="mut">{tu_string!(i18n, imports.label_chosen_what)}</p>
-            <PostForm form id="labels">
-                <SubmitButton
-                    label=tu_string!(i18n, imports.label_button)
-                    busy_label=tu_string!(i18n, frame.working)
-                    busy=form.pending
-                />
-            </PostForm>
-        </details>
-    }
 }

@@ -42,31 +42,39 @@ const COMMAND_MS: i64 = 60_000;
 #[cfg(feature = "ssr")]
 const JOBS_SHOWN: usize = 3;
 
-/// What the overview shows.
+/// What the overview begins with.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Overview {
     /// How many devices there are of each status.
     pub counts: PresenceCounts,
     /// Those that are not there or in trouble, the worst first, and what is wrong with each.
     pub worst: Vec<(DeviceSummary, Vec<Trouble>)>,
-    /// The latest of the jobs that are under way, and how many there are in all.
-    pub jobs: Page<Job>,
-    /// The latest events: device, its name, what happened.
-    pub events: Vec<(DeviceId, String, DeviceEvent)>,
 }
 
-/// What the overview shows.
+/// What the overview begins with.
 #[server(prefix = "/do", endpoint = "read_overview", input = Json, output = Json)]
 pub async fn read_overview() -> Result<Overview, Failure> {
     let (services, actor) = (request::services()?, request::actor()?);
-    let mut jobs = jobs::list(&services, &actor, "", Some(JobState::Running), 1, 10).await?;
-    jobs.items.truncate(JOBS_SHOWN);
     Ok(Overview {
         counts: devices::counts(&services, &actor).await?,
         worst: worst(&services, &actor).await?,
-        jobs,
-        events: devices::latest_events(&services, &actor, 12).await?,
     })
+}
+
+/// The latest of the jobs that are under way, and how many there are in all.
+#[server(prefix = "/do", endpoint = "read_running_jobs", input = Json, output = Json)]
+pub async fn read_running_jobs() -> Result<Page<Job>, Failure> {
+    let (services, actor) = (request::services()?, request::actor()?);
+    let mut jobs = jobs::list(&services, &actor, "", Some(JobState::Running), 1, 10).await?;
+    jobs.items.truncate(JOBS_SHOWN);
+    Ok(jobs)
+}
+
+/// The latest events of all devices: the device, its name, what happened.
+#[server(prefix = "/do", endpoint = "read_latest_events", input = Json, output = Json)]
+pub async fn read_latest_events() -> Result<Vec<(DeviceId, String, DeviceEvent)>, Failure> {
+    let (services, actor) = (request::services()?, request::actor()?);
+    Ok(devices::latest_events(&services, &actor, 12).await?)
 }
 
 /// The devices that are not there, and those that are in trouble: asked apart, so that many that are absent leave

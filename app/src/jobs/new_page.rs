@@ -247,12 +247,7 @@ fn what(locale: Locale, actuators: &[Actuator], form: FormState) -> AnyView {
         })
         .collect();
     let none = options.is_empty();
-    let is_offered = |key: &String| options.iter().any(|(offered, _)| offered == key);
-    let first = form
-        .typed("component")
-        .filter(is_offered)
-        .or_else(|| options.first().map(|(key, _)| key.clone()))
-        .unwrap_or_default();
+    let first = options.first().map(|(key, _)| key.clone());
     let states = vec![
         ("ON".to_owned(), td_string!(locale, jobs.on).to_owned()),
         ("OFF".to_owned(), td_string!(locale, jobs.off).to_owned()),
@@ -263,13 +258,15 @@ fn what(locale: Locale, actuators: &[Actuator], form: FormState) -> AnyView {
                 name="component"
                 label=td_string!(locale, jobs.actuator)
                 options=options
-                value=first
+                form
+                value=first.unwrap_or_default()
             />
             <Select
                 name="status"
                 label=td_string!(locale, jobs.to)
                 options=states
-                value=form.typed("status").unwrap_or_else(|| "ON".to_owned())
+                form
+                value="ON"
             />
             <Checkbox
                 name="transient"
@@ -324,7 +321,8 @@ fn how(form: FormState) -> AnyView {
             name="valid_for_s"
             label=td_string!(locale, jobs.wait)
             options=waits
-            value=form.typed("valid_for_s").unwrap_or_else(|| "3600".to_owned())
+            form
+            value="3600"
         />
         {until_field(locale, form)}
         <div class="three">

@@ -176,7 +176,14 @@ pub async fn make_job(
             arguments,
             pace,
         };
-        jobs::create(&services, &actor, new).await
+        let made = jobs::create(&services, &actor, new).await;
+        // The form asks for seconds.
+        made.map_err(|error| match error {
+            AppError::Invalid { field, message } if field == "stagger_ms" => {
+                AppError::invalid("stagger_s", message)
+            }
+            other => other,
+        })
     }
     .await;
     let next = result.as_ref().ok().map(|job| format!("/jobs/{}", job.id));

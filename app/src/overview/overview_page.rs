@@ -2,102 +2,118 @@
 //! there is nothing yet, how to begin.
 
 use domain::{
-    Page,
+    AppError,
     device::{DeviceSummary, PresenceCounts},
     finding::Trouble,
-    job::Job,
     live::Subject,
 };
-use leptos::prelude::*;
+use leptos::{prelude::*, reactive::computed::ScopedFuture};
 use leptos_i18n::{td_string, tu_string};
 
+use super::{latest::latest, running::running};
 use crate::{
+    Failure,
     devices::{
-        device_events::EventLine,
         server_fns::{Overview, read_overview},
         trouble, words,
     },
     i18n::{Locale, use_i18n},
-    jobs::words as job_words,
     live::watch,
     parts::{
-        Empty, ErrorNotice, Icon, Mark, PageTitle, StatusMark, Time, clock::use_now,
-        number::grouped, status_mark::Shape,
+        Empty, ErrorNotice, Icon, Mark, PageTitle, StatusMark, Time, later::later, number::grouped,
+        status_mark::Shape,
     },
+    reading::unanswered,
     session::use_me,
 };
 
-/// How often the overview is read again while jobs are under way, in milliseconds.
-const WHILE_JOBS_RUN_MS: i64 = 5_000;
+/// What comes after the page: when it is read again, and what the page itself says of that.
+#[derive(Clone, Copy)]
+pub(super) struct PartOf {
+    /// Moves with every change of the site.
+    pub(super) changed: Signal<u64>,
+    /// Why the page could not be read; it says so itself.
+    failed: RwSignal<Option<AppError>>,
+}
+
+impl PartOf {
+    /// Why the part could not be read, where the page could.
+    pub(super) fn alone(self, failed: RwSignal<Option<AppError>>) -> Signal<Option<AppError>> {
+        Signal::derive(move || {
+            let said = self.failed.read().is_some();
+            failed.get().filter(|_| !said)
+        })
+    }
+}
 
 /// The overview.
 #[component]
 pub fn OverviewPage() -> impl IntoView {
     let i18n = use_i18n();
     let changed = watch(|| Some(Subject::Overview));
-    let now = use_now().0;
-    let jobs_run = RwSignal::new(false);
-    // How far a job has come is told to the pages of jobs alone.
-    let beat = Memo::new(move |_| jobs_run.get().then(|| now.get() / WHILE_JOBS_RUN_MS));
-    let overview = Resource::new_blocking(move || (changed.get(), beat.get()), |_| read_overview());
-    Effect::new(move || {
-        if let Some(Ok(overview)) = &*overview.read() {
-            jobs_run.set(overview.jobs.total > 0);
-        }
-    });
+    let overview = Resource::new_blocking(move || changed.get(), |_| read_overview());
     view! {
         <PageTitle text=tu_string!(i18n, frame.overview)/>
         <h1>{tu_string!(i18n, frame.overview)}</h1>
         <Transition>
-            {move || Suspend::new(async move {
-                match overview.await {
-                    Ok(overview) => view! { <Glance overview/> }.into_any(),
-                    Err(failure) => {
-                        view! { <ErrorNotice error=Signal::stored(Some(failure.0))/> }.into_any()
-                    }
-                }
-            })}
+            {move || Suspend::new(
+                // What changes later changes on the page: what comes after it stays.
+                ScopedFuture::new_untracked(async move {
+                    let first = overview.await;
+                    glance(overview, first, changed)
+                }),
+            )}
         </Transition>
     }
 }
 
-#[component]
-fn Glance(overview: Overview) -> impl IntoView {
-    let i18n = use_i18n();
-    let locale = i18n.get_locale_untracked();
-    let has_devices = overview.counts.all() > overview.counts.revoked;
+fn glance(
+    overview: Resource<Result<Overview, Failure>>,
+    first: Result<Overview, Failure>,
+    changed: Signal<u64>,
+) -> AnyView {
+    let locale = use_i18n().get_locale_untracked();
+    let shown = RwSignal::new(None::<Overview>);
+    let failed = RwSignal::new(None::<AppError>);
+    let take = move |answer: Result<Overview, Failure>| {
+        // What is shown is better than nothing.
+        if unanswered(&answer) && shown.read_untracked().is_some() {
+            return;
+        }
+        match answer {
+            Ok(overview) => {
+                failed.set(None);
+                let next = Some(overview);
+                if *shown.read_untracked() != next {
+                    shown.set(next);
+                }
+            }
+            Err(Failure(error)) => failed.set(Some(error)),
+        }
+    };
+    take(first);
+    Effect::new(move || {
+        if let Some(answer) = overview.get() {
+            take(answer);
+        }
+    });
+    let of = PartOf { changed, failed };
+    let begins = move |Overview { counts, worst }| match counts.all() > counts.revoked {
+        true => attention(locale, worst),
+        false => first_step(locale),
+    };
     view! {
-        <Counts counts=overview.counts/>
+        <ErrorNotice error=failed/>
+        {move || shown.read().as_ref().map(|overview| count_links(locale, overview.counts))}
         <div class="columns">
             <div>
-                {match has_devices {
-                    true => attention(locale, overview.worst),
-                    false => first_step(locale),
-                }}
-                {(overview.jobs.total > 0).then(|| under_way(locale, overview.jobs))}
+                {move || shown.get().map(begins)}
+                {later(move || running(Box::new(of)))}
             </div>
-            <section class="card">
-                <header><h2>{tu_string!(i18n, overview.latest)}</h2></header>
-                {if overview.events.is_empty() {
-                    view! { <p class="mut pad">{tu_string!(i18n, overview.nothing)}</p> }.into_any()
-                } else {
-                    view! {
-                        <ol class="list events">
-                            {overview
-                                .events
-                                .into_iter()
-                                .map(|(id, name, event)| {
-                                    let device = (format!("/devices/{id}"), name);
-                                    view! { <EventLine event device/> }
-                                })
-                                .collect_view()}
-                        </ol>
-                    }
-                        .into_any()
-                }}
-            </section>
+            <div>{later(move || latest(Box::new(of)))}</div>
         </div>
     }
+    .into_any()
 }
 
 /// What to do where there is no device: an administrator makes one known, and everybody may make one theirs.
@@ -172,75 +188,36 @@ fn line(locale: Locale, device: DeviceSummary, troubles: &[Trouble]) -> AnyView 
     .into_any()
 }
 
-/// The latest of the jobs that are under way, each with how far it has come.
-fn under_way(locale: Locale, jobs: Page<Job>) -> AnyView {
-    let lines = jobs
-        .items
-        .into_iter()
-        .map(|job| {
-            let counts = job.counts;
-            let of = td_string!(
-                locale,
-                jobs.of,
-                ended = grouped(counts.ended().into()),
-                total = grouped(counts.total().into())
-            )
-            .to_string();
-            view! {
-                <li class="line">
-                    <a class="strong ell" href=format!("/jobs/{}", job.id)>{job.title}</a>
-                    <span class="jobcounts">
-                        {job_words::bar(&counts)}
-                        <span class="num">{of}</span>
-                    </span>
-                </li>
-            }
-        })
-        .collect_view();
-    view! {
-        <section class="card" id="jobs">
-            <header>
-                <h2>{td_string!(locale, overview.jobs)}</h2>
-                <span class="n">{grouped(jobs.total)}</span>
-                <a class="lnk xs push" href="/jobs?state=running">{td_string!(locale, overview.jobs_all)}</a>
-            </header>
-            <ul class="list">{lines}</ul>
-        </section>
-    }
-    .into_any()
-}
-
-#[component]
-fn Counts(counts: PresenceCounts) -> impl IntoView {
-    let i18n = use_i18n();
+/// How many devices there are of each status, as links to them.
+fn count_links(locale: Locale, counts: PresenceCounts) -> AnyView {
     let links = [
         (
             "/devices?presence=ONLINE",
             Mark::Online,
-            tu_string!(i18n, devices.online),
+            td_string!(locale, devices.online),
             counts.online,
         ),
         (
             "/devices?presence=TIMEOUT",
             Mark::Timeout,
-            tu_string!(i18n, devices.timeout),
+            td_string!(locale, devices.timeout),
             counts.timeout,
         ),
         (
             "/devices?presence=OFFLINE",
             Mark::Offline,
-            tu_string!(i18n, devices.offline),
+            td_string!(locale, devices.offline),
             counts.offline,
         ),
         (
             "/devices?lifecycle=unclaimed",
             Mark::Unclaimed,
-            tu_string!(i18n, devices.unclaimed),
+            td_string!(locale, devices.unclaimed),
             counts.unclaimed,
         ),
     ];
     view! {
-        <nav class="counts" aria-label=tu_string!(i18n, devices.status)>
+        <nav class="counts" aria-label=td_string!(locale, devices.status)>
             {links
                 .into_iter()
                 .map(|(href, mark, words, count)| {
@@ -257,4 +234,5 @@ fn Counts(counts: PresenceCounts) -> impl IntoView {
                 .collect_view()}
         </nav>
     }
+    .into_any()
 }

@@ -35,6 +35,7 @@ pub fn ErrorNotice(
                         AppError::Internal { request_id } => Some(request_id.clone()),
                         _ => None,
                     };
+                    let told = error_text::told(locale, &error);
                     // Elsewhere, so that what was typed here is still there afterwards.
                     let sign_in = matches!(error, AppError::SignedOut).then(|| view! {
                         <a class="btn sm" href=format!("/sign-in?next={}", Url::escape(&here())) target="_blank">
@@ -45,7 +46,7 @@ pub fn ErrorNotice(
                         <div class="banner bad">
                             <Shape mark=Mark::Failed/>
                             <b>{error_text::title(locale, &error)}</b>
-                            <span>{error_text::text(locale, &error)}</span>
+                            <span>{move || told.get()}</span>
                             {sign_in}
                             {id.map(|id| view! {
                                 <span class="xs mut">

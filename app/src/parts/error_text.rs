@@ -1,6 +1,7 @@
 //! What an error says to a person: what happened, and what to do.
 
 use domain::AppError;
+use leptos::prelude::*;
 use leptos_i18n::td_string;
 
 use crate::i18n::Locale;
@@ -24,9 +25,62 @@ pub fn title(locale: Locale, error: &AppError) -> String {
 /// One or two sentences: what to do.
 pub fn text(locale: Locale, error: &AppError) -> String {
     match error {
-        AppError::NotFound => td_string!(locale, errors.not_found).to_string(),
         AppError::Invalid { message, .. } | AppError::Conflict { message } => {
             field_text(locale, message)
+        }
+        other => general(locale, other),
+    }
+}
+
+/// The same for a view. The sentences about what was typed are many and rare: a browser loads them with the first
+/// of them. What is said when the server is away is there.
+pub fn told(locale: Locale, error: &AppError) -> Signal<String> {
+    match error {
+        AppError::Invalid { message, .. } | AppError::Conflict { message } => {
+            sentence(locale, message)
+        }
+        other => Signal::stored(general(locale, other)),
+    }
+}
+
+/// The sentence of a message key for a view.
+#[cfg(not(feature = "hydrate"))]
+pub fn sentence(locale: Locale, key: &str) -> Signal<String> {
+    Signal::stored(field_text(locale, key))
+}
+
+/// The sentence of a message key for a view; nothing until it is loaded.
+#[cfg(feature = "hydrate")]
+pub fn sentence(locale: Locale, key: &str) -> Signal<String> {
+    coming(sentences(Box::new((locale, key.to_owned()))))
+}
+
+/// The sentences of message keys, as a part of their own.
+#[cfg(feature = "hydrate")]
+#[lazy]
+async fn sentences(of: Box<(Locale, String)>) -> String {
+    let (locale, key) = *of;
+    field_text(locale, &key)
+}
+
+/// The text that `load` gives; nothing until then.
+#[cfg(feature = "hydrate")]
+pub(crate) fn coming(load: impl Future<Output = String> + 'static) -> Signal<String> {
+    let text = RwSignal::new(String::new());
+    leptos::task::spawn_local(async move {
+        let loaded = load.await;
+        // The view that asked may be gone meanwhile.
+        let _ = text.try_set(loaded);
+    });
+    text.into()
+}
+
+/// What is said of an error that is about nothing in particular.
+fn general(locale: Locale, error: &AppError) -> String {
+    match error {
+        AppError::NotFound => td_string!(locale, errors.not_found).to_string(),
+        AppError::Invalid { .. } | AppError::Conflict { .. } => {
+            td_string!(locale, errors.invalid).to_string()
         }
         AppError::Forbidden => td_string!(locale, errors.forbidden).to_string(),
         AppError::SignedOut => td_string!(locale, errors.signed_out).to_string(),
@@ -63,6 +117,7 @@ pub fn field_text(locale: Locale, key: &str) -> String {
         "variant_claimed" => td_string!(locale, errors.variant_claimed),
         "already_claimed" => td_string!(locale, errors.already_claimed),
         "finding_resolved" => td_string!(locale, errors.finding_resolved),
+        "finding_open" => td_string!(locale, errors.finding_open),
         "act_does_not_apply" => td_string!(locale, errors.act_does_not_apply),
         "undo_too_late" => td_string!(locale, errors.undo_too_late),
         "enrolled_since" => td_string!(locale, errors.enrolled_since),
@@ -83,11 +138,16 @@ pub fn field_text(locale: Locale, key: &str) -> String {
         "job_finished" => td_string!(locale, errors.job_finished),
         "json_object" => td_string!(locale, errors.json_object),
         "no_devices" => td_string!(locale, errors.no_devices),
+        "unknown_device" => td_string!(locale, errors.unknown_device),
         "command_name" => td_string!(locale, errors.command_name),
         "too_many_chosen" => td_string!(locale, errors.too_many_chosen),
         "too_many_devices" => td_string!(locale, errors.too_many_devices),
         "too_many_watched" => td_string!(locale, errors.too_many_watched),
+        "too_many_people" => td_string!(locale, errors.too_many_people),
         "whole_number" => td_string!(locale, errors.whole_number),
+        "one_to_1000" => td_string!(locale, errors.one_to_1000),
+        "at_most_an_hour" => td_string!(locale, errors.at_most_an_hour),
+        "not_in_a_job" => td_string!(locale, errors.not_in_a_job),
         "at_most_10" => td_string!(locale, errors.at_most_10),
         "one_second_to_30_days" => td_string!(locale, errors.one_second_to_30_days),
         "moment" => td_string!(locale, errors.moment),
@@ -98,6 +158,8 @@ pub fn field_text(locale: Locale, key: &str) -> String {
         "too_large" => td_string!(locale, errors.too_large),
         "value_type" => td_string!(locale, errors.value_type),
         "sure" => td_string!(locale, errors.sure),
+        "too_many_keys" => td_string!(locale, errors.too_many_keys),
+        "too_many_columns" => td_string!(locale, errors.too_many_columns),
         "too_many_views" => td_string!(locale, errors.too_many_views),
         "view_address" => td_string!(locale, errors.view_address),
         "no_such_person" => td_string!(locale, errors.no_such_person),

@@ -28,12 +28,14 @@ pub fn ProblemPage(
         AppError::Internal { request_id } => Some(request_id.clone()),
         _ => None,
     };
-    let (titled, told) = (error.clone(), error.clone());
+    let locale = i18n.get_locale_untracked();
+    let title = error_text::title(locale, &error);
+    let told = error_text::told(locale, &error);
     view! {
-        <PageTitle text=error_text::title(i18n.get_locale_untracked(), &titled).clone()/>
+        <PageTitle text=title.clone()/>
         <div class="problem">
-            <h1>{error_text::title(i18n.get_locale_untracked(), &error)}</h1>
-            <p>{error_text::text(i18n.get_locale_untracked(), &told)}</p>
+            <h1>{title}</h1>
+            <p>{move || told.get()}</p>
             {id.map(|id| view! {
                 <p class="row">
                     <span class="xs mut">{tu_string!(i18n, errors.request_id)}</span>

@@ -9,15 +9,16 @@ use leptos_i18n::tu_string;
 use leptos_router::{hooks::use_query_map, location::Url, params::ParamsMap};
 
 use super::{
+    compare_above::{AboveOf, above},
     compare_chart::{Group, chart, groups},
     compare_server_fns::{Compared, compare_series},
-    span::{RANGES, Span},
+    span::Span,
 };
 use crate::{
     Failure,
     devices::list_wrong,
     i18n::use_i18n,
-    parts::{Draw, Empty, ErrorNotice, Icon, PageTitle, clock::use_now, number::grouped},
+    parts::{Empty, ErrorNotice, Icon, PageTitle, clock::use_now, later::later, number::grouped},
 };
 
 /// As many points as a wide chart has pixels to tell them apart.
@@ -53,7 +54,8 @@ impl Asked {
         }
     }
 
-    fn written_series(&self) -> String {
+    /// Its lines, as the address spells them.
+    pub(super) fn written_series(&self) -> String {
         let names: Vec<String> = self.series.iter().map(ToString::to_string).collect();
         names.join(",")
     }
@@ -83,7 +85,8 @@ impl Asked {
         only.href()
     }
 
-    fn over(&self, span: Span) -> String {
+    /// The address of another time.
+    pub(super) fn over(&self, span: Span) -> String {
         Self {
             span,
             ..self.clone()
@@ -183,10 +186,15 @@ fn page(asked: Memo<Asked>, answer: Resource<Answer>, first: Answer) -> AnyView 
         _ => None,
     });
     let at = RwSignal::new(None::<i64>);
+    let of = AboveOf {
+        asked,
+        values,
+        moved,
+        read_at,
+    };
     view! {
-        {move || chooser(&asked.get(), values)}
+        {later(move || above(Box::new(of)))}
         <ErrorNotice error=failed/>
-        {move || moved.get().map(|asked| steps(&asked, read_at))}
         {move || shown.get().map(|drawn| lines(drawn, at))}
     }
     .into_any()
@@ -211,7 +219,10 @@ fn lines((asked, now, compared): Drawn, at: RwSignal<Option<i64>>) -> AnyView {
         .map(|group: Group| chart(group, &asked, &names, at))
         .collect_view();
     view! {
-        {wrong.map(|wrong| list_wrong::notice(&asked.search, wrong))}
+        {wrong.map(|wrong| {
+            let of = (asked.search.clone(), wrong);
+            later(move || list_wrong::notice(Box::new(of)))
+        })}
         <div role="status">
             {(missing > 0)
                 .then(|| {
@@ -245,103 +256,6 @@ fn lines((asked, now, compared): Drawn, at: RwSignal<Option<i64>>) -> AnyView {
                 }
             })}
         {charts}
-    }
-    .into_any()
-}
-
-/// What to draw: one value of every device that a filter finds.
-fn chooser(asked: &Asked, values: Memo<Vec<String>>) -> AnyView {
-    let i18n = use_i18n();
-    let series = asked.written_series();
-    let options = move || {
-        let option = |value: String| view! { <option value=value></option> };
-        values.get().into_iter().map(option).collect_view()
-    };
-    view! {
-        <form class="filters" method="get" action="/charts" role="search">
-            {(!series.is_empty()).then(|| view! { <input type="hidden" name="series" value=series/> })}
-            <input type="hidden" name="range" value=RANGES[asked.span.range].0/>
-            <label class="hide" for="chart-value">{tu_string!(i18n, finding.charts_value)}</label>
-            <input
-                class="in"
-                id="chart-value"
-                name="value"
-                list="chart-values"
-                value=asked.value.clone()
-                placeholder="cpu.average"
-                pattern="[a-z][a-z0-9_\\-]*\\.[a-z0-9_]+"
-                maxlength="80"
-                autocapitalize="none"
-                spellcheck="false"
-            />
-            <datalist id="chart-values">{options}</datalist>
-            <span class="search inl wide">
-                <Draw icon=Icon::Search/>
-                <input
-                    type="search"
-                    name="q"
-                    value=asked.search.clone()
-                    maxlength="1000"
-                    autocapitalize="none"
-                    spellcheck="false"
-                    aria-label=tu_string!(i18n, finding.charts_of)
-                    placeholder=tu_string!(i18n, finding.charts_of)
-                />
-            </span>
-            <button class="btn pri" type="submit">
-                {tu_string!(i18n, finding.charts_draw)}
-            </button>
-        </form>
-    }
-    .into_any()
-}
-
-/// From one time to another; `now` is when the lines were read.
-fn steps(asked: &Asked, now: Memo<i64>) -> AnyView {
-    let i18n = use_i18n();
-    let words = move |range: usize| match RANGES[range].0 {
-        "6h" => tu_string!(i18n, telemetry.hours6),
-        "24h" => tu_string!(i18n, telemetry.day),
-        "7d" => tu_string!(i18n, telemetry.week),
-        "30d" => tu_string!(i18n, telemetry.month),
-        "90d" => tu_string!(i18n, telemetry.quarter),
-        _ => tu_string!(i18n, telemetry.hour),
-    };
-    let span = asked.span;
-    let ranges = (0..RANGES.len())
-        .map(|range| {
-            let href = asked.over(Span::live(range));
-            let current = (span == Span::live(range)).then_some("true");
-            view! { <a href=href data-noscroll aria-current=current>{words(range)}</a> }
-        })
-        .collect_view();
-    let moved = |later| {
-        let asked = asked.clone();
-        move || asked.over(span.moved(later, now.get()))
-    };
-    let (earlier, later) = (moved(false), moved(true));
-    let whole = span.fixed.map(|_| asked.over(Span::live(span.range)));
-    view! {
-        <div class="row charts-steps">
-            <nav class="seg sm" aria-label=tu_string!(i18n, telemetry.range)>{ranges}</nav>
-            <nav class="row" aria-label=tu_string!(i18n, telemetry.part)>
-                <a class="btn sm sq" data-noscroll href=earlier aria-label=tu_string!(i18n, telemetry.earlier)>
-                    <Draw icon=Icon::ChevronLeft/>
-                </a>
-                <a class="btn sm sq" data-noscroll href=later aria-label=tu_string!(i18n, telemetry.later)>
-                    <Draw icon=Icon::ChevronRight/>
-                </a>
-                {whole
-                    .map(|whole| {
-                        view! {
-                            <a class="btn sm" data-noscroll href=whole>
-                                <Draw icon=Icon::Undo2/>
-                                {tu_string!(i18n, telemetry.reset)}
-                            </a>
-                        }
-                    })}
-            </nav>
-        </div>
     }
     .into_any()
 }

@@ -52,7 +52,8 @@ pub(super) fn command_form(id: DeviceId, components: &[Component], form: FormSta
                     name="component"
                     label=td_string!(locale, traffic.component)
                     options=options
-                    value=form.typed("component").unwrap_or_default()
+                    form
+                    value=""
                 />
                 {arguments(locale, form)}
                 {how(locale, form)}
@@ -137,7 +138,8 @@ fn how(locale: Locale, form: FormState) -> AnyView {
                     name="valid_for_s"
                     label=td_string!(locale, traffic.wait)
                     options=waits
-                    value=form.typed("valid_for_s").unwrap_or_else(|| "60".to_owned())
+                    form
+                    value="60"
                 />
                 {until_field(locale, form)}
                 <Field
@@ -158,7 +160,7 @@ fn how(locale: Locale, form: FormState) -> AnyView {
                 <Checkbox
                     name="transient"
                     label=td_string!(locale, jobs.transient)
-                    checked=true
+                    checked=form.typed("transient").is_none_or(|ticked| !ticked.is_empty())
                 />
             </div>
         </details>

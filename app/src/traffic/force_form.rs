@@ -43,7 +43,7 @@ pub(super) fn force_form(id: DeviceId, first: Vec<Forcible>, changed: Signal<u64
         },
     );
     let keys = shown.with_untracked(|values| values.iter().map(option).collect::<Vec<_>>());
-    let chosen = force.typed("key").or_else(|| Some(keys.first()?.0.clone()));
+    let first = keys.first().map(|(key, _)| key.clone());
     view! {
         <section class="card pad anycommand forcing">
             <h2>{td_string!(locale, traffic.force)}</h2>
@@ -56,7 +56,8 @@ pub(super) fn force_form(id: DeviceId, first: Vec<Forcible>, changed: Signal<u64
                     name="key"
                     label=td_string!(locale, traffic.force_key)
                     options=keys
-                    value=chosen.unwrap_or_default()
+                    form=force
+                    value=first.unwrap_or_default()
                 />
                 <Field
                     name="value"

@@ -13,7 +13,7 @@ use crate::{
     Failure,
     i18n::{Locale, use_i18n},
     parts::{
-        Draw, Empty, ErrorNotice, Icon, Tab, Tabs, clock::rfc3339, number::grouped,
+        Draw, Empty, ErrorNotice, Icon, Tab, Tabs, clock::rfc3339, later::later, number::grouped,
         status_mark::Shape,
     },
     reading::read_again,
@@ -133,7 +133,10 @@ pub(super) fn messages(first: Shown) -> AnyView {
             </div>
             {move || {
                 let empty = Memo::new(move |_| shown.read().1.is_empty());
-                empty.get().then(|| nothing(&query.get()))
+                empty.get().then(|| {
+                    let narrowed = is_narrowed(&query.get());
+                    later(move || nothing(Box::new(narrowed)))
+                })
             }}
             <ol class="list" aria-label=tu_string!(i18n, traffic.messages)>
                 <For each=move || shown.get().1 key=|message| message.number let:message>
@@ -213,10 +216,30 @@ fn tools(id: DeviceId, query: Memo<TrafficQuery>) -> AnyView {
     .into_any()
 }
 
-fn nothing(query: &TrafficQuery) -> AnyView {
+fn is_narrowed(query: &TrafficQuery) -> bool {
+    query.only != TrafficFilter::All || !query.search.is_empty()
+}
+
+/// What stands instead of messages, as a part of its own.
+#[cfg(feature = "hydrate")]
+#[lazy]
+async fn nothing(narrowed: Box<bool>) -> AnyView {
+    none(*narrowed)
+}
+
+/// What stands instead of messages. Without the hint that would have it loaded before the page.
+#[cfg(not(feature = "hydrate"))]
+#[allow(
+    clippy::unused_async,
+    reason = "a part is waited for where it is loaded"
+)]
+async fn nothing(narrowed: Box<bool>) -> AnyView {
+    none(*narrowed)
+}
+
+fn none(narrowed: bool) -> AnyView {
     let i18n = use_i18n();
     let locale = i18n.get_locale_untracked();
-    let narrowed = query.only != TrafficFilter::All || !query.search.is_empty();
     let (title, text) = match narrowed {
         true => (
             td_string!(locale, traffic.none_found),

@@ -2,7 +2,6 @@
 
 use domain::{
     AppError, DeviceId,
-    command::Command,
     live::Subject,
     traffic::{TrafficFilter, TrafficQuery},
 };
@@ -14,18 +13,15 @@ use leptos_router::{
 };
 
 use super::{
-    acts::{ActsOf, acts},
+    acts::acts,
     messages::{Shown, messages},
-    server_fns::{Debugged, SendAny, read_debugged},
+    server_fns::{Debugged, read_debugged},
 };
 use crate::{
     Failure,
-    devices::server_fns::{CancelCommand, read_record},
-    form::FormState,
     i18n::use_i18n,
     live::watch,
     parts::{ErrorNotice, ForbiddenPage, NotFoundPage, PageTitle, later::later},
-    reading::read_again,
 };
 
 /// Debugging a device.
@@ -99,18 +95,6 @@ fn drawn(
     let i18n = use_i18n();
     let locale = i18n.get_locale_untracked();
     let title = td_string!(locale, traffic.title).to_owned();
-    let send = FormState::of::<SendAny>();
-    let cancel = FormState::of::<CancelCommand>();
-    let commands = commands(id, first.commands, changed, send, cancel);
-    let acts_of = ActsOf {
-        id,
-        components: first.components,
-        values: first.values,
-        commands,
-        changed,
-        send,
-        cancel,
-    };
     let shown = Shown {
         id,
         query,
@@ -126,33 +110,8 @@ fn drawn(
         </div>
         <div class="columns">
             <div>{messages(shown)}</div>
-            <div>{later(move || acts(Box::new(acts_of)))}</div>
+            <div>{later(move || acts(Box::new((id, changed))))}</div>
         </div>
     }
     .into_any()
-}
-
-/// The device's latest commands, read again when one has moved on.
-fn commands(
-    id: DeviceId,
-    first: Vec<Command>,
-    changed: Signal<u64>,
-    send: FormState,
-    cancel: FormState,
-) -> Memo<Vec<Command>> {
-    let shown = RwSignal::new(first);
-    let asked = Memo::new(move |_| (send.times_done(), cancel.times_done(), changed.get()));
-    let known = asked.get_untracked();
-    read_again(
-        asked,
-        Some(known),
-        move |_| read_record(id, None, None),
-        // What is shown is better than nothing; the frame says that the connection is lost.
-        move |_, answer| {
-            if let Ok(record) = answer {
-                shown.set(record.commands);
-            }
-        },
-    );
-    Memo::new(move |_| shown.get())
 }

@@ -36,12 +36,17 @@ use {
 pub struct Debugged {
     /// Its name.
     pub name: String,
+    /// Its latest messages, newest first.
+    pub messages: Vec<TrafficMessage>,
+}
+
+/// What can be sent to a device that is debugged, and what was.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Sendable {
     /// What is attached to it.
     pub components: Vec<Component>,
     /// What can be forced.
     pub values: Vec<Forcible>,
-    /// Its latest messages, newest first.
-    pub messages: Vec<TrafficMessage>,
     /// Its latest commands, newest first.
     pub commands: Vec<Command>,
 }
@@ -129,12 +134,21 @@ pub async fn read_debugged(id: DeviceId, query: TrafficQuery) -> Result<Debugged
     let (services, actor) = (request::services()?, request::actor()?);
     let commander = Commander::prove(&services, &actor, id).await?;
     let viewer = actor.require_viewer(&services, id).await?;
-    let detail = devices::detail(&services, &viewer).await?;
     Ok(Debugged {
-        values: forcible(&detail),
-        name: detail.summary.name,
-        components: detail.components,
+        name: devices::name(&services, &viewer).await?,
         messages: traffic::read(&services, &commander, &query).await?,
+    })
+}
+
+/// What can be sent to a device that is debugged, and what was.
+#[server(prefix = "/do", endpoint = "read_sendable", input = Json, output = Json)]
+pub async fn read_sendable(id: DeviceId) -> Result<Sendable, Failure> {
+    let (services, actor) = (request::services()?, request::actor()?);
+    let viewer = actor.require_viewer(&services, id).await?;
+    let detail = devices::detail(&services, &viewer).await?;
+    Ok(Sendable {
+        values: forcible(&detail),
+        components: detail.components,
         commands: commands::list(&services, &viewer, None, 10).await?,
     })
 }
@@ -211,6 +225,7 @@ pub async fn send_any(
         ("until", until.as_str()),
         ("retries", retries.as_str()),
         ("timeout_ms", timeout_ms.as_str()),
+        ("transient", transient.as_deref().unwrap_or_default()),
     ];
     answer(result.map(|_| ()), "send_any", &typed, None)
 }

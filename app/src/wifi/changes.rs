@@ -11,7 +11,7 @@ use leptos_i18n::td_string;
 use crate::{
     commands::words,
     form::{FormState, PostForm},
-    i18n::Locale,
+    i18n::{Locale, use_i18n},
     parts::{ErrorNotice, Time, status_mark::Shape},
 };
 
@@ -222,8 +222,30 @@ fn as_moved(locale: Locale, done: &Command) -> AnyView {
     .into_any()
 }
 
+/// The changes that have ended, as a part of their own: it brings the words of every reason.
+#[cfg(feature = "hydrate")]
+#[lazy]
+pub(super) async fn ended(changes: Box<Memo<Vec<Command>>>) -> AnyView {
+    listed(*changes)
+}
+
+/// The changes that have ended. Without the hint that would have them loaded before the page.
+#[cfg(not(feature = "hydrate"))]
+#[allow(
+    clippy::unused_async,
+    reason = "a part is waited for where it is loaded"
+)]
+pub(super) async fn ended(changes: Box<Memo<Vec<Command>>>) -> AnyView {
+    listed(*changes)
+}
+
+fn listed(changes: Memo<Vec<Command>>) -> AnyView {
+    let locale = use_i18n().get_locale_untracked();
+    (move || history(locale, &changes.read())).into_any()
+}
+
 /// The changes that have ended, newest first.
-pub(super) fn history(locale: Locale, changes: &[Command]) -> AnyView {
+fn history(locale: Locale, changes: &[Command]) -> AnyView {
     let rows: Vec<_> = changes
         .iter()
         .filter(|change| change.state.is_final())

@@ -140,7 +140,7 @@ fn drawn(id: DeviceId, first: Wifi, changed: Signal<u64>) -> AnyView {
                 {move || {
                     network.with(|(said, done)| changes::network(locale, said.as_ref(), done.as_ref()))
                 }}
-                {move || changes::history(locale, &ended.get())}
+                {later(move || changes::ended(Box::new(ended)))}
             </div>
         </div>
     }

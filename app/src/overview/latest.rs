@@ -1,0 +1,87 @@
+//! What happened last on the site. A browser loads it after the page: it brings the words of every kind of event.
+
+use domain::{AppError, DeviceId, event::DeviceEvent};
+use leptos::prelude::*;
+use leptos_i18n::tu_string;
+
+use super::overview_page::PartOf;
+use crate::{
+    Failure,
+    devices::{device_events::EventLine, server_fns::read_latest_events},
+    i18n::use_i18n,
+    parts::ErrorNotice,
+    reading::{read_again, unanswered},
+};
+
+/// The device, its name, what happened.
+type Happened = (DeviceId, String, DeviceEvent);
+
+/// The latest events, as a part of their own.
+#[cfg(feature = "hydrate")]
+#[lazy]
+pub(super) async fn latest(of: Box<PartOf>) -> AnyView {
+    drawn(*of).await
+}
+
+/// The latest events. Without the hint that would have them loaded before the page.
+#[cfg(not(feature = "hydrate"))]
+pub(super) async fn latest(of: Box<PartOf>) -> AnyView {
+    drawn(*of).await
+}
+
+async fn drawn(of: PartOf) -> AnyView {
+    let asked = Memo::new(move |_| of.changed.get());
+    let known = asked.get_untracked();
+    let shown = RwSignal::new(None::<Vec<Happened>>);
+    let failed = RwSignal::new(None::<AppError>);
+    let take = move |answer: Result<Vec<Happened>, Failure>| match answer {
+        Ok(events) => {
+            failed.set(None);
+            let events = Some(events);
+            if *shown.read_untracked() != events {
+                shown.set(events);
+            }
+        }
+        Err(Failure(error)) => failed.set(Some(error)),
+    };
+    take(read_latest_events().await);
+    read_again(
+        asked,
+        Some(known),
+        |_| read_latest_events(),
+        move |_, answer| {
+            if !unanswered(&answer) {
+                take(answer);
+            }
+        },
+    );
+    let alone = of.alone(failed);
+    view! {
+        <ErrorNotice error=alone/>
+        {move || shown.get().map(card)}
+    }
+    .into_any()
+}
+
+fn card(events: Vec<Happened>) -> AnyView {
+    let i18n = use_i18n();
+    let lines = if events.is_empty() {
+        view! { <p class="mut pad">{tu_string!(i18n, overview.nothing)}</p> }.into_any()
+    } else {
+        let lines = events
+            .into_iter()
+            .map(|(id, name, event)| {
+                let device = (format!("/devices/{id}"), name);
+                view! { <EventLine event device/> }
+            })
+            .collect_view();
+        view! { <ol class="list events">{lines}</ol> }.into_any()
+    };
+    view! {
+        <section class="card">
+            <header><h2>{tu_string!(i18n, overview.latest)}</h2></header>
+            {lines}
+        </section>
+    }
+    .into_any()
+}
