@@ -39,6 +39,7 @@ pub(super) fn router(state: &AppState) -> Router<AppState> {
             },
             move || shell(options.clone()),
         )
+        .layer(middleware::from_fn_with_state(state.clone(), said))
         .layer(middleware::from_fn_with_state(state.clone(), front_door))
 }
 
@@ -105,8 +106,11 @@ async fn front_door(
     next.run(request).await
 }
 
-/// Runs a server function. It would read what it is sent without an end, and take U+0000 in it: both are refused.
-async fn server_function(State(state): State<AppState>, request: Request) -> Response {
+/// Server functions would read what they are sent without an end, and take U+0000 in it: both are refused.
+async fn said(State(state): State<AppState>, request: Request, next: middleware::Next) -> Response {
+    if !request.uri().path().starts_with("/do/") {
+        return next.run(request).await;
+    }
     let (parts, body) = request.into_parts();
     let request = Request::from_parts(parts.clone(), body);
     let body = match Bytes::from_request(request, &state).await {
@@ -116,7 +120,11 @@ async fn server_function(State(state): State<AppState>, request: Request) -> Res
     if guard::has_nul_in_body(&body) {
         return guard::nul_in("form");
     }
-    let request = Request::from_parts(parts, body.into());
+    next.run(Request::from_parts(parts, body.into())).await
+}
+
+/// Answers for the names of server functions that there are none of; the others have routes of their own.
+async fn server_function(State(state): State<AppState>, request: Request) -> Response {
     let services = state.services.clone();
     let response = leptos_axum::handle_server_fns_with_context(
         move || {
