@@ -6,7 +6,7 @@
 use std::collections::HashMap;
 
 use domain::{AppError, DeviceId, device::StateMap, event::RefusalReason, identity::FindingKind};
-use protocol::{Topic, identity::Identity};
+use protocol::identity::Identity;
 use service::{
     devices::directory::Known as Sender,
     identity::{self, Hold, Standing},
@@ -22,7 +22,8 @@ pub(crate) enum Kept {
     Not,
     /// It is durable, apart.
     Apart,
-    /// It is not of a sort that is kept, there is no room, or its ownership has ended.
+    /// It does not say what its topic stands for, is not of a sort that is kept, there is no room, or its ownership has
+    /// ended.
     Refused(RefusalReason),
 }
 
@@ -130,7 +131,7 @@ impl Pipeline {
                 // What was kept apart went with it.
                 Committed::OwnershipEnded => return Ok(()),
             };
-            self.count(device, "", reason, times).await;
+            self.refusals.count(device, "", reason, times).await;
         }
         identity::forget(&self.services, sender.device, &rows).await
     }
@@ -140,7 +141,6 @@ impl Pipeline {
         &self,
         received: &Received,
         sender: &Sender,
-        topic: &Topic,
         ready: &Known,
     ) -> Result<Kept, AppError> {
         let (number, finding) = match &received.session {
@@ -154,7 +154,7 @@ impl Pipeline {
                 Said::Doubtful(finding) => (session.number, Some(finding)),
             },
         };
-        if !matches!(topic, Topic::Report { .. } | Topic::Batch { .. }) {
+        if !received.has_reports() {
             return Ok(Kept::Refused(RefusalReason::Quarantined));
         }
         match identity::hold(&self.services, finding, number, &ready.incoming).await? {

@@ -132,9 +132,6 @@ fn ota_state(verified: &Verified<'_>) -> Result<StateMap, RefusalReason> {
         version: Option<String>,
     }
     let (at, received_at) = (verified.envelope.timestamp, verified.received.received_at);
-    if at.0 < verified.sender.claimed_ms {
-        return Err(RefusalReason::TooOld);
-    }
     let body = Value::Object(verified.body.clone().into_owned());
     let ota = OtaStatus::deserialize(body).map_err(|_| RefusalReason::Malformed)?;
     if is_long(&ota.status) || ota.version.as_deref().is_some_and(is_long) {

@@ -10,10 +10,13 @@ mod happenings;
 mod known;
 mod pipeline;
 mod received;
+mod refusals;
 mod signatures;
+mod stored;
 mod verified;
 
 pub use broker::{Broker, BrokerError};
 pub use happenings::{Happened, Happenings};
-pub use pipeline::{Outcome, Pipeline, Unread};
+pub use pipeline::{Outcome, Pipeline};
 pub use received::{Received, Session};
+pub use refusals::Unread;

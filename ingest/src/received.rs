@@ -91,6 +91,11 @@ impl Session {
 }
 
 impl Received {
+    /// Whether it brings reports, which are told apart by what is stored of them, each with a moment of its own.
+    pub(crate) fn has_reports(&self) -> bool {
+        matches!(self.topic, Topic::Report { .. } | Topic::Batch { .. })
+    }
+
     /// Reads the envelope.
     pub(crate) fn open(&self) -> Result<Envelope, RefusalReason> {
         envelope::open(&self.payload).map_err(|error| match error {

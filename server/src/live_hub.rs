@@ -9,6 +9,7 @@ mod connection;
 mod mailbox;
 mod registry;
 mod standing;
+mod subscription;
 
 use std::sync::Arc;
 

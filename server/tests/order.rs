@@ -2,6 +2,7 @@
 
 use domain::{
     command::{CommandOptions, CommandState, NewCommand},
+    event::RefusalReason,
     identity::{Evidence, Finding},
 };
 use protocol::{CommandId, Topic};
@@ -123,6 +124,75 @@ async fn an_identity_that_is_refused_lets_nobody_in_and_one_that_comes_again_doe
     let again = device.publish(&topic.to_string(), first).await;
     assert_eq!(again, Answer::Accepted, "as one that was not acknowledged");
     assert_eq!(stored(&app).await, 2, "what waited goes into the history");
+    app.stop().await;
+}
+
+/// How often messages of this device were refused for this reason.
+async fn refusals(app: &App, admin: &Person, device: &Identity, reason: RefusalReason) -> u64 {
+    let viewer = admin.actor.require_viewer(app.services(), device.id).await;
+    let detail = devices::detail(app.services(), &viewer.expect("it")).await;
+    let counted = detail.expect("the device").refusals.into_iter().flatten();
+    counted
+        .filter(|counted| counted.reason == reason)
+        .map(|counted| counted.count)
+        .sum()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_identity_or_an_answer_from_before_the_claim_or_ahead_of_its_time_changes_nothing() {
+    let app = App::start().await;
+    let admin = app.set_up().await;
+    let identity = claimed(&app, &admin, "O-8").await;
+    let device = Device::connect(&identity, app.mqtt())
+        .await
+        .expect("let in");
+    let wrong = [
+        (RefusalReason::TooOld, 1_000),
+        (RefusalReason::ClockAhead, now().0 + 600_000),
+    ];
+
+    let topic = Topic::Identity(identity.id);
+    let shown = |at: i64| {
+        let mut shown = identity.shown(1);
+        shown.insert("timestamp".to_owned(), at.into());
+        Value::Object(shown)
+    };
+    for (reason, at) in wrong {
+        let answer = say(&device, &topic, 1, shown(at)).await;
+        assert_ne!(answer, Answer::Accepted, "{reason:?}");
+        assert_eq!(refusals(&app, &admin, &identity, reason).await, 1);
+    }
+    device.report("cpu", 2, &[("average", 1.0)]).await;
+    assert_eq!(stored(&app).await, 0, "it waits for who it is");
+    assert_eq!(
+        say(&device, &topic, 1, shown(now().0)).await,
+        Answer::Accepted,
+        "its sequence was not used up"
+    );
+    assert_eq!(stored(&app).await, 1);
+
+    assert!(
+        device
+            .subscribe(&format!("commands/{}/#", identity.id))
+            .await
+    );
+    let command = print(&app, &admin, &identity).await;
+    let result = Topic::Result {
+        device: identity.id,
+        command,
+    };
+    let done = |at: i64| json!({ "status": "completed", "timestamp": at });
+    for (reason, at) in wrong {
+        let answer = say(&device, &result, 3, done(at)).await;
+        assert_ne!(answer, Answer::Accepted, "{reason:?}");
+        assert_eq!(refusals(&app, &admin, &identity, reason).await, 2);
+    }
+    assert!(!has_ended(&app, &admin, &identity, command).await);
+    assert_eq!(
+        say(&device, &result, 3, done(now().0)).await,
+        Answer::Accepted
+    );
+    assert!(has_ended(&app, &admin, &identity, command).await);
     app.stop().await;
 }
 

@@ -6,14 +6,18 @@ mod batch;
 pub mod commit;
 mod compare;
 mod held;
+mod live;
 mod numbers;
 mod reports;
 mod resent;
 mod retention;
 mod rollup;
 mod room;
+mod rows;
 mod series;
 mod table;
+mod told;
+mod touched;
 pub mod window;
 
 use domain::AppError;
@@ -51,5 +55,5 @@ pub async fn seen(
 
 /// The state of a device as it is stored.
 pub(crate) fn state_of(row: &entity::device_live::Model) -> crate::state_cache::CachedState {
-    batch::cached(row)
+    live::cached(row)
 }

@@ -20,6 +20,7 @@ use super::{
     mailbox::{Mailbox, Told},
     registry::{Registry, Watched},
     standing,
+    subscription::{Passed, Subscription},
 };
 
 /// How often the browser is asked for a sign of life, and its session whether it has not ended.
@@ -44,16 +45,6 @@ impl<E: std::error::Error> From<E> for Gone {
 #[derive(serde::Deserialize)]
 struct Unknown {
     id: u32,
-}
-
-struct Subscription {
-    subject: Subject,
-    /// Whether it asks for its devices as they stand.
-    snapshot: bool,
-    /// What the page already has of each device that it may see.
-    known: HashMap<DeviceId, u64>,
-    /// Keeps the raw messages that the page shows.
-    watch: Option<traffic::Watch>,
 }
 
 struct Connection<'a> {
@@ -148,47 +139,36 @@ impl Connection<'_> {
                 id,
                 subject,
                 snapshot,
-            } => {
-                let many = matches!(&subject, Subject::Devices { ids } if ids.len() > MOST_DEVICES);
-                let room = self.subscriptions.len() < MOST_SUBSCRIPTIONS
-                    || self.subscriptions.contains_key(&id);
-                if many || !room {
-                    return self.frame(&ServerFrame::Refused { id }).await;
-                }
-                let subscription = Subscription {
-                    subject,
-                    snapshot,
-                    known: HashMap::new(),
-                    watch: None,
-                };
-                self.subscriptions.insert(id, subscription);
-                // Listens first: what changes while that is read waits in the mailbox.
-                self.watch();
-                self.stand(id).await?;
-                self.unread().await
-            }
+            } => self.subscribe(id, subject, snapshot).await,
         }
+    }
+
+    async fn subscribe(&mut self, id: u32, subject: Subject, snapshot: bool) -> Result<(), Gone> {
+        let many = matches!(&subject, Subject::Devices { ids } if ids.len() > MOST_DEVICES);
+        let room =
+            self.subscriptions.len() < MOST_SUBSCRIPTIONS || self.subscriptions.contains_key(&id);
+        if many || !room {
+            return self.frame(&ServerFrame::Refused { id }).await;
+        }
+        let subscription = Subscription::new(subject, snapshot);
+        self.subscriptions.insert(id, subscription);
+        // Listens first: what changes while that is read waits in the mailbox.
+        self.watch();
+        self.stand(id).await?;
+        self.unread().await
     }
 
     /// Tells the registry what is watched now.
     fn watch(&mut self) {
         let mut watched = Watched::default();
         for subscription in self.subscriptions.values() {
-            match &subscription.subject {
-                Subject::Device { device: id } | Subject::Traffic { device: id } => {
-                    watched.devices.insert(*id);
-                }
-                Subject::Devices { ids } => watched.devices.extend(ids),
-                Subject::Overview => watched.overview = true,
-                Subject::Job { .. } | Subject::Jobs | Subject::Import { .. } => {
-                    watched.jobs = true;
-                }
-            }
+            subscription.listen(&mut watched);
         }
         self.registry.watch(self.reader, &self.watched, &watched);
         self.watched = watched;
     }
 
+    /// Has a subscription begin, or begin again, from how its subject stands; one that may not be watched ends.
     async fn stand(&mut self, id: u32) -> Result<(), Gone> {
         let asked = self.subscriptions.get(&id);
         let Some((subject, snapshot)) = asked.map(|s| (s.subject.clone(), s.snapshot)) else {
@@ -257,66 +237,73 @@ impl Connection<'_> {
         Ok(HashMap::new())
     }
 
+    /// Passes on what has come into the mailbox.
     async fn deliver(&mut self) -> Result<(), Gone> {
         let post = self.mailbox.take();
-        let ids: Vec<u32> = self.subscriptions.keys().copied().collect();
         if post.read_again || post.access {
-            for id in ids {
+            for id in self.ids() {
                 self.stand(id).await?;
             }
         }
-        let ids: Vec<u32> = self.subscriptions.keys().copied().collect();
-        let mut recount = !post.recheck.is_empty();
-        for id in &ids {
-            let touched = self
-                .subscriptions
-                .get(id)
-                .is_some_and(|s| match &s.subject {
-                    Subject::Device { device: id } | Subject::Traffic { device: id } => {
-                        post.recheck.contains(id)
-                    }
-                    Subject::Devices { ids } => ids.iter().any(|id| post.recheck.contains(id)),
-                    Subject::Overview
-                    | Subject::Job { .. }
-                    | Subject::Jobs
-                    | Subject::Import { .. } => false,
-                });
-            if touched {
-                self.stand(*id).await?;
-            }
-            for device in post.recheck.iter().copied() {
-                let told = Told::new(LiveEvent::Device { device }).ok_or(Gone)?;
-                self.change(*id, &told).await?;
-            }
-        }
-        let shown = self.shown_on_overview(&post.told).await?;
-        for told in &post.told {
-            if matches!(told.event, LiveEvent::Notice { .. }) {
-                self.unread().await?;
-                continue;
-            }
-            recount |= matches!(told.event, LiveEvent::Presence { .. });
-            for id in &ids {
-                let overview = self
-                    .subscriptions
-                    .get(id)
-                    .is_some_and(|s| s.subject == Subject::Overview);
-                match told.event.device() {
-                    Some(device) if overview && !shown.contains(&device) => {}
-                    _ => self.change(*id, told).await?,
-                }
-            }
-        }
-        if recount {
+        self.recheck(&post.recheck).await?;
+        self.tell(&post.told).await?;
+        let presence = |told: &Arc<Told>| matches!(told.event, LiveEvent::Presence { .. });
+        if !post.recheck.is_empty() || post.told.iter().any(presence) {
             self.counts().await?;
         }
         Ok(())
     }
 
+    /// Its subscriptions, as they are now: some may end while others are told something.
+    fn ids(&self) -> Vec<u32> {
+        self.subscriptions.keys().copied().collect()
+    }
+
+    /// The rows of these devices changed, or who may see them: the subscriptions that name them begin again.
+    async fn recheck(&mut self, devices: &[DeviceId]) -> Result<(), Gone> {
+        for id in self.ids() {
+            let subscription = self.subscriptions.get(&id);
+            if subscription.is_some_and(|subscription| subscription.names_any(devices)) {
+                self.stand(id).await?;
+            }
+            for device in devices.iter().copied() {
+                let told = Told::new(LiveEvent::Device { device }).ok_or(Gone)?;
+                self.change(id, &told).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Tells every subscription what is for it, in the order in which it happened.
+    async fn tell(&mut self, told: &[Arc<Told>]) -> Result<(), Gone> {
+        let shown = self.shown_on_overview(told).await?;
+        let ids = self.ids();
+        for told in told {
+            if matches!(told.event, LiveEvent::Notice { .. }) {
+                self.unread().await?;
+                continue;
+            }
+            let device = told.event.device();
+            // Anybody may watch the overview; what happens to a device is for those who may see it.
+            let is_hidden = device.is_some_and(|device| !shown.contains(&device));
+            for id in &ids {
+                if is_hidden && self.is_overview(*id) {
+                    continue;
+                }
+                self.change(*id, told).await?;
+            }
+        }
+        Ok(())
+    }
+
+    fn is_overview(&self, id: u32) -> bool {
+        let subscription = self.subscriptions.get(&id);
+        subscription.is_some_and(Subscription::is_overview)
+    }
+
     /// Which devices of these events this person may see.
     async fn shown_on_overview(&self, told: &[Arc<Told>]) -> Result<HashSet<DeviceId>, Gone> {
-        let watches = |s: &Subscription| s.subject == Subject::Overview;
-        if !self.subscriptions.values().any(watches) {
+        if !self.subscriptions.values().any(Subscription::is_overview) {
             return Ok(HashSet::new());
         }
         let events = told
@@ -333,64 +320,16 @@ impl Connection<'_> {
 
     /// Passes a change on, unless the page has it already or may not have it.
     async fn change(&mut self, id: u32, told: &Told) -> Result<(), Gone> {
-        let Some(subscription) = self.subscriptions.get_mut(&id) else {
+        let Some(subscription) = self.subscriptions.get(&id) else {
             return Ok(());
         };
-        if let LiveEvent::Import { import } = &told.event {
-            return match subscription.subject == (Subject::Import { import: *import }) {
-                true => self.pass(id, told).await,
-                false => Ok(()),
-            };
-        }
-        if let LiveEvent::Job { job, by, .. } = &told.event {
-            let all = self.actor.user.role.sees_all_devices();
-            let pass = match &subscription.subject {
-                Subject::Job { job: watched } => watched == job,
-                Subject::Jobs => all || *by == Some(self.actor.user.id),
-                _ => false,
-            };
-            return match pass {
-                true => self.pass(id, told).await,
-                false => Ok(()),
-            };
-        }
-        let (event, Some(device)) = (&told.event, told.event.device()) else {
-            return Ok(());
-        };
-        if let LiveEvent::Event { event, .. } = event
-            && !self.actor.is_told(event.kind)
-        {
-            return Ok(());
-        }
-        if let Subject::Traffic { device: watched } = &subscription.subject {
-            let shown = matches!(
-                event,
-                LiveEvent::Traffic { .. } | LiveEvent::Command { .. } | LiveEvent::Device { .. }
-            );
-            return match shown && *watched == device {
-                true => self.pass(id, told).await,
-                false => Ok(()),
-            };
-        }
-        let known = subscription.known.get(&device).copied();
-        let pass = match (&subscription.subject, event) {
-            (Subject::Overview, event) => matches!(event, LiveEvent::Event { .. }),
-            (_, LiveEvent::State { revision, .. } | LiveEvent::Presence { revision, .. }) => {
-                known.is_some_and(|known| *revision > known)
-            }
-            (_, LiveEvent::Traffic { .. }) => false,
-            (Subject::Device { device: id }, _) => *id == device,
-            (Subject::Devices { .. }, LiveEvent::Device { .. }) => known.is_some(),
-            _ => false,
-        };
-        let in_full = subscription.snapshot && matches!(event, LiveEvent::Presence { .. });
-        match (pass, in_full) {
-            (true, true) => {
-                let event = Box::new(Change::State(event.clone()));
+        match subscription.passes(&told.event, &self.actor) {
+            Passed::Not => Ok(()),
+            Passed::AsTold => self.pass(id, told).await,
+            Passed::InFull => {
+                let event = Box::new(Change::State(told.event.clone()));
                 self.frame(&ServerFrame::Change { id, event }).await
             }
-            (true, false) => self.pass(id, told).await,
-            (false, _) => Ok(()),
         }
     }
 
@@ -405,11 +344,12 @@ impl Connection<'_> {
         self.frame(&ServerFrame::Unread { unread }).await
     }
 
+    /// How many devices are there, where the page shows it.
     async fn counts(&mut self) -> Result<(), Gone> {
         let watching: Vec<u32> = self
             .subscriptions
             .iter()
-            .filter(|(_, s)| s.subject == Subject::Overview)
+            .filter(|(_, subscription)| subscription.is_overview())
             .map(|(id, _)| *id)
             .collect();
         if watching.is_empty() {

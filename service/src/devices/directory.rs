@@ -42,7 +42,7 @@ pub struct Known {
     pub ownership: i64,
     /// The secret of this ownership.
     pub secret: Option<SharedSecret>,
-    /// Reports from before this moment are refused, in milliseconds.
+    /// What is from before this moment is refused, in milliseconds.
     pub claimed_ms: i64,
     /// The hardware variant that its reports must carry.
     pub hardware_variant: String,

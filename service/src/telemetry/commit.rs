@@ -288,29 +288,24 @@ async fn gather(inbox: &mut mpsc::Receiver<Waiting>, batch: &mut Vec<Waiting>, e
 }
 
 /// Commits a batch and answers it. Where it fails, each message is tried alone, so that one that the
-/// database refuses does not hold up the others.
+/// database refuses does not hold up the others. Who was answered finds in the state what they reported.
 async fn commit(writer: &mut Writer, batch: &mut Vec<Waiting>, counters: &CommitCounters) {
     let messages: Vec<&Incoming> = batch.iter().map(|w| &w.message).collect();
-    match writer.write(&messages).await {
-        Ok(written) => {
-            for (waiting, outcome) in batch.drain(..).zip(written) {
-                answer(waiting, Ok(outcome), counters);
+    let outcomes: Vec<Result<Committed, AppError>> = match writer.write(&messages).await {
+        Ok(written) => written.into_iter().map(Ok).collect(),
+        Err(_) if messages.len() > 1 && writer.is_reachable().await => {
+            let mut outcomes = Vec::with_capacity(messages.len());
+            for message in messages {
+                let outcome = writer.write(&[message]).await;
+                outcomes.push(outcome.map(|written| written[0]));
             }
+            outcomes
         }
-        Err(_) if batch.len() > 1 && writer.is_reachable().await => {
-            for waiting in batch.drain(..) {
-                let outcome = writer
-                    .write(&[&waiting.message])
-                    .await
-                    .map(|written| written[0]);
-                answer(waiting, outcome, counters);
-            }
-        }
-        Err(error) => {
-            for waiting in batch.drain(..) {
-                answer(waiting, Err(error.clone()), counters);
-            }
-        }
+        Err(error) => vec![Err(error); messages.len()],
+    };
+    writer.show().await;
+    for (waiting, outcome) in batch.drain(..).zip(outcomes) {
+        answer(waiting, outcome, counters);
     }
     writer.publish().await;
 }

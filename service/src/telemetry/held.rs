@@ -13,7 +13,7 @@ use protocol::Scalar;
 use sea_orm::{ActiveModelTrait, DatabaseTransaction, EntityTrait, IntoActiveModel, QuerySelect};
 use serde::{Deserialize, Serialize};
 
-use super::{batch, window::WINDOW_BYTES};
+use super::{live, window::WINDOW_BYTES};
 use crate::{Services, accounts::actor::DeviceRef, internal, state_cache::CachedState};
 
 /// One value: what it is, when it was measured, and who set it by hand.
@@ -75,7 +75,7 @@ pub(crate) async fn rewrite(
     change(&mut state)?;
     row.state = serde_json::to_value(&state).map_err(internal)?;
     row.revision += 1;
-    let cached = batch::cached(&row);
+    let cached = live::cached(&row);
     let row = row.into_active_model().reset_all();
     match is_new {
         true => row.insert(transaction).await,

@@ -6,7 +6,7 @@ use domain::TimestampMs;
 use sea_orm::{ColumnTrait, DatabaseTransaction, DbErr, EntityTrait, QueryFilter, QuerySelect};
 use serde_json::Value;
 
-use super::{batch::Readings, commit::Incoming, numbers::Numbers};
+use super::{commit::Incoming, numbers::Numbers, rows::Readings};
 
 /// A repeated sequence is compared with what is stored as long as retention surely kept it.
 const COMPARE_WITHIN_MS: i64 = 24 * 3_600_000;
