@@ -37,7 +37,7 @@ use crate::{
     config::Config,
     http,
     live_hub::LiveHub,
-    state::AppState,
+    state::{self, AppState},
 };
 
 /// Events that a reader of the live bus may lag before it has to read again.
@@ -207,7 +207,7 @@ pub async fn run_by(config: Config, clock: Arc<dyn Clock>) -> Result<Running, St
     let directory = Directory::default();
     let pipeline = Pipeline::new(services.clone(), committer.clone(), directory.clone());
     let (hub, listening) = LiveHub::new(services.clone(), stop.clone());
-    let state = AppState {
+    let state = AppState::from(state::Parts {
         services: services.clone(),
         leptos: leptos_options(&config),
         committer: committer.clone(),
@@ -216,7 +216,7 @@ pub async fn run_by(config: Config, clock: Arc<dyn Clock>) -> Result<Running, St
         hub,
         http: Arc::new(config.http.clone()),
         door: Arc::default(),
-    };
+    });
     let mut tasks = JoinSet::new();
     // It has a thread of its own: that it has ended is seen here.
     spawn(&mut tasks, async move { committer.ended().await });

@@ -21,6 +21,8 @@ const SQLITE_CACHE_KIB: i32 = 4_096;
 /// Pages of the log after which it is folded into the database: a page that many commits change is then
 /// written there once, and a start after a power cut reads no more than 32 MiB.
 const SQLITE_FOLD_AFTER: u32 = 8_192;
+/// Rows that a connection reads ahead.
+const ROWS_AT_ONCE: usize = 256;
 /// How long a query may wait for a connection.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -124,7 +126,11 @@ async fn connect_sqlite(
         .max_lifetime(None)
         .test_before_acquire(false)
         .sqlx_logging(false)
-        .map_sqlx_sqlite_pool_opts(|pool| {
+        .map_sqlx_sqlite_pool_opts(move |pool| {
+            // A reader has nothing that could be rolled back.
+            if read {
+                return pool;
+            }
             pool.after_release(|connection, _| {
                 Box::pin(async move {
                     // Behind a rollback that is under way.
@@ -137,6 +143,8 @@ async fn connect_sqlite(
         })
         .map_sqlx_sqlite_opts(move |o: SqliteConnectOptions| {
             let o = o
+                // A whole page of a list, so that reading it does not stop halfway for whoever takes the rows.
+                .row_buffer_size(ROWS_AT_ONCE)
                 .create_if_missing(!read)
                 .busy_timeout(ACQUIRE_TIMEOUT)
                 .foreign_keys(true)

@@ -19,7 +19,8 @@ pub trait LiveBus: Send + Sync + 'static {
     fn subscribe(&self) -> broadcast::Receiver<std::sync::Arc<LiveEvent>>;
 
     /// Grows whenever this process has heard that a device itself changed: that it came, went, or is
-    /// another's now, or that a person sees others than before. What was counted or found before may be wrong then.
+    /// another's now, that a person sees others than before, or has notices that they had not. What was counted or
+    /// found before may be wrong then.
     fn device_changes(&self) -> u64;
 }
 
@@ -46,7 +47,10 @@ impl LiveBus for InProcessBus {
         let changed = |event: &LiveEvent| {
             matches!(
                 event,
-                LiveEvent::Device { .. } | LiveEvent::Presence { .. } | LiveEvent::Access { .. }
+                LiveEvent::Device { .. }
+                    | LiveEvent::Presence { .. }
+                    | LiveEvent::Access { .. }
+                    | LiveEvent::Notice { .. }
             )
         };
         if events.iter().any(changed) {

@@ -65,12 +65,18 @@ pub(crate) async fn identity(
 
 /// How many notices one has not read.
 pub async fn unread(services: &Services, actor: &Actor) -> Result<u64, AppError> {
-    Entity::find()
-        .filter(Column::UserId.eq(actor.user.id.0))
-        .filter(Column::ReadMs.is_null())
-        .count(&services.db.read)
-        .await
-        .map_err(internal)
+    let user = actor.user.id;
+    let counted = services
+        .found()
+        .answer(services, format!("unread of {user}"), async || {
+            Entity::find()
+                .filter(Column::UserId.eq(user.0))
+                .filter(Column::ReadMs.is_null())
+                .count(&services.db.read)
+                .await
+                .map_err(internal)
+        });
+    counted.await.map(|unread| *unread)
 }
 
 /// One page of one's notices, newest first; without its device where they may not see that any more.

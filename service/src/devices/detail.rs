@@ -19,7 +19,7 @@ use sea_orm::{
 
 use super::{
     delete::is_unused,
-    list::{row_of, states, summaries},
+    rows::{row_of, states, summaries},
 };
 use crate::{Actor, Admin, Services, ViewerOf, components, events as log, internal};
 
@@ -49,7 +49,7 @@ pub async fn detail(services: &Services, viewer: &ViewerOf) -> Result<DeviceDeta
         .one(db)
         .await
         .map_err(internal)?;
-    let summary = summaries(services, viewer.actor(), vec![row])
+    let (_, summary) = summaries(services, viewer.actor(), &[row])
         .await?
         .pop()
         .ok_or(AppError::NotFound)?;

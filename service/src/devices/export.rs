@@ -11,7 +11,7 @@ use domain::{
 };
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
-use super::{extras, list};
+use super::{extras, list, rows};
 use crate::{Actor, Services, internal};
 
 /// Devices read at once.
@@ -89,7 +89,7 @@ impl Export {
     }
 
     async fn rows(&self, ids: &[i64]) -> Result<Vec<(DeviceSummary, RowExtra)>, AppError> {
-        let summaries = list::of_ids(&self.services, &self.actor, ids).await?;
+        let summaries = rows::of_ids(&self.services, &self.actor, ids).await?;
         let keys: Vec<String> = self
             .columns
             .iter()

@@ -1,6 +1,10 @@
 //! What the rows of a list show beside the summaries of their devices.
 
-use std::collections::HashMap;
+use std::{
+    collections::{HashMap, HashSet},
+    fmt::Write as _,
+    sync::Arc,
+};
 
 use domain::{
     AppError, DeviceId, TimestampMs,
@@ -31,16 +35,19 @@ pub async fn extras(
     if keys.len() > MOST_KEYS {
         return Err(AppError::invalid("columns", "too_many_columns"));
     }
-    let seen = list::visible(services, actor, devices).await?;
-    let mut tags = tags::of_many(services, &seen).await?;
-    let mut troubles = troubles(services, &seen).await?;
+    let kept = kept(services, actor, devices).await?;
+    let seen = devices.iter().zip(&*kept);
+    let seen: Vec<_> = seen
+        .filter_map(|(device, extra)| extra.as_ref().map(|_| *device))
+        .collect();
     let states = match keys.is_empty() {
         true => HashMap::new(),
         false => services.cache.get(&seen).await?,
     };
     Ok(devices
         .iter()
-        .map(|device| {
+        .zip(&*kept)
+        .map(|(device, extra)| {
             let state = states.get(device);
             let value = |key: &String| {
                 let known = state?;
@@ -50,12 +57,38 @@ pub async fn extras(
                 })
             };
             RowExtra {
-                tags: tags.remove(device).unwrap_or_default(),
-                troubles: troubles.remove(device).unwrap_or_default(),
                 values: keys.iter().map(value).collect(),
+                ..extra.clone().unwrap_or_default()
             }
         })
         .collect())
+}
+
+/// Tags and troubles, which hold until a device changes; `None` for one that the actor may not see.
+async fn kept(
+    services: &Services,
+    actor: &Actor,
+    devices: &[DeviceId],
+) -> Result<Arc<Vec<Option<RowExtra>>>, AppError> {
+    let mut question = format!("{} extras", list::scope(actor));
+    for device in devices {
+        let _ = write!(question, " {}", device.0.simple());
+    }
+    let read = async || {
+        let seen = list::visible(services, actor, devices).await?;
+        let mut tags = tags::of_many(services, &seen).await?;
+        let mut troubles = troubles(services, &seen).await?;
+        let seen: HashSet<DeviceId> = seen.into_iter().collect();
+        let extra = |device: &DeviceId| {
+            seen.contains(device).then(|| RowExtra {
+                tags: tags.remove(device).unwrap_or_default(),
+                troubles: troubles.remove(device).unwrap_or_default(),
+                values: Vec::new(),
+            })
+        };
+        Ok(devices.iter().map(extra).collect())
+    };
+    services.found().answer(services, question, read).await
 }
 
 /// What is wrong with one device, as it is kept.

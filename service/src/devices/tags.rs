@@ -4,10 +4,7 @@
 
 mod bulk;
 
-use std::{
-    collections::{BTreeSet, HashMap},
-    sync::Arc,
-};
+use std::collections::{BTreeSet, HashMap};
 
 use domain::{
     AppError, DeviceId,
@@ -26,11 +23,8 @@ use sea_orm::{
 use serde_json::json;
 use unicode_normalization::UnicodeNormalization as _;
 
-use super::{
-    found::Answer,
-    list::{scope, visible_to},
-};
-use crate::{Actor, OwnerOf, Services, ViewerOf, audit, downlink, internal};
+use super::list::{scope, visible_to};
+use crate::{Actor, OwnerOf, Services, ViewerOf, apart::commit_then, audit, downlink, internal};
 
 pub use bulk::{tag_matching, undo};
 
@@ -61,14 +55,10 @@ pub fn each<'a>(names: impl Iterator<Item = &'a str>) -> Result<Vec<Tag>, AppErr
 /// How many of the actor's devices each tag has, and how many have none; revoked ones are not counted.
 pub async fn counts(services: &Services, actor: &Actor) -> Result<TagCounts, AppError> {
     let question = format!("{} by tag", scope(actor));
-    let counted = services.found().answer(services, question, async || {
-        let counts = count(services, actor).await?;
-        Ok(Answer::ByTag(Arc::new(counts)))
-    });
-    match counted.await? {
-        Answer::ByTag(counts) => Ok(TagCounts::clone(&counts)),
-        _ => Err(internal("another question was answered")),
-    }
+    let counted = services
+        .found()
+        .answer(services, question, async || count(services, actor).await);
+    counted.await.map(|counts| TagCounts::clone(&counts))
 }
 
 async fn count(services: &Services, actor: &Actor) -> Result<TagCounts, AppError> {
@@ -151,6 +141,7 @@ pub async fn set(services: &Services, owner: &OwnerOf, tags: &[Tag]) -> Result<(
     let device = owner.device();
     let transaction = services.db.write.begin().await.map_err(internal)?;
     downlink::lock_device(&transaction, device.uuid).await?;
+    owner.confirm(&transaction).await?;
     let before: Vec<String> = Entity::find()
         .select_only()
         .column(Column::Tag)
@@ -170,12 +161,15 @@ pub async fn set(services: &Services, owner: &OwnerOf, tags: &[Tag]) -> Result<(
     let detail = json!({ "from": before, "to": tags });
     let target = Some(device.uuid.to_string());
     audit::record(services, &transaction, owner.actor(), "tag", target, detail).await?;
-    transaction.commit().await.map_err(internal)?;
-    let changed = LiveEvent::Device {
-        device: device.uuid,
-    };
-    services.bus.publish(vec![changed]).await;
-    Ok(())
+    let services = services.clone();
+    commit_then(transaction, async move {
+        let changed = LiveEvent::Device {
+            device: device.uuid,
+        };
+        services.bus.publish(vec![changed]).await;
+        Ok(())
+    })
+    .await
 }
 
 async fn put(transaction: &DatabaseTransaction, rows: Vec<(String, i64)>) -> Result<(), AppError> {

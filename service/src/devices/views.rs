@@ -9,7 +9,7 @@ use sea_orm::{
 use serde_json::json;
 use uuid::Uuid;
 
-use super::{naming, search};
+use super::{list::scope, naming, search};
 use crate::{Actor, Services, audit, internal};
 
 /// The most views of one person.
@@ -42,6 +42,15 @@ pub struct NewView {
 
 /// The actor's views, and those that are shown to everybody, by name.
 pub async fn list(services: &Services, actor: &Actor) -> Result<Vec<SavedView>, AppError> {
+    // Who is an administrator now may change what others see.
+    let question = format!("{} views {}", scope(actor), actor.user.role.is_admin());
+    let kept = services
+        .found()
+        .answer(services, question, async || read(services, actor).await);
+    kept.await.map(|views| Vec::clone(&views))
+}
+
+async fn read(services: &Services, actor: &Actor) -> Result<Vec<SavedView>, AppError> {
     let rows = Entity::find()
         .filter(seen_by(actor))
         .order_by_asc(Column::CreatedMs)
@@ -98,6 +107,7 @@ pub async fn save(
         audit::record(services, &transaction, actor, "save_view", target, detail).await?;
     }
     transaction.commit().await.map_err(internal)?;
+    services.found().forget();
     Ok(of_row(actor, row))
 }
 
@@ -123,6 +133,7 @@ pub async fn delete(services: &Services, actor: &Actor, id: Uuid) -> Result<Save
         audit::record(services, &transaction, actor, "delete_view", target, detail).await?;
     }
     transaction.commit().await.map_err(internal)?;
+    services.found().forget();
     Ok(of_row(actor, row))
 }
 

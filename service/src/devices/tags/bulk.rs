@@ -22,7 +22,8 @@ use serde_json::json;
 
 use super::{AT_ONCE, MOST, put};
 use crate::{
-    Actor, Services, accounts::actor::DeviceRef, audit, devices::matching::matching, internal,
+    Actor, Services, accounts::actor::DeviceRef, apart::commit_then, audit,
+    devices::matching::matching, internal,
 };
 
 /// The most devices of one act.
@@ -96,13 +97,17 @@ pub async fn tag_matching(
     });
     let target = Some(act.id.to_string());
     audit::record(services, &transaction, actor, "tag_many", target, detail).await?;
-    transaction.commit().await.map_err(internal)?;
-    tell(services, &changed).await;
-    Ok(BulkTagged {
+    let done = BulkTagged {
         changed: count(changed.len()),
         left: count(left),
         undo: Some(act.id),
+    };
+    let services = services.clone();
+    commit_then(transaction, async move {
+        tell(&services, &changed).await;
+        Ok(done)
     })
+    .await
 }
 
 /// Takes an act of one's own back, once: what it put on is taken off, and the other way round. A device that
@@ -150,9 +155,12 @@ pub async fn undo(services: &Services, actor: &Actor, act: i64) -> Result<u64, A
     change.update(&transaction).await.map_err(internal)?;
     let (action, detail) = ("undo_tag_many", json!({ "devices": devices.len() }));
     audit::record(services, &transaction, actor, action, target, detail).await?;
-    transaction.commit().await.map_err(internal)?;
-    tell(services, &devices).await;
-    Ok(u64::try_from(devices.len()).unwrap_or(u64::MAX))
+    let services = services.clone();
+    commit_then(transaction, async move {
+        tell(&services, &devices).await;
+        Ok(u64::try_from(devices.len()).unwrap_or(u64::MAX))
+    })
+    .await
 }
 
 /// The tags of each device in what an act has kept.
