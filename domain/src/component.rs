@@ -1,11 +1,12 @@
 //! Components: the sensors, actuators and internal modules attached to a device.
 
-use std::collections::HashSet;
+use std::{collections::HashSet, str::FromStr};
 
 use protocol::{ComponentKey, ComponentType};
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    AppError,
     catalog::PinMode,
     device::{StateMap, text_enum},
 };
@@ -14,6 +15,48 @@ use crate::{
 pub const LEVEL: &str = "level";
 /// The level of what is wholly on.
 pub const FULL_LEVEL: u8 = 100;
+
+/// How far an actuator is on, in percent: 0 to [`FULL_LEVEL`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "i64", into = "u8")]
+pub struct Level(u8);
+
+impl Level {
+    /// In percent.
+    pub fn percent(self) -> u8 {
+        self.0
+    }
+}
+
+impl TryFrom<i64> for Level {
+    type Error = AppError;
+
+    fn try_from(percent: i64) -> Result<Self, AppError> {
+        u8::try_from(percent)
+            .ok()
+            .filter(|percent| *percent <= FULL_LEVEL)
+            .map(Self)
+            .ok_or_else(|| AppError::invalid(LEVEL, "level"))
+    }
+}
+
+impl From<Level> for u8 {
+    fn from(level: Level) -> Self {
+        level.0
+    }
+}
+
+impl FromStr for Level {
+    type Err = AppError;
+
+    fn from_str(text: &str) -> Result<Self, AppError> {
+        let percent: i64 = text
+            .trim()
+            .parse()
+            .map_err(|_| AppError::invalid(LEVEL, "level"))?;
+        Self::try_from(percent)
+    }
+}
 
 text_enum! {
     /// What a component is for.
@@ -83,10 +126,22 @@ impl Component {
     /// Whether it is an actuator with levels in percent between on and off: its pin is driven with a pulse width, or
     /// the catalog says that it reports them.
     pub fn has_level(&self) -> bool {
-        let pulsed = self.pin_mode.as_deref() == Some(PinMode::Pwm.as_str());
-        let said = |value: &ValueInfo| value.name == LEVEL && value.unit == "%";
-        self.category == ComponentCategory::Actuator && (pulsed || self.values.iter().any(said))
+        let pulsed = is_pulsed(self.pin_mode.as_deref());
+        let said = || self.values.iter().any(ValueInfo::is_level);
+        self.category == ComponentCategory::Actuator && (pulsed || said())
     }
+}
+
+impl ValueInfo {
+    /// Whether it says how far an actuator is on, in percent.
+    pub fn is_level(&self) -> bool {
+        self.name == LEVEL && self.unit == "%"
+    }
+}
+
+/// Whether a pin of this mode is driven with a pulse width.
+pub fn is_pulsed(pin_mode: Option<&str>) -> bool {
+    pin_mode == Some(PinMode::Pwm.as_str())
 }
 
 /// Whose state key this is: of several components whose keys fit, the longest's.
@@ -173,6 +228,16 @@ mod tests {
             ..said
         };
         assert!(!sensor.has_level());
+    }
+
+    #[test]
+    fn a_level_is_a_whole_number_of_percent() {
+        let percent = |text: &str| text.parse::<Level>().map(Level::percent);
+        assert_eq!((percent("0"), percent(" 100 ")), (Ok(0), Ok(100)));
+        for other in ["", "101", "-1", "4.5", "half", "256"] {
+            let wrong = Err(AppError::invalid("level", "level"));
+            assert_eq!(percent(other), wrong, "{other}");
+        }
     }
 
     #[test]

@@ -117,6 +117,9 @@ text_enum! {
         /// A value that was set by hand is the reported one again; the detail holds `key`, and `by` where a person
         /// put it back.
         StateReleased = "state_released",
+        /// A command that waited was not sent: who sent it may not command the device any more. The detail holds
+        /// `command`, `name`, `component`, `by`.
+        CommandHeldBack = "command_held_back",
     }
 }
 

@@ -239,7 +239,7 @@ pub struct Finding {
     pub held: u64,
     /// Whether the device has an owner: only then it can be told anything.
     pub claimed: bool,
-    /// Whether it is the latest about its device, so that undoing it restores what was before.
+    /// Whether the decision can be taken back now: undoing it restores what was before.
     pub may_undo: bool,
 }
 

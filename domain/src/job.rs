@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use crate::{
     command::CommandState,
+    component::Level,
     device::{Presence, text_enum},
 };
 
@@ -178,6 +179,9 @@ pub struct NewJob {
     /// Its arguments, a JSON object.
     #[serde(default)]
     pub arguments: Value,
+    /// How far a `set` brings the component on, in place of its arguments; devices where it has no levels are left out.
+    #[serde(default)]
+    pub level: Option<Level>,
     /// How it goes through the devices.
     #[serde(flatten)]
     pub pace: Pace,
@@ -299,6 +303,9 @@ pub struct Preview {
     pub not_allowed: u32,
     /// Left out: without the component.
     pub not_attached: u32,
+    /// Left out: a level is asked for, and their component has only on and off.
+    #[serde(default)]
+    pub no_level: u32,
     /// Actuators that these devices have, with how many have each.
     pub actuators: Vec<Actuator>,
     /// Names of the first devices that are not there now.
@@ -317,4 +324,7 @@ pub struct Actuator {
     pub label_en: String,
     /// How many of the devices have it.
     pub devices: u32,
+    /// On how many of them it has levels between on and off.
+    #[serde(default)]
+    pub with_level: u32,
 }

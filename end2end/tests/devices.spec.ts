@@ -157,7 +157,12 @@ test('hardware and a UUID are said, and those that wait are found', async ({ pag
   const waiting = page.locator('.choose > li');
   await page.goto('/devices/new?q=KIT-2');
   await expect(waiting).toHaveCount(0);
-  await page.locator('form[role=search] [name=q]').fill('KIT-1');
+  const words = page.locator('form[role=search] [name=q]');
+  await expect(async () => {
+    // The field comes to life at some moment, which may lie between marking what it holds and writing over it.
+    await words.fill('KIT-1');
+    await expect(words).toHaveValue('KIT-1', { timeout: 500 });
+  }).toPass();
   await page.locator('form[role=search] button[type=submit]').click();
   await expect(waiting).toHaveCount(1);
   await looked(page, 'waiting-found');

@@ -1,5 +1,5 @@
 // What is desired stays, and one command for many devices is followed on a page of its own.
-import { becomes, enrolAndClaim, live, open, words } from './device';
+import { becomes, enrolAndClaim, fanned, live, open, words } from './device';
 import { expect, inKorean, looked, scripted, setUp, test } from './person';
 
 test('a device that comes back is brought to what is desired, until that is let go', async ({ page, madang }) => {
@@ -83,7 +83,7 @@ test('a command for picked devices is a job, and its counts lead to them', async
   await page.locator('#pick button').click();
   await expect(page).toHaveURL(/\/jobs\/new\?device=/);
   await expect(page.locator('[name=component] option')).toHaveCount(1);
-  await expect(page.locator('main')).toContainText(inKorean() ? '고른 기기 1대' : '1 device selected');
+  await expect(page.locator('main')).toContainText(inKorean() ? '고른 기기 1대' : 'Devices selected: 1');
   await looked(page, 'job-new');
   await page.locator('[name=concurrency]').fill('5');
   await page.locator('form:has([name=concurrency]) button[type=submit]').click();
@@ -136,4 +136,60 @@ test('a command for picked devices is a job, and its counts lead to them', async
   await page.locator('form:has([name=states]) button').click();
   await expect(page, 'a job of its own').not.toHaveURL(before);
   await expect(page.locator(`a[href="${new URL(before).pathname}"]`), 'that names the first').toBeVisible();
+});
+
+test('a job brings what is dimmed to a level, and says where there is none', async ({ page, madang }) => {
+  test.slow();
+  await setUp(page, madang);
+  await enrolAndClaim(page, madang, { ...fanned, components: 'cpu, fan, led' });
+  madang.agent('machine', 'run', '--simulate', 'fan,led', '--report-interval', '1');
+  await open(page);
+  await becomes(page, words().online);
+  const device = page.url();
+
+  await page.goto('/devices');
+  await page.locator('input[name=device]').first().check();
+  await page.locator('#pick button').click();
+  await expect(page).toHaveURL(/\/jobs\/new\?device=/);
+  const component = page.locator('[name=component]');
+  const level = page.locator('[name=level]');
+  const start = page.locator('form:has([name=concurrency]) button[type=submit]');
+  await expect(component.locator('option')).toHaveCount(2);
+  if (scripted()) {
+    await expect(async () => {
+      await component.selectOption('fan');
+      await component.selectOption('led');
+      await expect(level, 'a lamp that is only switched has none').toBeHidden({ timeout: 500 });
+    }).toPass();
+  } else {
+    await component.selectOption('led');
+    // Without a script the server says so, and keeps what was typed.
+    await level.fill('40');
+    await start.click();
+    const wrong = inKorean() ? '켜고 끌 수만 있는 부품입니다.' : 'This component can only be turned on and off.';
+    await expect(page.locator('#level-about .wrong')).toContainText(wrong);
+    await expect(level).toHaveValue('40');
+    await expect(component).toHaveValue('led');
+    await looked(page, 'job-level-refused');
+  }
+  await component.selectOption('fan');
+  await expect(level).toBeVisible();
+  await level.fill('101');
+  await start.click();
+  await expect(page.locator('input:invalid').first(), 'it is not sent').toHaveValue('101');
+  await level.fill('40');
+  await looked(page, 'job-level');
+  await start.click();
+  await expect(page).toHaveURL(/\/jobs\/[0-9a-f-]{36}$/);
+  await expect(page.locator('h1')).toHaveText('fan → 40 %');
+  await expect(async () => {
+    if (!scripted()) await page.reload();
+    await expect(page.locator('.tabs a[href*="state=succeeded"]')).toContainText('1', { timeout: 500 });
+  }).toPass();
+  await page.goto(device);
+  await expect(async () => {
+    await page.reload();
+    const tile = page.locator('.tiles .tile', { has: page.locator('form.level') });
+    await expect(tile).toContainText('ON 40 %', { timeout: 500 });
+  }, 'and the fan runs so').toPass();
 });

@@ -3,6 +3,8 @@
 
 #[path = "identity/bench.rs"]
 mod bench;
+#[path = "identity/undo.rs"]
+mod undo;
 
 use domain::{
     Scalar,
@@ -213,10 +215,13 @@ async fn a_collision_is_blocked_by_its_policy_until_that_is_undone() {
         assert_eq!(bench.certificate(&token).await, 401);
 
         bench.undo().await;
-        assert_eq!(bench.certificate(&token).await, 200);
+        assert_eq!(bench.certificate(&token).await, 409, "it is in doubt");
         let device = bench.online(3, "board-1", CARD).await;
         bench.reports(&device, 4, 10.0).await;
         bench.shows(10.0).await;
+        assert_eq!(bench.certificate(&token).await, 409, "so may be who asks");
+        bench.resolve(Act::Discard).await;
+        assert_eq!(bench.certificate(&token).await, 200);
         bench.app.stop().await;
     }
 }
@@ -265,7 +270,8 @@ async fn a_device_that_must_enrol_again_gets_in_with_the_new_code_alone() {
         assert_eq!(bench.certificate(&token).await, 401);
         bench.undo().await;
         bench.online(3, "board-1", CARD).await.leave().await;
-        assert_eq!(bench.certificate(&token).await, 200);
+        // The secret is good again, and nobody has decided yet.
+        assert_eq!(bench.certificate(&token).await, 409);
 
         bench.resolve(Act::Reprovision).await;
         let proof = bench.admin.actor.require_admin().expect("an administrator");
@@ -286,6 +292,7 @@ async fn a_device_that_must_enrol_again_gets_in_with_the_new_code_alone() {
         assert!(device.is_ok());
         assert_eq!(bench.token(1_003).await, Err(401), "nor by it later");
         assert_eq!(bench.certificate(&token).await, 401);
+        assert!(!bench.finding().await.may_undo, "nor is it offered");
         let late = identity::undo(services, &proof, finding).await;
         assert_eq!(late, Err(domain::AppError::conflict("enrolled_since")));
         bench.app.stop().await;

@@ -12,7 +12,7 @@ use std::{
 
 use domain::{
     Page,
-    device::Presence,
+    device::{DeviceKind, Presence},
     job::{Job, JobState, Preview, Step, StepState},
     role::{DeviceRole, SiteRole},
 };
@@ -20,7 +20,10 @@ use futures::{StreamExt as _, stream};
 use protocol::{CommandMessage, Topic};
 use reqwest::{Client, StatusCode};
 use serde_json::{Value, json};
-use service::{accounts, devices::sharing};
+use service::{
+    accounts,
+    devices::{NewDevice, sharing},
+};
 use testkit::{
     app::{App, Person},
     device::{Answer, Device, Identity, computer, now},
@@ -74,7 +77,10 @@ impl Drop for Simulated {
 
 impl Simulated {
     async fn new(app: &App, admin: &Person, number: usize, manner: Manner) -> Self {
-        let wish = computer(&format!("JOB-{number:04}"));
+        Self::of(app, admin, computer(&format!("JOB-{number:04}")), manner).await
+    }
+
+    async fn of(app: &App, admin: &Person, wish: NewDevice, manner: Manner) -> Self {
         let identity = Identity::enrol(app.services(), &admin.actor, Some(&admin.actor), wish)
             .await
             .expect("enrolled");
@@ -442,5 +448,81 @@ async fn a_job_goes_on_only_where_who_made_it_may_still_command() {
     let found: Page<Step> = of_kim.get(&path).await;
     assert_eq!(found.total, 0, "nobody learns its name by asking");
     drop((shared, other));
+    app.stop().await;
+}
+
+/// A device with a fan.
+fn with_fan(serial: &str, kind: DeviceKind, hardware_version: &str) -> NewDevice {
+    NewDevice {
+        kind,
+        hardware_version: hardware_version.to_owned(),
+        components: ["cpu", "fan"]
+            .map(|name| name.parse().expect("a type"))
+            .to_vec(),
+        ..computer(serial)
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_job_brings_what_is_dimmed_to_a_level_and_leaves_out_what_is_only_switched() {
+    let app = App::start().await;
+    let admin = app.set_up().await;
+    // The fan of a board is at a pin that is driven with pulses; that of a computer is at none.
+    let board = with_fan("JOB-1001", DeviceKind::Board, "5");
+    let dimmed = Simulated::of(&app, &admin, board, Manner::Fails).await;
+    let computer = with_fan("JOB-1002", DeviceKind::Computer, "pc");
+    let switched = Simulated::of(&app, &admin, computer, Manner::Obeys).await;
+    let api = Api {
+        app: &app,
+        browser: app.browser(Some(&admin)),
+    };
+    let [first, second] = [&dimmed, &switched].map(|device| device.identity.id.to_string());
+    let wish = json!({
+        "devices": [first, second], "name": "set", "component_key": "fan", "level": 40,
+        // What is desired of it would be tried besides.
+        "transient": true,
+    });
+    let preview: Preview = api.post("/api/jobs/preview", &wish).await;
+    assert_eq!((preview.online, preview.no_level), (1, 1));
+    let fan = preview.actuators.first().expect("the fan");
+    assert_eq!((fan.devices, fan.with_level), (2, 1));
+
+    let job: Job = api.post("/api/jobs", &wish).await;
+    assert_eq!(job.title, "fan → 40 %");
+    assert_eq!(job.arguments, json!({ "level": 40 }));
+    let job = api.over(&job).await;
+    assert_eq!((job.counts.failed, job.counts.skipped), (1, 1));
+    let left_out = api.steps(&job, "skipped").await.remove(0);
+    assert_eq!(left_out.device, switched.identity.id);
+    assert_eq!(left_out.reason.as_deref(), Some("no_level"));
+    assert_eq!(switched.told.load(Ordering::SeqCst), 0, "never told");
+
+    // Tried again it is the same level.
+    let path = format!("/api/jobs/{}/retry", job.id);
+    let again: Job = api.post(&path, &json!({ "states": ["failed"] })).await;
+    assert_eq!(
+        (&again.title, &again.arguments),
+        (&job.title, &job.arguments)
+    );
+    assert_eq!(api.over(&again).await.counts.succeeded, 1);
+
+    // Nobody has levels, no such level, and two things at once.
+    let refused = async |change: Value| {
+        let mut wish = wish.clone();
+        let (members, change) = (wish.as_object_mut(), change.as_object().cloned());
+        members.expect("members").extend(change.expect("members"));
+        api.refused("/api/jobs", &wish).await
+    };
+    for change in [
+        json!({ "devices": [second] }),
+        json!({ "level": 101 }),
+        json!({ "level": -1 }),
+        json!({ "arguments": { "status": "ON" } }),
+        json!({ "name": "print" }),
+    ] {
+        let status = refused(change.clone()).await;
+        assert_eq!(status, StatusCode::UNPROCESSABLE_ENTITY, "{change}");
+    }
+    drop((dimmed, switched));
     app.stop().await;
 }

@@ -1,10 +1,13 @@
 //! The agent's certificate is renewed before it ends, and never lost on the way.
 
 use agent::folder::Renewed;
-use domain::TimestampMs;
+use domain::{DeviceId, TimestampMs, event::EventKind, identity::Act};
 use sea_orm::{ActiveModelTrait, ActiveValue::Set, EntityTrait, QueryOrder};
-use serde_json::Value;
-use service::pki::issue::SigningRequest;
+use serde_json::{Value, json};
+use service::{
+    identity::{self, Standing},
+    pki::issue::SigningRequest,
+};
 use testkit::{
     agent::Agent,
     app::{App, Person},
@@ -174,6 +177,51 @@ async fn a_device_whose_certificate_has_ended_gets_another() {
     let agent = Agent::start(&bench.app, &bench.identity, machine());
     bench.renewed(&agent).await;
     until("it reports", async || bench.reports().await).await;
+    agent.stop().await.expect("a clean end");
+    bench.app.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_device_whose_copy_is_known_of_keeps_its_certificate_until_people_have_decided() {
+    let bench = Bench::with_certificate_of(390).await;
+    let (services, id) = (bench.app.services(), bench.identity.id);
+    let mut copy = bench.identity.shown(1);
+    copy.insert("cpu_serial".to_owned(), json!("board-2"));
+    copy.insert("device_uuid".to_owned(), json!(DeviceId::random()));
+    let said = serde_json::from_value(Value::Object(copy)).expect("an identity");
+    let heard = identity::heard(services, id, &said, None).await;
+    let Ok(Standing::Held(finding)) = heard else {
+        panic!("it is a copy: {heard:?}");
+    };
+    let agent = Agent::start(&bench.app, &bench.identity, machine());
+    agent.online().await;
+    until("it is refused another", async || {
+        let viewer = bench.admin.actor.require_viewer(services, id).await;
+        let events = service::devices::events(services, &viewer.ok()?, None, 50).await;
+        let path = format!("api/devices/{id}/certificate");
+        let is_of_it = |detail: &Value| detail["topic"] == path.as_str();
+        let mut events = events.ok()?.into_iter();
+        events
+            .any(|event| event.kind == EventKind::Refused && is_of_it(&event.detail))
+            .then_some(())
+    })
+    .await;
+    let at = bench.reports().await;
+    until("it goes on reporting", async || {
+        (bench.reports().await > at).then_some(())
+    })
+    .await;
+    let (site, first) = (agent.site(), &bench.identity.credentials.certificate);
+    assert_eq!(site.renewed, None);
+    assert_eq!(site.credentials.expect("enrolled").certificate, *first);
+
+    let proof = bench.admin.actor.require_admin().expect("an administrator");
+    identity::resolve(services, &proof, finding, Act::Discard)
+        .await
+        .expect("decided");
+    // It asks again within about an hour, or at its next start.
+    let agent = agent.restart(machine()).await;
+    bench.renewed(&agent).await;
     agent.stop().await.expect("a clean end");
     bench.app.stop().await;
 }

@@ -6,24 +6,22 @@ use tracing::Instrument as _;
 
 use crate::internal;
 
-/// Runs this in a task of its own and waits for it: a request that takes too long, or whose sender goes away, drops
-/// what it waits for, and this goes on.
-pub(crate) async fn apart<T: Send + 'static>(
+/// Runs this at once in a task of its own, and gives what to wait for: a request that takes too long, or whose sender
+/// goes away, drops what it waits for, and this goes on.
+pub(crate) fn apart<T: Send + 'static>(
     work: impl Future<Output = Result<T, AppError>> + Send + 'static,
-) -> Result<T, AppError> {
-    tokio::spawn(work.in_current_span())
-        .await
-        .map_err(internal)?
+) -> impl Future<Output = Result<T, AppError>> + Send {
+    let task = tokio::spawn(work.in_current_span());
+    async move { task.await.map_err(internal)? }
 }
 
 /// Commits, and does what follows from it to its end, whatever becomes of the request.
-pub(crate) async fn commit_then<T: Send + 'static>(
+pub(crate) fn commit_then<T: Send + 'static>(
     transaction: DatabaseTransaction,
     follows: impl Future<Output = Result<T, AppError>> + Send + 'static,
-) -> Result<T, AppError> {
+) -> impl Future<Output = Result<T, AppError>> + Send {
     apart(async move {
         transaction.commit().await.map_err(internal)?;
         follows.await
     })
-    .await
 }

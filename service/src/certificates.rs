@@ -14,7 +14,7 @@ use sea_orm::{
 use serde::Serialize;
 use serde_json::json;
 
-use crate::{Admin, Services, audit, devices, internal};
+use crate::{Admin, Services, apart::commit_then, audit, devices, internal};
 
 /// Certificates of one device that are listed.
 const MOST_LISTED: u64 = 100;
@@ -187,11 +187,7 @@ pub async fn issue(
     device: DeviceId,
     csr: &str,
 ) -> Result<String, AppError> {
-    let certificate = devices::issue_certificate(services, device, csr).await?;
-    let (target, actor) = (Some(device.to_string()), admin.actor());
-    let (db, action) = (&services.db.write, "certificates.issue");
-    audit::record(services, db, actor, action, target, json!({})).await?;
-    Ok(certificate)
+    devices::issue_certificate(services, admin, device, csr).await
 }
 
 /// Refuses this certificate for good and ends the holder's session; its other certificates stay. Revoking
@@ -206,13 +202,15 @@ pub async fn revoke(services: &Services, admin: &Admin, serial: &str) -> Result<
     if row.revoked_ms.is_some() {
         return Err(AppError::conflict("certificate_revoked"));
     }
+    let mut devices = HashMap::new();
     if let Some(device) = row.device_id {
         // A renewal that has found this certificate good is over first, or finds that it is not.
-        entity::device::Entity::find_by_id(device)
+        let holder = entity::device::Entity::find_by_id(device)
             .lock_exclusive()
             .one(&transaction)
             .await
             .map_err(internal)?;
+        devices.extend(holder.map(|holder| (holder.id, holder.uuid)));
     }
     let mut change: certificate::ActiveModel = row.into();
     change.revoked_ms = Set(Some(services.now().0));
@@ -227,16 +225,19 @@ pub async fn revoke(services: &Services, admin: &Admin, serial: &str) -> Result<
         json!({ "device_id": row.device_id, "user_id": row.user_id }),
     )
     .await?;
-    transaction.commit().await.map_err(internal)?;
-    let revoked = issued(row, &uuids(services).await?);
-    let ended = match revoked.holder {
-        Holder::Device(device) => services.link.disconnect(&device.to_string()).await,
-        Holder::App(user) => services.link.disconnect_app(user, &revoked.serial).await,
-        Holder::Nobody => Ok(()),
-    };
-    if let Err(error) = ended {
-        let serial = &revoked.serial;
-        tracing::error!(%serial, %error, "the session of a revoked certificate was not ended");
-    }
-    Ok(revoked)
+    let revoked = issued(row, &devices);
+    let services = services.clone();
+    commit_then(transaction, async move {
+        let ended = match revoked.holder {
+            Holder::Device(device) => services.link.disconnect(&device.to_string()).await,
+            Holder::App(user) => services.link.disconnect_app(user, &revoked.serial).await,
+            Holder::Nobody => Ok(()),
+        };
+        if let Err(error) = ended {
+            let serial = &revoked.serial;
+            tracing::error!(%serial, %error, "the session of a revoked certificate was not ended");
+        }
+        Ok(revoked)
+    })
+    .await
 }

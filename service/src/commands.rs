@@ -11,6 +11,7 @@ mod permission;
 mod queue;
 mod retry;
 mod row;
+mod senders;
 pub(crate) mod step;
 mod sweep;
 pub mod wifi;
@@ -19,10 +20,12 @@ pub use dispatch::deliver;
 pub(crate) use dispatch::{Dispatch, wake};
 pub(crate) use ended::ownership_ended;
 pub use level::set_level;
+pub(crate) use permission::confirm;
 pub use permission::{Commander, MayCommand};
 pub(crate) use queue::{Attempt, Draft, MAX_WAITING, check_form, check_options, waiting};
 pub use queue::{VALIDITY_MS, send, send_once};
 pub(crate) use row::{one_to_domain, publish};
+pub(crate) use senders::NOT_ALLOWED;
 pub use sweep::run;
 
 use domain::{
@@ -37,7 +40,7 @@ use sea_orm::{
 };
 use serde_json::json;
 
-use crate::{Services, ViewerOf, audit, internal};
+use crate::{Services, ViewerOf, apart::commit_then, audit, internal};
 
 /// Most characters of a reason that are kept.
 const MAX_REASON: usize = 500;
@@ -107,6 +110,7 @@ pub async fn cancel(
         state if state.is_final() => return Err(AppError::conflict("command_finished")),
         _ => return Err(AppError::conflict("command_delivered")),
     }
+    confirm(sender, &transaction).await?;
     let (now, state) = (services.now().0, CommandState::Cancelled);
     let moved = held.end(found, now, state, None).await?;
     audit::record(
@@ -118,9 +122,13 @@ pub async fn cancel(
         json!({ "command_id": command }),
     )
     .await?;
-    transaction.commit().await.map_err(internal)?;
     let cancelled = moved.commands.first().cloned();
-    moved.tell(services).await;
+    let services = services.clone();
+    commit_then(transaction, async move {
+        moved.tell(&services).await;
+        Ok(())
+    })
+    .await?;
     cancelled.ok_or_else(|| internal("a step without its command"))
 }
 

@@ -16,8 +16,10 @@ use sea_orm::TransactionTrait;
 use serde_json::json;
 
 use crate::{
-    Services, audit,
-    commands::MayCommand,
+    Services,
+    apart::commit_then,
+    audit,
+    commands::{self, MayCommand},
     components, downlink, events, internal,
     state_cache::CachedState,
     telemetry::{Held, HeldState, rewrite},
@@ -111,19 +113,23 @@ async fn write(
     if target.lifecycle != Lifecycle::Active.as_str() {
         return Err(AppError::conflict("device_not_claimed"));
     }
+    commands::confirm(sender, &transaction).await?;
     let cached = rewrite(services, &transaction, device, target.ownership, change).await?;
     let (actor, of) = (sender.actor(), Some(device.uuid.to_string()));
     audit::record(services, &transaction, actor, action, of, detail.clone()).await?;
-    transaction.commit().await.map_err(internal)?;
     let told = told(services, device.uuid, key, &cached);
-    services.cache.put(vec![(device.uuid, cached)]).await?;
     let severity = match kind {
         EventKind::StateForced => Severity::Warning,
         _ => Severity::Info,
     };
-    events::record(services, device.id, device.uuid, kind, severity, detail).await?;
-    services.bus.publish(vec![told]).await;
-    Ok(())
+    let services = services.clone();
+    commit_then(transaction, async move {
+        let put = services.cache.put(vec![(device.uuid, cached)]).await;
+        services.bus.publish(vec![told]).await;
+        events::record(&services, device.id, device.uuid, kind, severity, detail).await?;
+        put
+    })
+    .await
 }
 
 fn told(services: &Services, device: DeviceId, key: &str, cached: &CachedState) -> LiveEvent {

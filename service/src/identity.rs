@@ -19,5 +19,5 @@ pub(crate) use hear::is_blocked;
 pub use hear::{Standing, heard, suspected};
 pub use policy::{policies, set_policy};
 pub use quarantine::{Hold, Waiting, forget, hold, lets_through, purge, waiting};
-pub(crate) use quarantine::{is_held, ownership_ended};
+pub(crate) use quarantine::{is_held, is_in_doubt, ownership_ended};
 pub use sightings::Sightings;

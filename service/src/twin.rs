@@ -7,7 +7,7 @@ mod reconcile;
 mod wishes;
 
 pub use reconcile::run;
-pub(crate) use wishes::{command_ended, followed, of_device, wish};
+pub(crate) use wishes::{command_ended, followed, is_own, of_device, wish};
 
 use domain::{
     AppError, ComponentKey, DeviceId, TimestampMs,
@@ -16,12 +16,17 @@ use domain::{
     twin::{Desired, TwinComponent},
 };
 use entity::desired;
-use sea_orm::{ActiveModelTrait, ActiveValue::Set, EntityTrait, TransactionTrait};
+use sea_orm::{
+    ActiveModelTrait, ActiveValue::Set, DatabaseTransaction, EntityTrait, TransactionTrait,
+};
 use serde_json::{Map, Value, json};
 
 use crate::{
-    Services, ViewerOf, audit, commands::MayCommand, components, devices, downlink, internal,
-    storable,
+    Services, ViewerOf,
+    apart::commit_then,
+    audit,
+    commands::{self, MayCommand},
+    components, devices, downlink, internal, storable,
 };
 
 /// Most bytes of a wish.
@@ -95,6 +100,7 @@ pub async fn desire(
     if target.lifecycle != domain::device::Lifecycle::Active.as_str() || target.secret.is_none() {
         return Err(AppError::conflict("device_not_claimed"));
     }
+    commands::confirm(sender, &transaction).await?;
     let wanted = Value::Object(wanted);
     wishes::put(
         &transaction,
@@ -118,9 +124,7 @@ pub async fn desire(
         json!({ "component": component, "wanted": wanted }),
     )
     .await?;
-    transaction.commit().await.map_err(internal)?;
-    tell(services, device.uuid).await;
-    Ok(())
+    commit_and_tell(services, transaction, device.uuid).await
 }
 
 /// Lets go of what is desired of a component: it stays as it is, and nobody brings it back. Gives what was
@@ -140,6 +144,7 @@ pub async fn let_go(
         .map_err(internal)?
         .filter(|row| row.ownership == target.ownership)
         .ok_or(AppError::NotFound)?;
+    commands::confirm(sender, &transaction).await?;
     desired::Entity::delete_by_id(key)
         .exec(&transaction)
         .await
@@ -153,8 +158,7 @@ pub async fn let_go(
         json!({ "component": component, "wanted": found.wanted }),
     )
     .await?;
-    transaction.commit().await.map_err(internal)?;
-    tell(services, device.uuid).await;
+    commit_and_tell(services, transaction, device.uuid).await?;
     Ok(found.wanted.as_object().cloned().unwrap_or_default())
 }
 
@@ -176,6 +180,19 @@ pub async fn try_again(
     change.update(&services.db.write).await.map_err(internal)?;
     tell(services, device.uuid).await;
     Ok(())
+}
+
+async fn commit_and_tell(
+    services: &Services,
+    transaction: DatabaseTransaction,
+    device: DeviceId,
+) -> Result<(), AppError> {
+    let services = services.clone();
+    commit_then(transaction, async move {
+        tell(&services, device).await;
+        Ok(())
+    })
+    .await
 }
 
 /// Tells pages, and the task that fulfils wishes, that a device's have changed.

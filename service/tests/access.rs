@@ -4,6 +4,7 @@
 
 use domain::{
     AppError, DeviceId,
+    command::{CommandOptions, NewCommand},
     live::LiveEvent,
     role::{DeviceRole, SiteRole},
 };
@@ -11,8 +12,9 @@ use entity::device_access::{ActiveModel, Column, Entity};
 use sea_orm::{ActiveValue::Set, ColumnTrait, EntityTrait, PaginatorTrait, QueryFilter};
 use serde_json::{Value, json};
 use service::{
-    Actor, Services,
-    devices::{self, sharing},
+    Actor, Services, accounts, commands,
+    components::{self, Wish},
+    devices::{self, Amendment, sharing, tags},
     identity::{self, Standing},
     notices,
 };
@@ -185,6 +187,103 @@ async fn who_is_no_owner_any_more_shares_nothing() {
                 _ => {}
             }
         }
+    }
+}
+
+#[tokio::test]
+async fn who_is_no_owner_any_more_changes_nothing() {
+    for database in each_engine().await {
+        let site = Site::on(database);
+        let services = &site.services;
+        let [admin, kim, lee] = people(&site).await;
+        let device = Identity::enrol(services, &admin, Some(&kim), computer("N-6"))
+            .await
+            .unwrap();
+        let owner = kim.require_owner(services, device.id).await.unwrap();
+        sharing::share(services, &owner, "lee@example.org", DeviceRole::Owner)
+            .await
+            .unwrap();
+        let stale = lee.require_owner(services, device.id).await.unwrap();
+        let acts = async || {
+            let mine = tags::read("mine").unwrap();
+            let pace = Amendment {
+                report_interval_ms: Some(60_000),
+                ..Amendment::default()
+            };
+            let restart = NewCommand {
+                name: "restart".to_owned(),
+                component: None,
+                arguments: json!({}),
+                valid_for_ms: 60_000,
+                options: CommandOptions::default(),
+            };
+            let sensor = Wish::of("temperature".parse().unwrap());
+            [
+                devices::rename(services, &stale, "Lee's").await,
+                devices::amend(services, &stale, pace).await,
+                tags::set(services, &stale, &mine).await,
+                components::attach(services, &stale, sensor)
+                    .await
+                    .map(|_| ()),
+                commands::send(services, &stale, restart).await.map(|_| ()),
+                devices::unlink(services, &stale).await,
+            ]
+        };
+        sharing::share(services, &owner, "lee@example.org", DeviceRole::Viewer)
+            .await
+            .unwrap();
+        for done in acts().await {
+            assert_eq!(done, Err(AppError::Forbidden));
+        }
+        sharing::unshare(services, &owner, lee.user.id)
+            .await
+            .unwrap();
+        for done in acts().await {
+            assert_eq!(done, Err(AppError::NotFound));
+        }
+        let kims = kim.require_viewer(services, device.id).await.unwrap();
+        assert_eq!(devices::name(services, &kims).await.as_deref(), Ok("N-6"));
+        assert_eq!(tags::of(services, &kims).await, Ok(Vec::new()));
+        let sent = commands::list(services, &kims, None, 10).await.unwrap();
+        assert!(sent.is_empty(), "{sent:?}");
+    }
+}
+
+#[tokio::test]
+async fn who_administers_no_more_does_only_what_an_owner_may() {
+    for database in each_engine().await {
+        let site = Site::on(database);
+        let services = &site.services;
+        let [admin, kim, _] = people(&site).await;
+        let mina = site
+            .person(&admin, "mina@example.org", SiteRole::GeneralAdmin)
+            .await;
+        let device = Identity::enrol(services, &admin, Some(&kim), computer("N-7"))
+            .await
+            .unwrap();
+        let stale = mina.require_owner(services, device.id).await.unwrap();
+        let equip = async || {
+            let amendment = Amendment {
+                hardware_version: Some("pc".to_owned()),
+                ..Amendment::default()
+            };
+            devices::amend(services, &stale, amendment).await
+        };
+        assert_eq!(equip().await, Ok(()));
+        let proof = admin.require_admin().unwrap();
+        accounts::set_role(services, &proof, mina.user.id, MEMBER)
+            .await
+            .unwrap();
+        assert_eq!(equip().await, Err(AppError::NotFound));
+
+        let owner = kim.require_owner(services, device.id).await.unwrap();
+        sharing::share(services, &owner, "mina@example.org", DeviceRole::Owner)
+            .await
+            .unwrap();
+        assert_eq!(equip().await, Err(AppError::Forbidden));
+        let given_up = devices::unlink(services, &stale).await;
+        assert_eq!(given_up, Err(AppError::Forbidden), "kim claimed it");
+        assert_eq!(devices::rename(services, &stale, "Ours").await, Ok(()));
     }
 }
 

@@ -5,14 +5,16 @@
 use std::{collections::HashSet, sync::Arc};
 
 use async_trait::async_trait;
-use domain::{DeviceId, UserId, event::EventKind, role::SiteRole};
+use domain::{DeviceId, UserId, event::EventKind, identity::Act, role::SiteRole};
 use parking_lot::Mutex;
 use protocol::Topic;
 use sea_orm::{ConnectionTrait, EntityTrait};
+use serde_json::{Value, json};
 use service::{
     Actor,
     accounts::{self, Client, address, profile},
-    devices,
+    certificates, devices,
+    identity::{self, Standing},
     link::{DeviceLink, LinkError},
 };
 use testkit::{
@@ -185,6 +187,37 @@ async fn a_device_that_is_given_up_is_reset_and_the_session_of_a_revoked_one_end
         Box::pin(broker.cut_off(asked)).await;
         broker.does(&format!("the end of {}", revoked.id)).await;
         recorded(revoked.id, EventKind::Revoked).await;
+    }
+}
+
+#[tokio::test]
+async fn a_session_ends_although_whoever_ended_it_waits_no_longer() {
+    for database in each_engine().await {
+        let (site, broker, [admin, _], [doubtful, other]) = site(database).await;
+        let services = &site.services;
+        let proof = admin.require_admin().unwrap();
+        let end = |device: DeviceId| format!("the end of {device}");
+
+        let issued = certificates::of_device(services, &proof, doubtful.id).await;
+        let serial = issued.unwrap().remove(0).serial;
+        let asked = certificates::revoke(services, &proof, &serial);
+        Box::pin(broker.cut_off(asked)).await;
+        broker.does(&end(doubtful.id)).await;
+
+        let mut body = doubtful.shown(1);
+        body.insert("cpu_serial".to_owned(), json!("another board"));
+        let said = serde_json::from_value(Value::Object(body)).unwrap();
+        let heard = identity::heard(services, doubtful.id, &said, None).await;
+        let Standing::Held(finding) = heard.unwrap() else {
+            panic!("it is another board");
+        };
+        let asked = identity::resolve(services, &proof, finding, Act::Block);
+        Box::pin(broker.cut_off(asked)).await;
+        broker.does(&end(doubtful.id)).await;
+
+        let asked = devices::set_uuid(services, &proof, other.id, DeviceId::random());
+        Box::pin(broker.cut_off(asked)).await;
+        broker.does(&end(other.id)).await;
     }
 }
 

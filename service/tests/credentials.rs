@@ -6,14 +6,17 @@ use domain::{
     AppError, DeviceId,
     certificate::CertificateState,
     event::EventKind,
-    identity::{Evidence, FindingKind},
+    identity::{Act, Evidence, FindingKind, Reaction},
 };
 use protocol::enroll::CredentialsRequest;
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder};
+use serde_json::{Value, json};
 use service::{
     Services,
     accounts::{Client, token},
-    certificates, devices, downlink, identity, notices,
+    certificates, devices, downlink, identity,
+    identity::Standing,
+    notices,
 };
 use testkit::{
     database::each_engine,
@@ -198,6 +201,119 @@ async fn the_secret_alone_gives_no_certificate() {
             .await
             .unwrap();
         assert_eq!(let_in(services, &device).await, [false, true]);
+    }
+}
+
+/// The device says over a connection of its own that it is this board, with this UUID on its storage.
+async fn says(services: &Services, device: &Identity, serial: &str, uuid: DeviceId) -> Standing {
+    let mut body = device.shown(1);
+    body.insert("cpu_serial".to_owned(), json!(serial));
+    body.insert("device_uuid".to_owned(), json!(uuid));
+    let said = serde_json::from_value(Value::Object(body)).unwrap();
+    let heard = identity::heard(services, device.id, &said, None).await;
+    heard.unwrap()
+}
+
+#[tokio::test]
+async fn nobody_gets_a_certificate_by_the_secret_until_people_have_decided_about_a_copy() {
+    for database in each_engine().await {
+        let site = Site::on(database);
+        service::components::seed(&site.services).await.unwrap();
+        let services = &site.services;
+        let admin = site.set_up().await;
+        let proof = admin.require_admin().unwrap();
+        let device = Identity::enrol(services, &admin, Some(&admin), computer("C-7"))
+            .await
+            .unwrap();
+        let of = present(services, device.id).await;
+        let renews = async || {
+            let renewed = devices::renew_certificate(services, of, &signing_request()).await;
+            renewed.map(|_| ())
+        };
+        let settled = says(services, &device, "C-7", device.id).await;
+        assert_eq!((settled, renews().await), (Standing::Settled, Ok(())));
+
+        // The certificate alone was copied, and the secret with it.
+        let Standing::Held(finding) = says(services, &device, "board", DeviceId::random()).await
+        else {
+            panic!("it is a copy");
+        };
+        let doubt = || -> Result<(), AppError> { Err(AppError::conflict("identity_in_doubt")) };
+        assert_eq!(renews().await, doubt());
+        // Whoever speaks now: who asks by the secret may be either.
+        let settled = says(services, &device, "C-7", device.id).await;
+        assert_eq!((settled, renews().await), (Standing::Settled, doubt()));
+        let viewer = admin.require_viewer(services, device.id).await.unwrap();
+        let events = devices::events(services, &viewer, None, 50).await.unwrap();
+        let told: Vec<_> = events
+            .iter()
+            .filter(|event| event.kind == EventKind::Refused)
+            .map(|event| (event.detail["reason"].as_str(), event.count))
+            .collect();
+        assert_eq!(told, [(Some("quarantined"), 2)]);
+        certificates::issue(services, &proof, device.id, &signing_request())
+            .await
+            .unwrap();
+
+        // Its certificates end meanwhile.
+        site.clock.advance_ms(398 * 86_400_000);
+        assert_eq!(renews().await, doubt());
+        identity::resolve(services, &proof, finding, Act::Discard)
+            .await
+            .unwrap();
+        assert_eq!(renews().await, Ok(()));
+        identity::undo(services, &proof, finding).await.unwrap();
+        assert_eq!(renews().await, doubt());
+    }
+}
+
+#[tokio::test]
+async fn another_board_is_given_a_certificate_when_it_is_let_through() {
+    for database in each_engine().await {
+        let site = Site::on(database);
+        service::components::seed(&site.services).await.unwrap();
+        let services = &site.services;
+        let admin = site.set_up().await;
+        let proof = admin.require_admin().unwrap();
+        let doubt = || -> Result<(), AppError> { Err(AppError::conflict("identity_in_doubt")) };
+        let board = async |serial: &str| {
+            let device = Identity::enrol(services, &admin, Some(&admin), computer(serial)).await;
+            let device = device.unwrap();
+            let of = present(services, device.id).await;
+            (device, of)
+        };
+        let renews = async |of: token::TokenDevice| {
+            let renewed = devices::renew_certificate(services, of, &signing_request()).await;
+            renewed.map(|_| ())
+        };
+
+        let (device, of) = board("C-8").await;
+        let standing = says(services, &device, "board-8", device.id).await;
+        let Standing::Held(finding) = standing else {
+            panic!("it is another board");
+        };
+        assert_eq!(renews(of).await, doubt());
+        identity::resolve(services, &proof, finding, Act::Accept)
+            .await
+            .unwrap();
+        assert_eq!(renews(of).await, Ok(()));
+
+        // Put back before anybody has decided.
+        let (device, of) = board("C-9").await;
+        let standing = says(services, &device, "board-9", device.id).await;
+        assert!(matches!(standing, Standing::Held(_)), "{standing:?}");
+        assert_eq!(renews(of).await, doubt());
+        site.clock.advance_ms(3_600_000);
+        says(services, &device, "C-9", device.id).await;
+        assert_eq!(renews(of).await, Ok(()));
+
+        // Where people are only told, the data flows, and so does this.
+        identity::set_policy(services, &proof, FindingKind::BoardSwap, Reaction::Alert)
+            .await
+            .unwrap();
+        let (device, of) = board("C-10").await;
+        let standing = says(services, &device, "board-10", device.id).await;
+        assert_eq!((standing, renews(of).await), (Standing::Settled, Ok(())));
     }
 }
 

@@ -158,6 +158,7 @@ impl House {
             name: "set".to_owned(),
             component: Some("led".parse().unwrap()),
             arguments: json!({ "status": "ON" }),
+            level: None,
             pace: Pace::default(),
         };
         jobs::create(&self.services(), &self.admin, job)

@@ -196,6 +196,7 @@ async fn a_release_is_undone_only_while_the_reports_of_its_time_are_kept() {
         bench.resolve(finding, Act::Release).await;
         bench.roll().await;
         assert_eq!((bench.stored().await, bench.rolled().await), (2, 2));
+        assert!(bench.finding(finding).await.may_undo);
         bench.undo(finding).await.unwrap();
         bench.roll().await;
         assert_eq!((bench.stored().await, bench.rolled().await), (0, 0));
@@ -210,10 +211,28 @@ async fn a_release_is_undone_only_while_the_reports_of_its_time_are_kept() {
         };
         telemetry::delete_old(bench.services(), keep).await.unwrap();
         assert_eq!((bench.stored().await, bench.rolled().await), (0, 2));
+        assert!(!bench.finding(finding).await.may_undo, "nor offered");
         let late = bench.undo(finding).await;
         assert_eq!(late, Err(AppError::conflict("undo_too_late")));
         bench.roll().await;
         assert_eq!(bench.rolled().await, 2, "it is still known");
         assert_eq!(bench.finding(finding).await.act, Some(Act::Release));
+    }
+}
+
+#[tokio::test]
+async fn an_acceptance_is_undone_only_while_nobody_else_has_the_former_serial_number() {
+    for database in each_engine().await {
+        let bench = Bench::on(database).await;
+        let finding = bench.swapped().await;
+        bench.resolve(finding, Act::Accept).await;
+        assert!(bench.finding(finding).await.may_undo);
+        let admin = bench.owner.require_admin().unwrap();
+        devices::preregister(bench.services(), &admin, computer("Q-1"))
+            .await
+            .unwrap();
+        assert!(!bench.finding(finding).await.may_undo, "not offered");
+        let refused = bench.undo(finding).await;
+        assert_eq!(refused, Err(AppError::conflict("serial_known")));
     }
 }

@@ -59,6 +59,7 @@ async fn a_day(services: &Services, admin: &Actor, device: &Identity) {
         name: "set".to_owned(),
         component: Some("led".parse().unwrap()),
         arguments: json!({ "status": "ON" }),
+        level: None,
         pace: Pace::default(),
     };
     let job = jobs::create(services, admin, job).await.unwrap();

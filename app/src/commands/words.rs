@@ -82,6 +82,7 @@ fn known(locale: Locale, code: &str) -> Option<(&'static str, bool)> {
         "device_not_claimed" => all(td_string!(locale, commands.why_not_claimed)),
         "not_attached" | "unknown_component" => all(td_string!(locale, commands.why_not_attached)),
         "not_an_actuator" => all(td_string!(locale, commands.why_not_an_actuator)),
+        "no_level" => all(td_string!(locale, commands.why_no_level)),
         "device_revoked" => all(td_string!(locale, commands.why_device_revoked)),
         "ownership_changed" => all(td_string!(locale, commands.why_ownership_changed)),
         "unknown_command" => all(td_string!(locale, commands.why_unknown_command)),

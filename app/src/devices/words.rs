@@ -106,6 +106,7 @@ pub(crate) fn event(locale: Locale, kind: EventKind) -> &'static str {
         EventKind::ComponentSpeaks => td_string!(locale, devices.event_component_speaks),
         EventKind::StateForced => td_string!(locale, traffic.event_forced),
         EventKind::StateReleased => td_string!(locale, traffic.event_released),
+        EventKind::CommandHeldBack => td_string!(locale, commands.event_held_back),
     }
 }
 
@@ -202,6 +203,13 @@ pub(crate) fn particulars(locale: Locale, event: &domain::event::DeviceEvent) ->
             let by = text("by").map(|by| format!("· {by}"));
             let key = text("key").map(ToOwned::to_owned);
             let parts: Vec<String> = [key, value, by].into_iter().flatten().collect();
+            parts.join(" ")
+        }
+        EventKind::CommandHeldBack => {
+            let by = text("by").filter(|by| !by.is_empty());
+            let by = by.map(|by| format!("· {by}"));
+            let what = [text("name"), text("component"), by.as_deref()];
+            let parts: Vec<&str> = what.into_iter().flatten().collect();
             parts.join(" ")
         }
         _ => String::new(),

@@ -106,7 +106,7 @@ fn shown(finding: Finding, forms: Forms) -> AnyView {
             <header>
                 <h2>{tu_string!(i18n, identity.compared)}</h2>
                 <span class="more">
-                    {tu_string!(i18n, identity.seen, n = grouped(count.into()), count = count).to_string()}
+                    {tu_string!(i18n, identity.seen, n = grouped(count.into())).to_string()}
                     " · "
                     <Time at=Signal::stored(Some(finding.last_at))/>
                 </span>
@@ -121,7 +121,7 @@ fn shown(finding: Finding, forms: Forms) -> AnyView {
                     </p>
                 })}
                 <p class="sub">
-                    {tu_string!(i18n, identity.held_now, n = grouped(held), count = held).to_string()}
+                    {tu_string!(i18n, identity.held_now, n = grouped(held)).to_string()}
                     " · "
                     {tu_string!(i18n, identity.policy_was)} " "
                     {words::reaction(i18n.get_locale_untracked(), reaction)}

@@ -66,32 +66,18 @@ pub(super) fn effect(locale: Locale, act: Act, serial: &str, held: u64) -> Strin
             locale,
             identity.effect_accept,
             serial = serial,
-            n = grouped(held),
-            count = held
+            n = grouped(held)
         )
         .to_string(),
-        Act::Release => td_string!(
-            locale,
-            identity.effect_release,
-            n = grouped(held),
-            count = held
-        )
-        .to_string(),
-        Act::Discard => td_string!(
-            locale,
-            identity.effect_discard,
-            n = grouped(held),
-            count = held
-        )
-        .to_string(),
+        Act::Release => td_string!(locale, identity.effect_release, n = grouped(held)).to_string(),
+        Act::Discard => td_string!(locale, identity.effect_discard, n = grouped(held)).to_string(),
         Act::Block => td_string!(locale, identity.effect_block).to_owned(),
         Act::Reprovision => td_string!(locale, identity.effect_reprovision).to_owned(),
         Act::Disable => td_string!(
             locale,
             identity.effect_disable,
             serial = serial,
-            n = grouped(held),
-            count = held
+            n = grouped(held)
         )
         .to_string(),
     }

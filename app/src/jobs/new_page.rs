@@ -2,6 +2,7 @@
 
 use domain::{
     DeviceId,
+    component::{FULL_LEVEL, LEVEL},
     job::{Actuator, Preview, Target},
 };
 use leptos::prelude::*;
@@ -14,8 +15,8 @@ use crate::{
     form::{FormState, PostForm},
     i18n::{Locale, use_i18n},
     parts::{
-        Checkbox, ErrorNotice, Field, Mark, PageTitle, Select, SubmitButton, number::grouped,
-        status_mark::Shape,
+        Checkbox, ErrorNotice, Field, Mark, PageTitle, Select, SubmitButton, error_text,
+        number::grouped, status_mark::Shape,
     },
     reading::read_again,
 };
@@ -23,6 +24,7 @@ use crate::{
 /// The fields whose errors stand beside them.
 const FIELDS: &[&str] = &[
     "title",
+    LEVEL,
     "name",
     "other_component",
     "arguments",
@@ -83,6 +85,7 @@ fn told_at_first(form: FormState) -> RwSignal<Told> {
     let typed = |field| form.typed(field).unwrap_or_default();
     RwSignal::new(Told {
         component: typed("component"),
+        level: typed(LEVEL),
         name: typed("name"),
         other_component: typed("other_component"),
     })
@@ -123,7 +126,7 @@ fn drawn(
                 <PostForm form class="form">
                     <input type="hidden" name="devices" value=devices/>
                     <input type="hidden" name="filter" value=filter/>
-                    {what(locale, &actuators, form)}
+                    {what(locale, &actuators, form, told)}
                     {how(form)}
                     <SubmitButton
                         label=td_string!(locale, jobs.start)
@@ -144,6 +147,7 @@ fn note(told: RwSignal<Told>, event: &leptos::ev::Event) {
     let value = event_target_value(event);
     told.update(|told| match field.id().as_str() {
         "component" => told.component = value,
+        LEVEL => told.level = value,
         "name" => told.name = value,
         "other_component" => told.other_component = value,
         _ => {}
@@ -151,13 +155,7 @@ fn note(told: RwSignal<Told>, event: &leptos::ev::Event) {
 }
 
 fn who(locale: Locale, preview: &Preview) -> AnyView {
-    let total = td_string!(
-        locale,
-        jobs.who_total,
-        n = grouped(preview.total.into()),
-        count = preview.total
-    )
-    .to_string();
+    let total = td_string!(locale, jobs.who_total, n = grouped(preview.total.into())).to_string();
     let lines = [
         (
             Mark::Online,
@@ -188,6 +186,11 @@ fn who(locale: Locale, preview: &Preview) -> AnyView {
             Mark::Failed,
             td_string!(locale, jobs.not_attached),
             preview.not_attached,
+        ),
+        (
+            Mark::Failed,
+            td_string!(locale, jobs.no_level),
+            preview.no_level,
         ),
     ];
     let lines = lines
@@ -225,7 +228,7 @@ fn who(locale: Locale, preview: &Preview) -> AnyView {
     .into_any()
 }
 
-fn what(locale: Locale, actuators: &[Actuator], form: FormState) -> AnyView {
+fn what(locale: Locale, actuators: &[Actuator], form: FormState, told: RwSignal<Told>) -> AnyView {
     let options: Vec<(String, String)> = actuators
         .iter()
         .map(|actuator| {
@@ -235,14 +238,7 @@ fn what(locale: Locale, actuators: &[Actuator], form: FormState) -> AnyView {
             };
             let name = format!("{label} ({})", actuator.component);
             let n = grouped(actuator.devices.into());
-            let words = td_string!(
-                locale,
-                jobs.actuator_of,
-                name = name,
-                n = n,
-                count = actuator.devices
-            )
-            .to_string();
+            let words = td_string!(locale, jobs.actuator_of, name = name, n = n).to_string();
             (actuator.component.to_string(), words)
         })
         .collect();
@@ -252,6 +248,7 @@ fn what(locale: Locale, actuators: &[Actuator], form: FormState) -> AnyView {
         ("ON".to_owned(), td_string!(locale, jobs.on).to_owned()),
         ("OFF".to_owned(), td_string!(locale, jobs.off).to_owned()),
     ];
+    let level = level_field(locale, actuators, form, told);
     let switch = (!none).then(|| {
         view! {
             <Select
@@ -268,6 +265,7 @@ fn what(locale: Locale, actuators: &[Actuator], form: FormState) -> AnyView {
                 form
                 value="ON"
             />
+            {level}
             <Checkbox
                 name="transient"
                 label=td_string!(locale, jobs.transient)
@@ -300,6 +298,83 @@ fn what(locale: Locale, actuators: &[Actuator], form: FormState) -> AnyView {
         </details>
     }
     .into_any()
+}
+
+/// How far an actuator is to be on, in place of on and off; nothing where none has levels. A script takes it away while
+/// one is chosen that has none: without a script the server says so.
+fn level_field(
+    locale: Locale,
+    actuators: &[Actuator],
+    form: FormState,
+    told: RwSignal<Told>,
+) -> Option<AnyView> {
+    let dimmed: Vec<String> = actuators
+        .iter()
+        .filter(|actuator| actuator.with_level > 0)
+        .map(|actuator| actuator.component.to_string())
+        .collect();
+    if dimmed.is_empty() {
+        return None;
+    }
+    let hint = td_string!(locale, jobs.level_hint, names = dimmed.join(", ")).to_string();
+    let wrong = form.field_error(LEVEL);
+    let typed = form.typed(LEVEL).unwrap_or_default();
+    let away = RwSignal::new(false);
+    #[cfg(feature = "hydrate")]
+    {
+        let first = actuators.first().map(|first| first.component.to_string());
+        Effect::new(move || {
+            let (chosen, asked) =
+                told.with(|told| (told.component.clone(), !told.level.is_empty()));
+            let chosen = match chosen.is_empty() {
+                true => first.clone().unwrap_or_default(),
+                false => chosen,
+            };
+            let none = !dimmed.contains(&chosen);
+            away.set(none);
+            // What was typed for another is not asked of this one.
+            if none && asked {
+                crate::form::fill_field(LEVEL, "");
+                told.update(|told| told.level.clear());
+            }
+        });
+    }
+    #[cfg(not(feature = "hydrate"))]
+    let _ = told;
+    let field = view! {
+        <div class="fld" hidden=move || away.get()>
+            <label for=LEVEL>{td_string!(locale, jobs.level)}</label>
+            <input
+                class="in"
+                id=LEVEL
+                name=LEVEL
+                type="number"
+                min="0"
+                max=FULL_LEVEL.to_string()
+                step="1"
+                value=typed
+                disabled=move || away.get()
+                aria-invalid=move || wrong.read().is_some().then_some("true")
+                aria-describedby="level-about"
+            />
+            <div id="level-about">
+                {move || match wrong.get() {
+                    Some(key) => {
+                        let sentence = error_text::sentence(locale, &key);
+                        view! {
+                            <p class="wrong">
+                                <Shape mark=Mark::Failed/>
+                                {move || sentence.get()}
+                            </p>
+                        }
+                        .into_any()
+                    }
+                    None => view! { <p class="hint">{hint.clone()}</p> }.into_any(),
+                }}
+            </div>
+        </div>
+    };
+    Some(field.into_any())
 }
 
 fn how(form: FormState) -> AnyView {

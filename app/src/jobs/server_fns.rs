@@ -20,6 +20,7 @@ use {
     crate::{commands::until, form::answer, request},
     domain::{
         AppError, ComponentKey, DeviceId,
+        component::Level,
         job::{NewJob, Pace},
     },
     service::jobs,
@@ -55,14 +56,16 @@ pub async fn read_job(
 pub async fn preview_job(target: Target, told: Told) -> Result<Preview, Failure> {
     let (services, actor) = (request::services()?, request::actor()?);
     let (name, component) = told.command();
+    let level = told.asks_for_level();
     // What is not a key yet is still being typed, and is refused when it is sent.
-    let component = component.parse().ok();
-    let preview = jobs::preview(&services, &actor, &target, name, component.as_ref()).await?;
+    let component: Option<ComponentKey> = component.parse().ok();
+    let of = component.as_ref();
+    let preview = jobs::preview(&services, &actor, &target, name, of, level).await?;
     let offered = preview.actuators.first();
     match offered.map(|actuator| actuator.component.clone()) {
         // The form offers it first.
         Some(first) if told.is_blank() => {
-            Ok(jobs::preview(&services, &actor, &target, name, Some(&first)).await?)
+            Ok(jobs::preview(&services, &actor, &target, name, Some(&first), level).await?)
         }
         _ => Ok(preview),
     }
@@ -72,6 +75,7 @@ pub async fn preview_job(target: Target, told: Told) -> Result<Preview, Failure>
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Told {
     pub component: String,
+    pub level: String,
     pub name: String,
     pub other_component: String,
 }
@@ -86,6 +90,12 @@ impl Told {
         }
     }
 
+    /// Whether an actuator of the list is to be brought to a level.
+    #[cfg(feature = "ssr")]
+    fn asks_for_level(&self) -> bool {
+        self.name.trim().is_empty() && !self.level.trim().is_empty()
+    }
+
     /// Whether nothing was chosen yet.
     #[cfg(feature = "ssr")]
     fn is_blank(&self) -> bool {
@@ -93,8 +103,9 @@ impl Told {
     }
 }
 
-/// Makes a job, and goes on to its page. `devices` are ids with commas; without them `filter` chooses. It waits
-/// for them until the moment `until`, and where none is typed as long as `valid_for_s` says.
+/// Makes a job, and goes on to its page. `devices` are ids with commas; without them `filter` chooses. An actuator is
+/// brought to `level`, in percent, and where none is typed to `status`. It waits for them until the moment `until`, and
+/// where none is typed as long as `valid_for_s` says.
 #[server(prefix = "/do", endpoint = "make_job")]
 #[allow(clippy::too_many_arguments, reason = "the fields of one form")]
 pub async fn make_job(
@@ -103,6 +114,7 @@ pub async fn make_job(
     #[server(default)] title: String,
     #[server(default)] component: String,
     #[server(default)] status: String,
+    #[server(default)] level: String,
     #[server(default)] name: String,
     #[server(default)] other_component: String,
     #[server(default)] arguments: String,
@@ -117,6 +129,7 @@ pub async fn make_job(
     let typed = [
         ("component", component.clone()),
         ("status", status.clone()),
+        ("level", level.clone()),
         ("valid_for_s", valid_for_s.to_string()),
         ("until", until.clone()),
         ("transient", transient.clone().unwrap_or_default()),
@@ -141,10 +154,16 @@ pub async fn make_job(
         };
         let told = Told {
             component,
+            level,
             name,
             other_component,
         };
+        let level: Option<Level> = match told.asks_for_level() {
+            true => Some(told.level.parse()?),
+            false => None,
+        };
         let arguments = match (told.name.trim(), arguments.trim()) {
+            ("", _) if level.is_some() => serde_json::Value::Null,
             ("", _) => serde_json::json!({ "status": status }),
             (_, "") => serde_json::json!({}),
             (_, text) => serde_json::from_str(text)
@@ -174,6 +193,7 @@ pub async fn make_job(
             name,
             component,
             arguments,
+            level,
             pace,
         };
         let made = jobs::create(&services, &actor, new).await;

@@ -497,6 +497,7 @@ async fn certificates(
     request_body = Renewal,
     responses((status = 200, body = Renewed), (status = 401),
         (status = 403, description = "Another device's, or all of its certificates are revoked"),
+        (status = 409, description = "Its identity is in doubt; it may ask again once people have decided"),
         (status = 410, description = "The device was revoked"), (status = 422)))]
 async fn certificate(
     State(state): State<AppState>,

@@ -3,6 +3,7 @@
 use axum::{Json, extract::State, http::StatusCode};
 use domain::{
     AppError, ComponentKey, DeviceId, JobId, Page,
+    component::Level,
     job::{Job, JobState, NewJob, Pace, Preview, Step, StepState, Target},
 };
 use serde::Deserialize;
@@ -48,6 +49,11 @@ struct Wish {
     #[serde(default)]
     #[schema(value_type = Object)]
     arguments: Option<serde_json::Value>,
+    /// How far a `set` brings the component on, in percent, in place of `arguments`; devices where it has only on and off
+    /// are left out.
+    #[serde(default)]
+    #[schema(minimum = 0, maximum = 100)]
+    level: Option<i64>,
     /// Leaves what is desired of the component as it is.
     #[serde(default)]
     transient: Option<bool>,
@@ -96,6 +102,7 @@ impl Wish {
             name: self.name,
             component: component(self.component_key.as_deref())?,
             arguments: self.arguments.unwrap_or_default(),
+            level: self.level.map(Level::try_from).transpose()?,
             pace: Pace {
                 transient: self.transient.unwrap_or(start.transient),
                 concurrency: self.concurrency.unwrap_or(start.concurrency),
@@ -142,8 +149,9 @@ async fn preview(
     Body(wish): Body<Wish>,
 ) -> Result<Json<Preview>, Refusal> {
     let new = wish.checked(state.services.now().0)?;
-    let component = new.component.as_ref();
-    let preview = jobs::preview(&state.services, &actor, &new.target, &new.name, component).await?;
+    let (component, level) = (new.component.as_ref(), new.level.is_some());
+    let (services, target) = (&state.services, &new.target);
+    let preview = jobs::preview(services, &actor, target, &new.name, component, level).await?;
     Ok(Json(preview))
 }
 

@@ -1,6 +1,11 @@
 //! Who acts, and proofs of what they may: a missing permission check does not compile.
 
-use domain::{AppError, DeviceId, UserId, account::Me, event::EventKind, role::DeviceRole};
+use domain::{
+    AppError, DeviceId, UserId,
+    account::Me,
+    event::EventKind,
+    role::{DeviceRole, SiteRole},
+};
 use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter};
 
 use crate::{Services, internal};
@@ -106,7 +111,7 @@ impl Actor {
     /// Proof that they may grant administrators' roles.
     pub fn require_prime_admin(&self) -> Result<PrimeAdmin, AppError> {
         match self.user.role {
-            domain::role::SiteRole::PrimeAdmin => Ok(PrimeAdmin(self.clone())),
+            SiteRole::PrimeAdmin => Ok(PrimeAdmin(self.clone())),
             _ => Err(AppError::Forbidden),
         }
     }
@@ -188,8 +193,39 @@ impl OwnerOf {
     /// Looks again whether they may, in a transaction that has locked the device's row: what was taken away while they
     /// waited for it is theirs no more. Refuses as [`Actor::require_owner`] does.
     pub(crate) async fn confirm<C: ConnectionTrait>(&self, connection: &C) -> Result<(), AppError> {
-        let user = self.actor.user.id;
-        let role = role_on(connection, self.device.id, user).await?;
+        let now = Standing::of(connection, &self.actor, self.device).await?;
+        now.allows(now.is_owner() || now.site.is_admin())
+    }
+
+    /// As [`OwnerOf::confirm`], for what only administrators may.
+    pub(crate) async fn confirm_admin<C: ConnectionTrait>(
+        &self,
+        connection: &C,
+    ) -> Result<(), AppError> {
+        let now = Standing::of(connection, &self.actor, self.device).await?;
+        now.allows(now.site.is_admin())
+    }
+}
+
+/// What somebody is on the site and on a device, as it is now and not when a proof was made.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Standing {
+    /// On the site.
+    pub(crate) site: SiteRole,
+    /// On the device.
+    role: Option<DeviceRole>,
+}
+
+impl Standing {
+    /// Reads it by this connection: the transaction that has locked the device's row. `SignedOut` where they may not sign
+    /// in any more.
+    pub(crate) async fn of<C: ConnectionTrait>(
+        connection: &C,
+        actor: &Actor,
+        device: DeviceRef,
+    ) -> Result<Self, AppError> {
+        let user = actor.user.id;
+        let role = role_on(connection, device.id, user).await?;
         let row = entity::user::Entity::find_by_id(user.0)
             .filter(entity::user::Column::DisabledMs.is_null())
             .one(connection)
@@ -197,8 +233,17 @@ impl OwnerOf {
             .map_err(internal)?
             .ok_or(AppError::SignedOut)?;
         let site = super::me(&row)?.role;
-        let may = role == Some(DeviceRole::Owner) || site.is_admin();
-        match (may, role.is_some() || site.sees_all_devices()) {
+        Ok(Self { site, role })
+    }
+
+    /// Whether the device is theirs.
+    pub(crate) fn is_owner(self) -> bool {
+        self.role == Some(DeviceRole::Owner)
+    }
+
+    /// Refuses where they may not: to whom does not see the device it does not exist.
+    pub(crate) fn allows(self, may: bool) -> Result<(), AppError> {
+        match (may, self.role.is_some() || self.site.sees_all_devices()) {
             (true, _) => Ok(()),
             (false, true) => Err(AppError::Forbidden),
             (false, false) => Err(AppError::NotFound),

@@ -141,9 +141,14 @@ pub async fn renew(
         .map_err(internal)?;
     let (target, detail) = (Some(id.to_owned()), json!({ "serial": issued.serial }));
     audit::record(services, &transaction, actor, "renew_app", target, detail).await?;
-    transaction.commit().await.map_err(internal)?;
-    end(services, user, &unused).await;
-    Ok(given(services, user, id.to_owned(), issued))
+    let given = given(services, user, id.to_owned(), issued);
+    let services = services.clone();
+    commit_then(transaction, async move {
+        end(&services, user, &unused).await;
+        Ok(())
+    })
+    .await?;
+    Ok(given)
 }
 
 /// An installation connected with this serial, let in under this address: those that it was to replace are refused from

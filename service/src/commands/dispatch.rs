@@ -9,6 +9,7 @@ use std::collections::HashMap;
 use domain::{
     AppError, DeviceId, TimestampMs,
     command::{Command, CommandState},
+    event::{EventKind, Severity},
 };
 use entity::{command, device};
 use parking_lot::Mutex;
@@ -17,11 +18,15 @@ use sea_orm::{
     ActiveValue::Set, ColumnTrait, Condition, EntityTrait, QueryFilter, QueryOrder,
     TransactionTrait,
 };
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 use tokio::sync::Notify;
 
-use super::{row, step, wifi};
-use crate::{Services, downlink, identity, internal};
+use super::{
+    row,
+    senders::{NOT_ALLOWED, Senders},
+    step, wifi,
+};
+use crate::{Services, downlink, events, identity, internal};
 
 /// A delivered command that the device has not answered for so long is published again, and again after twice as long as
 /// the time before. The broker may still have the copies before it: each of them takes its place there.
@@ -179,12 +184,13 @@ async fn serve_once(services: &Services, device: DeviceId, reach: Reach) -> Resu
         .all(&services.db.read)
         .await
         .map_err(internal)?;
+    let senders = Senders::of(&services.db.read, target.id, &waiting).await?;
     let now = services.now();
     for waiting in waiting {
         if reach == Reach::Due && rests(&waiting, now) {
             continue;
         }
-        if !deliver_one(services, device, waiting, reach).await? {
+        if !deliver_one(services, device, waiting, reach, &senders).await? {
             break;
         }
     }
@@ -208,6 +214,7 @@ async fn deliver_one(
     device: DeviceId,
     seen: command::Model,
     reach: Reach,
+    senders: &Senders,
 ) -> Result<bool, AppError> {
     let now = services.now();
     let transaction = services.db.write.begin().await.map_err(internal)?;
@@ -227,19 +234,25 @@ async fn deliver_one(
         return Ok(true);
     }
     let secret = downlink::secret_of(&services.vault, target)?;
-    let (Some(secret), false, false) = (secret, foreign, expired) else {
-        let (state, reason) = if expired && !foreign {
-            (CommandState::Expired, "expired")
-        } else {
-            (CommandState::Cancelled, "ownership_changed")
+    let barred = !foreign && !expired && senders.bar(&transaction, &current).await?;
+    let (Some(secret), false, false, false) = (secret, foreign, expired, barred) else {
+        let (state, reason) = match (foreign, expired, barred) {
+            (false, true, _) => (CommandState::Expired, "expired"),
+            (false, false, true) => (CommandState::Cancelled, NOT_ALLOWED),
+            _ => (CommandState::Cancelled, "ownership_changed"),
         };
+        let id = target.id;
         let mut moved = held.end(current, now.0, state, Some(reason)).await?;
         transaction.commit().await.map_err(internal)?;
+        let held_back = moved.commands.first().filter(|_| barred).cloned();
         if foreign {
             // Of a former ownership nobody who watches the device now may hear.
             moved.commands.clear();
         }
         moved.tell(services).await;
+        if let Some(command) = held_back {
+            record_held_back(services, id, &command).await?;
+        }
         return Ok(true);
     };
     let arguments = wifi::opened(&services.vault, &current.name, &current.arguments)?;
@@ -273,6 +286,22 @@ async fn deliver_one(
         return Ok(false);
     }
     Ok(true)
+}
+
+/// On the device's page: who asked for what, and that it was not sent.
+async fn record_held_back(
+    services: &Services,
+    device: i64,
+    command: &Command,
+) -> Result<(), AppError> {
+    let detail = json!({
+        "command": command.id,
+        "name": command.name,
+        "component": command.component,
+        "by": command.created_by,
+    });
+    let (kind, severity) = (EventKind::CommandHeldBack, Severity::Warning);
+    events::record(services, device, command.device, kind, severity, detail).await
 }
 
 fn message(

@@ -1,8 +1,12 @@
 //! Who may send a command: the device's owner, an administrator, or a developer who debugs.
 
 use domain::{AppError, DeviceId};
+use sea_orm::ConnectionTrait;
 
-use crate::{Actor, OwnerOf, Services, accounts::actor::DeviceRef};
+use crate::{
+    Actor, OwnerOf, Services,
+    accounts::actor::{DeviceRef, Standing},
+};
 
 /// A proof that somebody may command one device.
 pub trait MayCommand: sealed::Proof + Sync {
@@ -10,6 +14,16 @@ pub trait MayCommand: sealed::Proof + Sync {
     fn actor(&self) -> &Actor;
     /// Which device.
     fn device(&self) -> DeviceRef;
+}
+
+/// Looks again whether they may command the device, in a transaction that has locked its row: what was taken away while
+/// they waited for it is theirs no more. Refuses as [`Commander::prove`] does.
+pub(crate) async fn confirm<C: ConnectionTrait>(
+    sender: &impl MayCommand,
+    connection: &C,
+) -> Result<(), AppError> {
+    let now = Standing::of(connection, sender.actor(), sender.device()).await?;
+    now.allows(now.is_owner() || now.site.sees_all_devices())
 }
 
 mod sealed {

@@ -16,8 +16,8 @@ use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 use uuid::{Builder, Uuid};
 
-use super::{MayCommand, dispatch, row, wifi};
-use crate::{Services, audit, downlink, internal, storable, twin};
+use super::{MayCommand, confirm, dispatch, row, wifi};
+use crate::{Services, apart::commit_then, audit, downlink, internal, storable, twin};
 
 /// Most bytes of a command's arguments: with the envelope they must fit one message.
 const MAX_ARGUMENT_BYTES: usize = 32 * 1024;
@@ -100,6 +100,7 @@ async fn queue(
     if target.lifecycle != Lifecycle::Active.as_str() || target.secret.is_none() {
         return Err(AppError::conflict("device_not_claimed"));
     }
+    confirm(sender, &transaction).await?;
     check_component(&transaction, device.id, &new).await?;
     if waiting(&transaction, device.id).await? >= MAX_WAITING {
         return Err(AppError::conflict("queue_full"));
@@ -131,13 +132,16 @@ async fn queue(
     )
     .await?;
     let queued = row::one_to_domain(&transaction, device.uuid, inserted).await?;
-    transaction.commit().await.map_err(internal)?;
-    row::publish(services, vec![queued.clone()]).await;
-    if wished {
-        twin::tell(services, device.uuid).await;
-    }
-    dispatch::wake(services, device.uuid);
-    Ok(queued)
+    let services = services.clone();
+    commit_then(transaction, async move {
+        row::publish(&services, vec![queued.clone()]).await;
+        if wished {
+            twin::tell(&services, device.uuid).await;
+        }
+        dispatch::wake(&services, device.uuid);
+        Ok(queued)
+    })
+    .await
 }
 
 /// A command that is to be queued, checked already.

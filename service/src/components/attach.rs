@@ -23,7 +23,9 @@ use super::{
     told::{self, Done},
 };
 use crate::{
-    OwnerOf, Services, audit,
+    OwnerOf, Services,
+    apart::commit_then,
+    audit,
     catalog::{checked_name, rules, types},
     downlink, internal,
 };
@@ -35,6 +37,7 @@ const MOST: usize = 64;
 pub async fn attach(services: &Services, owner: &OwnerOf, wish: Wish) -> Result<i64, AppError> {
     let transaction = services.db.write.begin().await.map_err(internal)?;
     let device = downlink::lock_device(&transaction, owner.device().uuid).await?;
+    owner.confirm(&transaction).await?;
     let row = add(services, &transaction, &device, wish).await?;
     finish(services, owner, transaction, Done::Attached, &row).await?;
     Ok(row.id)
@@ -89,6 +92,7 @@ pub async fn change(
 ) -> Result<(), AppError> {
     let transaction = services.db.write.begin().await.map_err(internal)?;
     let device = downlink::lock_device(&transaction, owner.device().uuid).await?;
+    owner.confirm(&transaction).await?;
     let all = attached(&transaction, device.id).await?;
     let (row, others): (Vec<_>, Vec<_>) = all.into_iter().partition(|row| row.id == id);
     let row = row.into_iter().next().ok_or(AppError::NotFound)?;
@@ -115,6 +119,7 @@ pub async fn change(
 pub async fn detach(services: &Services, owner: &OwnerOf, id: i64) -> Result<(), AppError> {
     let transaction = services.db.write.begin().await.map_err(internal)?;
     let device = downlink::lock_device(&transaction, owner.device().uuid).await?;
+    owner.confirm(&transaction).await?;
     let row = find(&transaction, device.id, id).await?;
     if row.detached_ms.is_some() {
         return Err(AppError::NotFound);
@@ -130,6 +135,7 @@ pub async fn detach(services: &Services, owner: &OwnerOf, id: i64) -> Result<(),
 pub async fn reattach(services: &Services, owner: &OwnerOf, id: i64) -> Result<(), AppError> {
     let transaction = services.db.write.begin().await.map_err(internal)?;
     let device = downlink::lock_device(&transaction, owner.device().uuid).await?;
+    owner.confirm(&transaction).await?;
     let row = find(&transaction, device.id, id).await?;
     if row.detached_ms.is_none() {
         return Ok(());
@@ -284,6 +290,9 @@ async fn finish(
         detail,
     )
     .await?;
-    transaction.commit().await.map_err(internal)?;
-    told::tell(services, owner, done, row).await
+    let (services, owner, row) = (services.clone(), owner.clone(), row.clone());
+    commit_then(transaction, async move {
+        told::tell(&services, &owner, done, &row).await
+    })
+    .await
 }

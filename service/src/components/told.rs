@@ -14,7 +14,7 @@ use serde_json::json;
 use crate::{OwnerOf, Services, commands, devices, events, internal};
 
 /// The command that says that the components are others now.
-const CHANGED: &str = "component/changed";
+pub(crate) const CHANGED: &str = "component/changed";
 /// How long it waits for the device, which learns the same from its retained `owner` when it connects.
 const VALID_MS: i64 = 24 * 3_600_000;
 

@@ -6,7 +6,7 @@
 use domain::{
     AppError, DeviceId,
     device::Lifecycle,
-    event::{EventKind, Severity},
+    event::{EventKind, RefusalReason, Severity},
     identity::FindingKind,
 };
 use protocol::enroll::{ClaimedCredentials, Credentials, CredentialsRequest};
@@ -18,12 +18,13 @@ use serde_json::json;
 
 use super::{CredentialsOutcome, enrol, identify::take_reset_away};
 use crate::{
-    Services,
+    Admin, Services,
     accounts::{
         Client,
         token::{self, TokenDevice},
     },
-    components, downlink, events, identity, internal,
+    apart::commit_then,
+    audit, components, downlink, events, identity, internal,
     pki::{IssueError, issue::SigningRequest},
 };
 
@@ -88,15 +89,19 @@ pub async fn credentials(
     change.enrolled_key = Set(Some(key.to_vec()));
     change.reset_pending = Set(row.reset_pending && !is_reset);
     change.update(&transaction).await.map_err(internal)?;
-    transaction.commit().await.map_err(internal)?;
-    if is_reset {
-        take_reset_away(services, device).await;
-    }
-    if same_key.is_none() {
+    let detail = json!({ "address": client.address });
+    let (own, id) = (services.clone(), row.id);
+    commit_then(transaction, async move {
+        if is_reset {
+            take_reset_away(&own, device).await;
+        }
+        if same_key.is_some() {
+            return Ok(());
+        }
         let (kind, severity) = (EventKind::CredentialsIssued, Severity::Info);
-        let detail = json!({ "address": client.address });
-        events::record(services, row.id, device, kind, severity, detail).await?;
-    }
+        events::record(&own, id, device, kind, severity, detail).await
+    })
+    .await?;
     let claimed = ownership.is_some();
     let credentials = Credentials {
         device_uuid: device,
@@ -115,28 +120,39 @@ pub async fn credentials(
 
 /// Renews a device's certificate by a signing request; the old serial stays valid until the new one
 /// connects. `SignedOut` where its token holds no longer, and `Forbidden` where every certificate of the device is
-/// revoked: it needs another from an administrator, or a new code.
+/// revoked: it needs another from an administrator, or a new code. The conflict `identity_in_doubt` as long as people have
+/// to decide who the device is: a copy of it has the secret too, and would have a certificate of its own.
 pub async fn renew_certificate(
     services: &Services,
     of: TokenDevice,
     csr: &str,
 ) -> Result<String, AppError> {
-    issue_another(services, of.device, Some(of), csr).await
+    issue_another(services, of.device, Asker::Device(of), csr).await
 }
 
 /// Issues a device another certificate, of whichever ownership it is now; for administrators.
 pub(crate) async fn issue_certificate(
     services: &Services,
+    admin: &Admin,
     device: DeviceId,
     csr: &str,
 ) -> Result<String, AppError> {
-    issue_another(services, device, None, csr).await
+    issue_another(services, device, Asker::Admin(admin), csr).await
+}
+
+/// Who asks for another certificate.
+#[derive(Debug, Clone, Copy)]
+enum Asker<'a> {
+    /// The device, by its token.
+    Device(TokenDevice),
+    /// Somebody for it.
+    Admin(&'a Admin),
 }
 
 async fn issue_another(
     services: &Services,
     device: DeviceId,
-    of: Option<TokenDevice>,
+    asker: Asker<'_>,
     csr: &str,
 ) -> Result<String, AppError> {
     let csr = SigningRequest::parse(csr).map_err(refused)?;
@@ -145,11 +161,25 @@ async fn issue_another(
     if row.lifecycle == Lifecycle::Revoked.as_str() {
         return Err(AppError::Gone);
     }
-    if let Some(of) = of {
-        token::check(services, &transaction, &row, of).await?;
-        // Who has the secret alone is not let back in by it.
-        if !has_certificate(&transaction, row.id).await? {
-            return Err(AppError::Forbidden);
+    match asker {
+        Asker::Device(of) => {
+            token::check(services, &transaction, &row, of).await?;
+            // Who has the secret alone is not let back in by it.
+            if !has_certificate(&transaction, row.id).await? {
+                return Err(AppError::Forbidden);
+            }
+            if identity::is_in_doubt(&transaction, row.id).await? {
+                drop(transaction);
+                let asked = format!("api/devices/{device}/certificate");
+                let (of, reason) = ((row.id, device), RefusalReason::Quarantined);
+                events::refused(services, of, reason, &asked, 1).await;
+                return Err(AppError::conflict("identity_in_doubt"));
+            }
+        }
+        Asker::Admin(admin) => {
+            let (actor, target) = (admin.actor(), Some(device.to_string()));
+            let action = "certificates.issue";
+            audit::record(services, &transaction, actor, action, target, json!({})).await?;
         }
     }
     let key = csr.key_hash();

@@ -10,7 +10,7 @@ use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, TransactionTrait, sea_query
 use serde_json::json;
 
 use super::preregister;
-use crate::{Admin, Services, audit, downlink, internal};
+use crate::{Admin, Services, apart::commit_then, audit, downlink, internal};
 
 /// Whether a device was never claimed and never connected.
 pub(super) fn is_unused(row: &entity::device::Model) -> bool {
@@ -71,13 +71,16 @@ pub async fn delete(services: &Services, admin: &Admin, device: DeviceId) -> Res
     let detail = json!({ "cpu_serial": row.cpu_serial, "name": row.name });
     let action = "delete_device";
     audit::record(services, &transaction, actor, action, target, detail).await?;
-    transaction.commit().await.map_err(internal)?;
-    services.cache.forget(device).await?;
-    services
-        .bus
-        .publish(vec![LiveEvent::Device { device }])
-        .await;
-    // It may have come just now.
-    preregister::end_session(services, device).await;
-    Ok(())
+    let services = services.clone();
+    commit_then(transaction, async move {
+        let forgotten = services.cache.forget(device).await;
+        services
+            .bus
+            .publish(vec![LiveEvent::Device { device }])
+            .await;
+        // It may have come just now.
+        preregister::end_session(&services, device).await;
+        forgotten
+    })
+    .await
 }

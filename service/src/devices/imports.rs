@@ -16,13 +16,14 @@ use domain::{
 };
 use entity::{device_import, device_import_line};
 use sea_orm::{
-    ActiveModelTrait, ActiveValue::Set, ColumnTrait, ConnectionTrait, EntityTrait, PaginatorTrait,
-    QueryFilter, QueryOrder, QuerySelect, TransactionTrait, sea_query::Expr,
+    ActiveModelTrait, ActiveValue::Set, ColumnTrait, ConnectionTrait, DatabaseTransaction,
+    EntityTrait, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect, TransactionTrait,
+    sea_query::Expr,
 };
 use serde_json::json;
 use tokio::sync::Notify;
 
-use crate::{Admin, Services, audit, internal};
+use crate::{Admin, Services, apart::commit_then, audit, internal};
 pub use result::{Labelled, csv, labels};
 pub use work::run;
 
@@ -268,9 +269,7 @@ pub async fn cancel(services: &Services, admin: &Admin, id: ImportId) -> Result<
         json!({}),
     )
     .await?;
-    transaction.commit().await.map_err(internal)?;
-    tell(services, id).await;
-    Ok(())
+    commit_and_tell(services, transaction, id).await
 }
 
 /// Deletes what the server keeps of an import's codes; the codes themselves stay good.
@@ -296,9 +295,20 @@ pub async fn forget_codes(
         json!({}),
     )
     .await?;
-    transaction.commit().await.map_err(internal)?;
-    tell(services, id).await;
-    Ok(())
+    commit_and_tell(services, transaction, id).await
+}
+
+async fn commit_and_tell(
+    services: &Services,
+    transaction: DatabaseTransaction,
+    id: ImportId,
+) -> Result<(), AppError> {
+    let services = services.clone();
+    commit_then(transaction, async move {
+        tell(&services, id).await;
+        Ok(())
+    })
+    .await
 }
 
 async fn erase<C: ConnectionTrait>(

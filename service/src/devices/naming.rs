@@ -9,7 +9,8 @@ use serde_json::json;
 
 use super::{pace, search};
 use crate::{
-    OwnerOf, Services, ViewerOf, audit, catalog::hardware, components, downlink, internal, names,
+    OwnerOf, Services, ViewerOf, accounts::actor::Standing, apart::commit_then, audit,
+    catalog::hardware, components, downlink, internal, names,
 };
 
 const MAX_CHARS: usize = 80;
@@ -37,7 +38,8 @@ pub async fn set_nickname(
         .one(&transaction)
         .await
         .map_err(internal)?;
-    let sees_all = viewer.actor().user.role.sees_all_devices();
+    let now = Standing::of(&transaction, viewer.actor(), device).await?;
+    let sees_all = now.site.sees_all_devices();
     match access {
         Some(row) if row.role.is_some() || sees_all => {
             let mut change: ActiveModel = row.into();
@@ -60,9 +62,12 @@ pub async fn set_nickname(
         _ => return Err(AppError::NotFound),
     }
     search::index_nickname(&transaction, device.id, user.0, nickname.as_deref()).await?;
-    transaction.commit().await.map_err(internal)?;
-    services.bus.publish(vec![LiveEvent::Access { user }]).await;
-    Ok(())
+    let services = services.clone();
+    commit_then(transaction, async move {
+        services.bus.publish(vec![LiveEvent::Access { user }]).await;
+        Ok(())
+    })
+    .await
 }
 
 /// Changes the site's name for a device, which everybody without a nickname sees.
@@ -107,6 +112,10 @@ pub async fn amend(
     let target = || Some(device.uuid.to_string());
     let transaction = services.db.write.begin().await.map_err(internal)?;
     let row = downlink::lock_device(&transaction, device.uuid).await?;
+    match is_other_hardware {
+        true => owner.confirm_admin(&transaction).await?,
+        false => owner.confirm(&transaction).await?,
+    }
     let row = match name {
         None => row,
         Some(name) => {
@@ -129,15 +138,18 @@ pub async fn amend(
         let action = "set_hardware";
         audit::record(services, &transaction, actor, action, target(), detail).await?;
     }
-    transaction.commit().await.map_err(internal)?;
-    let changed = LiveEvent::Device {
-        device: device.uuid,
-    };
-    services.bus.publish(vec![changed]).await;
-    match paced {
-        None => Ok(()),
-        Some(paced) => pace::follow(services, owner, paced).await,
-    }
+    let (services, by) = (services.clone(), actor.user.name.clone());
+    commit_then(transaction, async move {
+        let changed = LiveEvent::Device {
+            device: device.uuid,
+        };
+        services.bus.publish(vec![changed]).await;
+        match paced {
+            None => Ok(()),
+            Some(paced) => pace::follow(&services, &by, paced).await,
+        }
+    })
+    .await
 }
 
 /// Puts other hardware on record for a device whose row is locked; gives what was and what is.

@@ -49,18 +49,17 @@ pub(super) async fn set(
     Ok((row, Some(Paced { device, from })))
 }
 
-/// Lets what was committed take effect: the deadline, the device's timeline, and the device itself. One that is not there
-/// finds it in its retained `owner`, and one that nobody owns in its credentials.
+/// Lets what was committed take effect: the deadline, the device's timeline, which names who did it, and the device itself.
+/// One that is not there finds it in its retained `owner`, and one that nobody owns in its credentials.
 pub(super) async fn follow(
     services: &Services,
-    owner: &OwnerOf,
+    by: &str,
     Paced { device, from }: Paced,
 ) -> Result<(), AppError> {
     presence::paced(services, &device, from).await?;
     let uuid = DeviceId(device.uuid);
     let (kind, severity) = (EventKind::ReportInterval, Severity::Info);
-    let (to, by) = (device.report_interval_ms, &owner.actor().user.name);
-    let detail = json!({ "from": from, "to": to, "by": by });
+    let detail = json!({ "from": from, "to": device.report_interval_ms, "by": by });
     events::record(services, device.id, uuid, kind, severity, detail).await?;
     match device.lifecycle == Lifecycle::Active.as_str() {
         true => tell_owner(services, uuid).await,

@@ -17,7 +17,8 @@ use serde_json::json;
 
 use super::{NewDevice, Preregistered, enrol, naming, relabel, revoke, search};
 use crate::{
-    Admin, Services, audit, catalog::hardware, components, downlink, events, internal, presence,
+    Admin, Services, apart::commit_then, audit, catalog::hardware, components, downlink, events,
+    internal, presence,
 };
 
 const MAX_SERIAL_CHARS: usize = 128;
@@ -48,14 +49,18 @@ pub async fn preregister(
         detail.clone(),
     )
     .await?;
-    transaction.commit().await.map_err(internal)?;
-    let (kind, severity) = (EventKind::Preregistered, Severity::Info);
-    events::record(services, row.id, id, kind, severity, detail).await?;
-    services
-        .bus
-        .publish(vec![LiveEvent::Device { device: id }])
-        .await;
-    shown(services, id, &row.cpu_serial, code)
+    let made = shown(services, id, &row.cpu_serial, code)?;
+    let services = services.clone();
+    commit_then(transaction, async move {
+        services
+            .bus
+            .publish(vec![LiveEvent::Device { device: id }])
+            .await;
+        let (kind, severity) = (EventKind::Preregistered, Severity::Info);
+        events::record(&services, row.id, id, kind, severity, detail).await
+    })
+    .await?;
+    Ok(made)
 }
 
 /// Writes a device without an owner, with its components, in the caller's transaction.
@@ -189,10 +194,14 @@ pub async fn renew_code(
         json!({}),
     )
     .await?;
-    transaction.commit().await.map_err(internal)?;
-    if revoked > 0 {
-        end_session(services, device).await;
-    }
+    let services = services.clone();
+    commit_then(transaction, async move {
+        if revoked > 0 {
+            end_session(&services, device).await;
+        }
+        Ok(())
+    })
+    .await?;
     Ok(made)
 }
 

@@ -8,7 +8,7 @@ use sea_orm::{
 use serde_json::json;
 
 use super::{Preregistered, preregister, revoke};
-use crate::{Admin, Services, audit, downlink, internal};
+use crate::{Admin, Services, apart::commit_then, audit, downlink, internal};
 
 /// Gives a device this UUID. Its owner, history and components stay; it enrols again with the code of the answer,
 /// and until then nobody connects as it. A conflict where another device has the UUID, `Gone` where it is revoked; one of zeros is refused.
@@ -40,10 +40,14 @@ pub async fn set_uuid(
     let (target, detail) = (Some(uuid.to_string()), json!({ "before": device }));
     let (actor, action) = (admin.actor(), "devices.set_uuid");
     audit::record(services, &transaction, actor, action, target, detail).await?;
-    transaction.commit().await.map_err(internal)?;
-    services.cache.forget(device).await?;
-    preregister::end_session(services, device).await;
-    let told = [device, uuid].map(|device| LiveEvent::Device { device });
-    services.bus.publish(told.to_vec()).await;
+    let services = services.clone();
+    commit_then(transaction, async move {
+        let forgotten = services.cache.forget(device).await;
+        preregister::end_session(&services, device).await;
+        let told = [device, uuid].map(|device| LiveEvent::Device { device });
+        services.bus.publish(told.to_vec()).await;
+        forgotten
+    })
+    .await?;
     Ok(made)
 }

@@ -32,9 +32,10 @@ pub async fn unlink(services: &Services, owner: &OwnerOf) -> Result<(), AppError
         return Err(AppError::conflict("not_claimed"));
     }
     let actor = owner.actor();
-    if row.owner_id != Some(actor.user.id.0) && !actor.user.role.is_admin() {
+    match row.owner_id == Some(actor.user.id.0) {
+        true => owner.confirm(&transaction).await?,
         // Whom it was shared with may leave; it is not theirs to give up.
-        return Err(AppError::Forbidden);
+        false => owner.confirm_admin(&transaction).await?,
     }
     let (_, ended) = end_ownership(services, &transaction, row).await?;
     let target = Some(device.uuid.to_string());

@@ -9,8 +9,11 @@ use domain::{
 use entity::{certificate, device, identity_finding, identity_known};
 use protocol::{Topic, identity::DisableMessage};
 use sea_orm::{
-    ActiveModelTrait, ActiveValue::Set, ColumnTrait, ConnectionTrait, DatabaseTransaction,
-    EntityTrait, QueryFilter, QuerySelect, SqlErr, TransactionTrait, sea_query::Expr,
+    ActiveModelTrait,
+    ActiveValue::Set,
+    ColumnTrait, ConnectionTrait, DatabaseTransaction, EntityTrait, PaginatorTrait, QueryFilter,
+    QuerySelect, SqlErr, TransactionTrait,
+    sea_query::{Expr, LockType},
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -18,10 +21,12 @@ use serde_json::{Value, json};
 use super::{
     finding,
     hear::{keep, record_of},
-    quarantine,
+    quarantine::{self, UNDO_MS},
 };
 use crate::{
-    Actor, Admin, Services, audit,
+    Actor, Admin, Services,
+    apart::commit_then,
+    audit,
     devices::{self, Preregistered},
     downlink, events, internal,
 };
@@ -92,21 +97,24 @@ pub(super) async fn perform(
         )
         .await?;
     }
-    transaction.commit().await.map_err(internal)?;
     let name = by.map(|actor| actor.user.name.as_str());
     let detail = json!({ "finding": id, "act": act.as_str(), "by": name });
-    decided(services, &device, detail).await?;
-    match act {
-        Act::Block | Act::Reprovision if by.is_none() => {
-            // The session that is to end waits for the answer to its identity.
-            let (services, device) = (services.clone(), finding.device);
-            tokio::spawn(async move { shut_out(&services, device, act).await });
+    let (services, is_policy) = (services.clone(), by.is_none());
+    commit_then(transaction, async move {
+        let told = decided(&services, &device, detail).await;
+        let uuid = finding.device;
+        match act {
+            Act::Block | Act::Reprovision if is_policy => {
+                // The session that is to end waits for the answer to its identity.
+                tokio::spawn(async move { shut_out(&services, uuid, act).await });
+            }
+            Act::Block | Act::Reprovision => shut_out(&services, uuid, act).await,
+            Act::Disable => send_disable(&services, uuid, &finding.said.cpu_serial).await,
+            Act::Accept | Act::Release | Act::Discard => {}
         }
-        Act::Block | Act::Reprovision => shut_out(services, finding.device, act).await,
-        Act::Disable => send_disable(services, finding.device, &finding.said.cpu_serial).await,
-        Act::Accept | Act::Release | Act::Discard => {}
-    }
-    Ok(())
+        told
+    })
+    .await
 }
 
 async fn apply(
@@ -190,16 +198,12 @@ pub async fn new_code(
 pub async fn undo(services: &Services, admin: &Admin, id: i64) -> Result<(), AppError> {
     let transaction = services.db.write.begin().await.map_err(internal)?;
     let (row, device) = locked(&transaction, id).await?;
-    let finding = finding::one(services, &transaction, row.clone()).await?;
-    let (Some(at), Some(act)) = (row.resolved_ms, finding.act) else {
-        return Err(AppError::conflict("finding_open"));
-    };
-    let Some(before) = row.before.clone().filter(|_| finding.may_undo) else {
-        return Err(AppError::conflict("undo_too_late"));
-    };
-    let before: Before = serde_json::from_value(before).map_err(internal)?;
-    put_back(&transaction, device.clone(), &before, act).await?;
-    quarantine::restore(&transaction, device.id, id, TimestampMs(at)).await?;
+    // Retention goes no further meanwhile.
+    let stays = Some(LockType::Share);
+    let decision = decision(services, &transaction, &row, &device, stays).await?;
+    let (act, uuid) = (decision.act, DeviceId(device.uuid));
+    put_back(&transaction, device.clone(), &decision.before, act).await?;
+    quarantine::restore(&transaction, device.id, id, decision.at).await?;
     let mut change: identity_finding::ActiveModel = row.into();
     change.state = Set(FindingState::Open.as_str().to_owned());
     change.act = Set(None);
@@ -208,7 +212,7 @@ pub async fn undo(services: &Services, admin: &Admin, id: i64) -> Result<(), App
     change.before = Set(None);
     change.update(&transaction).await.map_err(internal)?;
     let actor = admin.actor();
-    let target = Some(finding.device.to_string());
+    let target = Some(uuid.to_string());
     let detail = json!({ "finding": id, "act": act.as_str() });
     audit::record(
         services,
@@ -219,17 +223,85 @@ pub async fn undo(services: &Services, admin: &Admin, id: i64) -> Result<(), App
         detail,
     )
     .await?;
-    transaction.commit().await.map_err(internal)?;
     let detail =
         json!({ "finding": id, "act": act.as_str(), "by": actor.user.name, "undone": true });
-    decided(services, &device, detail).await?;
-    match act {
-        // It was let through: it is judged anew when it comes back.
-        Act::Accept | Act::Release => disconnect(services, finding.device).await,
-        Act::Reprovision => tell_owner(services, finding.device).await,
-        Act::Discard | Act::Block | Act::Disable => {}
+    let services = services.clone();
+    commit_then(transaction, async move {
+        let told = decided(&services, &device, detail).await;
+        match act {
+            // It was let through: it is judged anew when it comes back.
+            Act::Accept | Act::Release => disconnect(&services, uuid).await,
+            Act::Reprovision => tell_owner(&services, uuid).await,
+            Act::Discard | Act::Block | Act::Disable => {}
+        }
+        told
+    })
+    .await
+}
+
+/// What was decided about a finding, and how it was before.
+#[derive(Debug)]
+pub(super) struct Decision {
+    act: Act,
+    at: TimestampMs,
+    before: Before,
+}
+
+/// The decision about a finding, where it can be taken back; else the conflict that says why not. Whether taking it back is
+/// offered, and whether it is refused, is found out here. With a lock what is found out stays so while the caller's
+/// transaction runs, which has locked the device.
+pub(super) async fn decision<C: ConnectionTrait>(
+    services: &Services,
+    connection: &C,
+    row: &identity_finding::Model,
+    device: &device::Model,
+    lock: Option<LockType>,
+) -> Result<Decision, AppError> {
+    use identity_finding::{Column, Entity};
+    let act = row.act.as_deref().and_then(Act::parse);
+    let (Some(at), Some(act)) = (row.resolved_ms, act) else {
+        return Err(AppError::conflict("finding_open"));
+    };
+    let is_in_time = services.now().0 - at < UNDO_MS;
+    let Some(before) = row.before.clone().filter(|_| is_in_time) else {
+        return Err(AppError::conflict("undo_too_late"));
+    };
+    let later = Entity::find()
+        .filter(Column::DeviceId.eq(device.id))
+        .filter(Column::ResolvedMs.gt(at))
+        .count(connection)
+        .await
+        .map_err(internal)?;
+    let at = TimestampMs(at);
+    // Nothing else has entered the history.
+    let released = matches!(act, Act::Accept | Act::Release);
+    if later > 0 || (released && quarantine::is_over(connection, row.id, at, lock).await?) {
+        return Err(AppError::conflict("undo_too_late"));
     }
-    Ok(())
+    let before: Before = serde_json::from_value(before).map_err(internal)?;
+    if act == Act::Reprovision && device.enrolled_key.is_some() {
+        // Somebody has enrolled with the new code: the old key must not come back beside it.
+        return Err(AppError::conflict("enrolled_since"));
+    }
+    if act == Act::Accept && has_another(connection, device.id, &before.cpu_serial).await? {
+        return Err(AppError::conflict("serial_known"));
+    }
+    Ok(Decision { act, at, before })
+}
+
+/// Whether a device other than this one has the serial number.
+async fn has_another<C: ConnectionTrait>(
+    connection: &C,
+    device: i64,
+    serial: &str,
+) -> Result<bool, AppError> {
+    let others = device::Entity::find()
+        .filter(device::Column::CpuSerial.eq(serial))
+        .filter(device::Column::Id.ne(device))
+        .count(connection)
+        .await
+        .map_err(internal)?;
+    Ok(others > 0)
 }
 
 async fn put_back(
@@ -238,10 +310,6 @@ async fn put_back(
     before: &Before,
     act: Act,
 ) -> Result<(), AppError> {
-    if act == Act::Reprovision && device.enrolled_key.is_some() {
-        // Somebody has enrolled with the new code: the old key must not come back beside it.
-        return Err(AppError::conflict("enrolled_since"));
-    }
     let mut record = record_of(transaction, device.id).await?;
     record.storage_id.clone_from(&before.storage_id);
     record.macs = before.macs.clone();

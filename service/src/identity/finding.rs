@@ -12,7 +12,10 @@ use sea_orm::{
     ColumnTrait, ConnectionTrait, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect,
 };
 
-use super::quarantine::{self, UNDO_MS};
+use super::{
+    act,
+    quarantine::{self, UNDO_MS},
+};
 use crate::{Admin, Services, internal};
 
 const PAGE_SIZE: u32 = 50;
@@ -130,15 +133,11 @@ async fn shown<C: ConnectionTrait>(
         let Some(device) = devices.get(&row.device_id) else {
             continue;
         };
-        let later = identity_finding::Entity::find()
-            .filter(identity_finding::Column::DeviceId.eq(row.device_id))
-            .filter(identity_finding::Column::ResolvedMs.gt(row.resolved_ms))
-            .count(connection)
-            .await
-            .map_err(internal)?;
-        let in_time = row
-            .resolved_ms
-            .is_some_and(|at| services.now().0 - at < UNDO_MS);
+        let may_undo = match act::decision(services, connection, &row, device, None).await {
+            Ok(_) => true,
+            Err(AppError::Conflict { .. }) => false,
+            Err(error) => return Err(error),
+        };
         let (known, said): (Traits, Traits) = (read_traits(&row.known)?, read_traits(&row.said)?);
         findings.push(Finding {
             id: row.id,
@@ -163,7 +162,7 @@ async fn shown<C: ConnectionTrait>(
             count: u32::try_from(row.count).unwrap_or(1),
             held: quarantine::held(connection, row.id).await?,
             claimed: device.lifecycle == Lifecycle::Active.as_str(),
-            may_undo: row.act.is_some() && row.before.is_some() && later == 0 && in_time,
+            may_undo,
         });
     }
     Ok(findings)

@@ -16,7 +16,10 @@ use sea_orm::{
 use serde_json::json;
 
 use super::{act, finding, policy, quarantine};
-use crate::{Services, accounts::actor::DeviceRef, devices, downlink, events, internal, notices};
+use crate::{
+    Services, accounts::actor::DeviceRef, apart::commit_then, devices, downlink, events, internal,
+    notices,
+};
 
 /// Findings of one kind about one device that are open, or were opened within [`LATELY_MS`]. Past it one more is counted
 /// on the newest, so that a device that says something else each time fills neither the table nor people's notices.
@@ -127,8 +130,11 @@ pub async fn suspected(
     let mut noted = note(services, &transaction, &row, &difference).await?;
     // Which of the two speaks now is not known.
     noted.perform = None;
-    transaction.commit().await.map_err(internal)?;
-    follow(services, &row, noted, &difference).await
+    let services = services.clone();
+    commit_then(transaction, async move {
+        follow(&services, &row, noted, &difference).await
+    })
+    .await
 }
 
 struct Difference {

@@ -209,24 +209,9 @@ async fn waits_for_a_copy(
     device: DeviceRef,
     session: u64,
 ) -> Result<bool, AppError> {
-    use identity_finding::{Column, Entity};
     let transaction = services.db.write.begin().await.map_err(internal)?;
     downlink::lock_device(&transaction, device.uuid).await?;
-    let open = Entity::find()
-        .filter(Column::DeviceId.eq(device.id))
-        .filter(Column::State.eq(FindingState::Open.as_str()))
-        .order_by_desc(Column::Id)
-        .all(&transaction)
-        .await
-        .map_err(internal)?;
-    let is_of_a_copy = |row: &identity_finding::Model| {
-        let kind = FindingKind::parse(&row.kind);
-        // The data flows where people are only told, and where it was no identity that gave the copy away.
-        let flows = row.reaction == Reaction::Alert.as_str()
-            || row.speaker == finding::REUSED
-            || row.speaker.as_str().starts_with(finding::KEY);
-        matches!(kind, Some(FindingKind::Clone | FindingKind::Collision)) && !flows
-    };
+    let open = open_findings(&transaction, device.id).await?;
     let Some(copy) = open.into_iter().find(is_of_a_copy) else {
         return Ok(false);
     };
@@ -235,6 +220,50 @@ async fn waits_for_a_copy(
     }
     transaction.commit().await.map_err(internal)?;
     Ok(true)
+}
+
+/// The findings about a device that wait for a decision, the newest first.
+async fn open_findings<C: ConnectionTrait>(
+    connection: &C,
+    device: i64,
+) -> Result<Vec<identity_finding::Model>, AppError> {
+    use identity_finding::{Column, Entity};
+    Entity::find()
+        .filter(Column::DeviceId.eq(device))
+        .filter(Column::State.eq(FindingState::Open.as_str()))
+        .order_by_desc(Column::Id)
+        .all(connection)
+        .await
+        .map_err(internal)
+}
+
+/// Whether a finding says that there is a copy, whose reports are kept apart.
+fn is_of_a_copy(row: &identity_finding::Model) -> bool {
+    let kind = FindingKind::parse(&row.kind);
+    // The data flows where people are only told, and where it was no identity that gave the copy away.
+    let flows = row.reaction == Reaction::Alert.as_str()
+        || row.speaker == finding::REUSED
+        || row.speaker.as_str().starts_with(finding::KEY);
+    matches!(kind, Some(FindingKind::Clone | FindingKind::Collision)) && !flows
+}
+
+/// Whether people have to decide who the device is before anybody gets something by its secret alone: whoever said last
+/// that it is the device is kept apart, or a copy is known of, which has the secret too.
+pub(crate) async fn is_in_doubt<C: ConnectionTrait>(
+    connection: &C,
+    device: i64,
+) -> Result<bool, AppError> {
+    let open = open_findings(connection, device).await?;
+    if open.iter().any(is_of_a_copy) {
+        return Ok(true);
+    }
+    let known = identity_known::Entity::find_by_id(device)
+        .one(connection)
+        .await
+        .map_err(internal)?;
+    let held = known.and_then(|known| known.held_finding_id);
+    // One that was decided on keeps its speaker apart until it says who it is, and no longer leaves anybody in doubt.
+    Ok(open.iter().any(|row| Some(row.id) == held))
 }
 
 /// What waited in these rows is in the history now.
@@ -323,17 +352,14 @@ pub(super) async fn discard<C: ConnectionTrait>(
     change(connection, device, finding, DISCARDED, now).await
 }
 
-/// What was released or discarded at `at` is kept apart again. A conflict where that cannot be taken out of the history
-/// any more; then nothing has changed.
+/// What was released or discarded at `at` is kept apart again. The caller has made sure that it can be taken out of the
+/// history still: that it is not [over](is_over), and stays so.
 pub(super) async fn restore<C: ConnectionTrait>(
     connection: &C,
     device: i64,
     finding: i64,
     at: TimestampMs,
 ) -> Result<(), AppError> {
-    if is_over(connection, finding, at).await? {
-        return Err(AppError::conflict("undo_too_late"));
-    }
     run(
         connection,
         "DELETE FROM report WHERE (component_id, at_ms, sequence) IN (SELECT component_id, at_ms, \
@@ -364,11 +390,12 @@ pub(super) async fn restore<C: ConnectionTrait>(
 }
 
 /// Whether reports of the time of what was released at `at` are deleted already: a rollup without it can no longer be
-/// computed. Retention goes no further while the caller's transaction runs.
-async fn is_over<C: ConnectionTrait>(
+/// computed. With a lock retention goes no further while the caller's transaction runs.
+pub(super) async fn is_over<C: ConnectionTrait>(
     connection: &C,
     finding: i64,
     at: TimestampMs,
+    lock: Option<LockType>,
 ) -> Result<bool, AppError> {
     use identity_quarantine::Column;
     let oldest: Vec<(i64, i64)> = identity_quarantine::Entity::find()
@@ -383,12 +410,15 @@ async fn is_over<C: ConnectionTrait>(
         .all(connection)
         .await
         .map_err(internal)?;
+    if oldest.is_empty() {
+        return Ok(false);
+    }
     let oldest: BTreeMap<i64, i64> = oldest.into_iter().collect();
     let mut kept = component::Entity::find()
         .filter(component::Column::Id.is_in(oldest.keys().copied()))
         .order_by_asc(component::Column::Id);
-    if connection.get_database_backend() != DbBackend::Sqlite {
-        kept = kept.lock(LockType::Share);
+    if let Some(lock) = lock.filter(|_| connection.get_database_backend() != DbBackend::Sqlite) {
+        kept = kept.lock(lock);
     }
     let kept = kept.all(connection).await.map_err(internal)?;
     let is_gone = |row: &component::Model| {

@@ -14,7 +14,9 @@ use serde_json::json;
 
 use super::read;
 use crate::{
-    Actor, Services, audit,
+    Actor, Services,
+    apart::commit_then,
+    audit,
     commands::step::{self, Moved},
     internal,
 };
@@ -66,9 +68,12 @@ pub async fn cancel(services: &Services, actor: &Actor, id: JobId) -> Result<Job
         json!({ "taken_back": taken_back }),
     )
     .await?;
-    transaction.commit().await.map_err(internal)?;
-    moved.tell(services).await;
-    super::tell(services, &row).await?;
+    let own = services.clone();
+    commit_then(transaction, async move {
+        moved.tell(&own).await;
+        super::tell(&own, &row).await
+    })
+    .await?;
     read::get(services, actor, id).await
 }
 

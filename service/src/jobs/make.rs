@@ -3,6 +3,7 @@
 use domain::{
     AppError, ComponentKey, DeviceId, JobId,
     command::{CommandOptions, NewCommand},
+    component::LEVEL,
     device::Presence,
     job::{Job, JobState, NewJob, Pace, Preview, StepState, Target},
 };
@@ -11,8 +12,8 @@ use sea_orm::{ActiveModelTrait, ActiveValue::Set, EntityTrait, TransactionTrait}
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::{read, targets};
-use crate::{Actor, Services, audit, commands, internal, names};
+use super::{read, targets, targets::NO_LEVEL};
+use crate::{Actor, Services, apart::commit_then, audit, commands, internal, names};
 
 const MOST_AT_A_TIME: u32 = 1_000;
 const LONGEST_STAGGER_MS: i64 = 3_600_000;
@@ -22,18 +23,19 @@ const ROWS: usize = 500;
 /// Names of devices that are away, in a preview.
 const NAMES: usize = 10;
 
-/// Who would be reached now, and who not.
+/// Who would be reached now, and who not; `level` where the component is to be brought to one.
 pub async fn preview(
     services: &Services,
     actor: &Actor,
     target: &Target,
     command: &str,
     component: Option<&ComponentKey>,
+    level: bool,
 ) -> Result<Preview, AppError> {
     let mut chosen = targets::chosen(services, actor, target).await?;
     let actuators = targets::common_actuators(services, &chosen).await?;
     if let Some(component) = component {
-        targets::with_component(services, &mut chosen, component, command).await?;
+        targets::with_component(services, &mut chosen, component, command, level).await?;
     }
     let mut preview = Preview {
         total: u32::try_from(chosen.len()).unwrap_or(u32::MAX),
@@ -44,6 +46,7 @@ pub async fn preview(
         let count = match (device.left_out, device.presence) {
             (Some("not_allowed"), _) => &mut preview.not_allowed,
             (Some("device_not_claimed"), _) => &mut preview.not_claimed,
+            (Some(NO_LEVEL), _) => &mut preview.no_level,
             (Some(_), _) => &mut preview.not_attached,
             (None, Presence::Online) => &mut preview.online,
             (None, Presence::Timeout) => &mut preview.timeout,
@@ -67,10 +70,17 @@ pub async fn create(services: &Services, actor: &Actor, new: NewJob) -> Result<J
     let arguments = check(&new)?;
     let mut chosen = targets::chosen(services, actor, &new.target).await?;
     if let Some(component) = &new.component {
-        targets::with_component(services, &mut chosen, component, &new.name).await?;
+        let level = new.level.is_some();
+        targets::with_component(services, &mut chosen, component, &new.name, level).await?;
     }
     if chosen.iter().all(|device| device.left_out.is_some()) {
-        return Err(AppError::conflict("nobody_reached"));
+        let only_switched = chosen
+            .iter()
+            .any(|device| device.left_out == Some(NO_LEVEL));
+        return Err(match only_switched {
+            true => AppError::invalid(LEVEL, NO_LEVEL),
+            false => AppError::conflict("nobody_reached"),
+        });
     }
     let now = services.now();
     let id = Uuid::now_v7();
@@ -141,8 +151,8 @@ pub async fn create(services: &Services, actor: &Actor, new: NewJob) -> Result<J
         json!({ "title": title, "name": new.name, "component": new.component, "devices": chosen.len() }),
     )
     .await?;
-    transaction.commit().await.map_err(internal)?;
-    super::tell(services, &row).await?;
+    let own = services.clone();
+    commit_then(transaction, async move { super::tell(&own, &row).await }).await?;
     read::get(services, actor, JobId(id)).await
 }
 
@@ -159,7 +169,9 @@ pub async fn retry(
         target: Target::Retry { job, states },
         name: first.name,
         component: first.component,
+        // With its level, where it had one.
         arguments: first.arguments,
+        level: None,
         pace: first.pace,
     };
     create(services, actor, new).await
@@ -179,10 +191,7 @@ fn check(new: &NewJob) -> Result<Value, AppError> {
     if !(0..=LONGEST_STAGGER_MS).contains(&stagger_ms) {
         return Err(AppError::invalid("stagger_ms", "at_most_an_hour"));
     }
-    let arguments = match &new.arguments {
-        Value::Null => json!({}),
-        arguments => arguments.clone(),
-    };
+    let arguments = arguments(new)?;
     let command = NewCommand {
         name: new.name.clone(),
         component: new.component.clone(),
@@ -204,8 +213,28 @@ fn check(new: &NewJob) -> Result<Value, AppError> {
     Ok(arguments)
 }
 
-/// A command in its own words: `led ON`, `restart`.
+/// The arguments of its command: those that were given, or its level.
+fn arguments(new: &NewJob) -> Result<Value, AppError> {
+    let Some(level) = new.level else {
+        return Ok(match &new.arguments {
+            Value::Null => json!({}),
+            arguments => arguments.clone(),
+        });
+    };
+    if new.name != "set" {
+        return Err(AppError::invalid(LEVEL, "only_with_set"));
+    }
+    if !new.arguments.is_null() {
+        return Err(AppError::invalid(LEVEL, "one_of_two"));
+    }
+    Ok(json!({ LEVEL: level.percent() }))
+}
+
+/// A command in its own words: `led ON`, `fan → 40 %`, `restart`.
 fn words(new: &NewJob, arguments: &Value) -> String {
+    if let (Some(component), Some(level)) = (&new.component, new.level) {
+        return format!("{component} → {} %", level.percent());
+    }
     let status = arguments.get("status").and_then(Value::as_str);
     match (&new.component, status) {
         (Some(component), Some(status)) => format!("{component} {status}"),

@@ -217,7 +217,7 @@ async fn follow(services: &Services, work: &mut Work) -> Result<(), AppError> {
         .into_iter()
         .filter_map(|(row, command)| {
             let command = command?;
-            let state = CommandState::parse(&command.state).and_then(StepState::of_command);
+            let state = end_of(&command);
             let moved = state.is_some() || row.progress != command.progress;
             moved.then_some((row, command, state))
         })
@@ -258,6 +258,17 @@ async fn follow(services: &Services, work: &mut Work) -> Result<(), AppError> {
     work.running -= ended;
     work.untold = true;
     Ok(())
+}
+
+/// What the end of its command means for a device. One whose command was held back, because its sender may not command
+/// the device any more, is left out, as it is where that shows before its turn.
+fn end_of(command: &command::Model) -> Option<StepState> {
+    let state = CommandState::parse(&command.state).and_then(StepState::of_command)?;
+    let held_back = command.reason.as_deref() == Some(commands::NOT_ALLOWED);
+    match state {
+        StepState::Cancelled if held_back => Some(StepState::Skipped),
+        state => Some(state),
+    }
 }
 
 /// Ends those that were not reached in time.

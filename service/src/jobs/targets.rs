@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use domain::{
     AppError, ComponentKey,
-    component::ComponentCategory,
+    component::{ComponentCategory, ValueInfo, is_pulsed},
     device::{Lifecycle, Presence},
     job::{StepState, Target},
     role::DeviceRole,
@@ -14,13 +14,15 @@ use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
 
 use super::{MOST_DEVICES, read};
 use crate::{
-    Actor, Services,
+    Actor, Services, components,
     devices::{self, matching},
     internal,
 };
 
 /// Ids in one statement.
 const AT_A_TIME: usize = 1_000;
+/// Why a device is left out whose component has only on and off where a level is asked for.
+pub(super) const NO_LEVEL: &str = "no_level";
 
 /// A device that was chosen.
 #[derive(Debug, Clone)]
@@ -148,43 +150,49 @@ async fn ids(services: &Services, actor: &Actor, target: &Target) -> Result<Vec<
     }
 }
 
-/// Leaves out those that do not have `component`, or cannot set it.
+/// Leaves out those that do not have `component`, or cannot set it; where a `level` is asked for also those whose component
+/// has none.
 pub(super) async fn with_component(
     services: &Services,
     chosen: &mut [Chosen],
     component: &ComponentKey,
     command: &str,
+    level: bool,
 ) -> Result<(), AppError> {
     let ids: Vec<i64> = chosen.iter().map(|device| device.id).collect();
-    let mut having: HashMap<i64, String> = HashMap::new();
+    let mut having: HashMap<i64, (String, Option<String>)> = HashMap::new();
     for part in ids.chunks(AT_A_TIME) {
-        let rows: Vec<(i64, String)> = attached(part)
+        let rows: Vec<(i64, String, Option<String>)> = attached(part)
             .filter(component::Column::Key.eq(component.as_str()))
             .select_only()
             .column(component::Column::DeviceId)
             .column(component::Column::ComponentType)
+            .column(component::Column::PinMode)
             .into_tuple()
             .all(&services.db.read)
             .await
             .map_err(internal)?;
-        having.extend(rows);
+        let rows = rows.into_iter();
+        having.extend(rows.map(|(device, kind, pin_mode)| (device, (kind, pin_mode))));
     }
     let actuators = actuators(services).await?;
     for device in chosen.iter_mut().filter(|device| device.left_out.is_none()) {
         device.left_out = match having.get(&device.id) {
             None => Some("not_attached"),
-            Some(kind)
-                if command == "set" && !actuators.iter().any(|a| a.component_type == *kind) =>
-            {
-                Some("not_an_actuator")
+            Some(_) if command != "set" => None,
+            Some((kind, pin_mode)) => {
+                match actuators.iter().find(|a| a.row.component_type == *kind) {
+                    None => Some("not_an_actuator"),
+                    Some(kind) if level && !kind.has_level(pin_mode.as_deref()) => Some(NO_LEVEL),
+                    Some(_) => None,
+                }
             }
-            Some(_) => None,
         };
     }
     Ok(())
 }
 
-/// The actuators of the devices that are not left out, with how many have each.
+/// The actuators of the devices that are not left out, with how many have each and on how many it has levels.
 pub(super) async fn common_actuators(
     services: &Services,
     chosen: &[Chosen],
@@ -195,36 +203,44 @@ pub(super) async fn common_actuators(
         .filter(|device| device.left_out.is_none())
         .map(|device| device.id)
         .collect();
-    let mut counts = std::collections::BTreeMap::<(String, String), u32>::new();
+    let mut counts = std::collections::BTreeMap::<(String, String), (u32, u32)>::new();
     for part in ids.chunks(AT_A_TIME) {
-        let rows: Vec<(String, String, i64)> = attached(part)
+        let rows: Vec<(String, String, Option<String>, i64)> = attached(part)
             .filter(
                 component::Column::ComponentType
-                    .is_in(kinds.iter().map(|kind| kind.component_type.clone())),
+                    .is_in(kinds.iter().map(|kind| kind.row.component_type.clone())),
             )
             .select_only()
             .column(component::Column::Key)
             .column(component::Column::ComponentType)
+            .column(component::Column::PinMode)
             .column_as(component::Column::Id.count(), "devices")
             .group_by(component::Column::Key)
             .group_by(component::Column::ComponentType)
+            .group_by(component::Column::PinMode)
             .into_tuple()
             .all(&services.db.read)
             .await
             .map_err(internal)?;
-        for (key, kind, devices) in rows {
-            *counts.entry((key, kind)).or_default() += u32::try_from(devices).unwrap_or(0);
+        for (key, name, pin_mode, devices) in rows {
+            let devices = u32::try_from(devices).unwrap_or(0);
+            let kind = kinds.iter().find(|kind| kind.row.component_type == name);
+            let has_level = kind.is_some_and(|kind| kind.has_level(pin_mode.as_deref()));
+            let (all, with_level) = counts.entry((key, name)).or_default();
+            *all += devices;
+            *with_level += if has_level { devices } else { 0 };
         }
     }
     let mut actuators: Vec<_> = counts
         .into_iter()
-        .filter_map(|((key, kind), devices)| {
-            let kind = kinds.iter().find(|known| known.component_type == kind)?;
+        .filter_map(|((key, name), (devices, with_level))| {
+            let kind = kinds.iter().find(|kind| kind.row.component_type == name)?;
             Some(domain::job::Actuator {
                 component: key.parse().ok()?,
-                label_ko: kind.display_name_ko.clone(),
-                label_en: kind.display_name_en.clone(),
+                label_ko: kind.row.display_name_ko.clone(),
+                label_en: kind.row.display_name_en.clone(),
                 devices,
+                with_level,
             })
         })
         .collect();
@@ -238,10 +254,32 @@ fn attached(devices: &[i64]) -> sea_orm::Select<component::Entity> {
         .filter(component::Column::DetachedMs.is_null())
 }
 
-async fn actuators(services: &Services) -> Result<Vec<component_type::Model>, AppError> {
-    component_type::Entity::find()
+/// A type of actuator.
+#[derive(Debug)]
+struct Kind {
+    row: component_type::Model,
+    /// Whether the catalog says that it reports levels.
+    says_level: bool,
+}
+
+impl Kind {
+    /// Whether one at a pin of this mode has levels, as [`domain::component::Component::has_level`] says it.
+    fn has_level(&self, pin_mode: Option<&str>) -> bool {
+        self.says_level || is_pulsed(pin_mode)
+    }
+}
+
+async fn actuators(services: &Services) -> Result<Vec<Kind>, AppError> {
+    let rows = component_type::Entity::find()
         .filter(component_type::Column::Category.eq(ComponentCategory::Actuator.as_str()))
         .all(&services.db.read)
         .await
-        .map_err(internal)
+        .map_err(internal)?;
+    Ok(rows
+        .into_iter()
+        .map(|row| Kind {
+            says_level: components::values(&row).iter().any(ValueInfo::is_level),
+            row,
+        })
+        .collect())
 }

@@ -72,6 +72,20 @@ fn is_own_try(row: &command::Model, wish: &desired::Model) -> bool {
     row.name == STATE_DESIRED || wish.attempts > 0 || !made_it
 }
 
+/// Whether a command that has not ended is the server's own try at a wish.
+pub(crate) async fn is_own<C: ConnectionTrait>(
+    connection: &C,
+    row: &command::Model,
+) -> Result<bool, AppError> {
+    let wishes = desired::Entity::find()
+        .filter(desired::Column::DeviceId.eq(row.device_id))
+        .filter(desired::Column::CommandId.eq(row.id))
+        .all(connection)
+        .await
+        .map_err(internal)?;
+    Ok(wishes.iter().any(|wish| is_own_try(row, wish)))
+}
+
 /// Sets what is desired; what was desired before is kept for when this is taken back.
 pub(super) async fn put<C: ConnectionTrait>(
     connection: &C,
