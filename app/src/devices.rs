@@ -23,7 +23,8 @@ mod list_bulk;
 mod list_nothing;
 pub mod list_page;
 mod list_pick;
-pub(crate) mod list_rows;
+#[cfg(feature = "ssr")]
+mod list_rows;
 pub(crate) mod list_tools;
 mod list_views;
 pub(crate) mod list_wrong;

@@ -1,6 +1,10 @@
 //! One device: what it is, what it measures now, what it did and was told.
 
-use domain::{AppError, DeviceId, device::DeviceDetail, live::Subject};
+use domain::{
+    AppError, DeviceId,
+    device::{DeviceDetail, DeviceSummary},
+    live::Subject,
+};
 use leptos::{prelude::*, reactive::computed::ScopedFuture};
 use leptos_i18n::tu_string;
 use leptos_router::hooks::use_params_map;
@@ -136,7 +140,7 @@ fn Page(
             true => view! { <NotFoundPage/> }.into_any(),
             false => view! {
                 <ErrorNotice error=unread/>
-                {move || view! { <Head detail=detail.get()/> }}
+                {move || view! { <Head summary=detail.read().summary.clone()/> }}
                 {later(move || made_label(Box::new(label_of)))}
                 <div class="columns">
                     <div>
@@ -156,15 +160,14 @@ fn Page(
 }
 
 #[component]
-fn Head(detail: DeviceDetail) -> impl IntoView {
+fn Head(summary: DeviceSummary) -> impl IntoView {
     let i18n = use_i18n();
     let locale = i18n.get_locale_untracked();
-    let summary = &detail.summary;
-    let mark = words::mark(summary);
-    let word = words::status(locale, summary).to_owned();
-    let why = words::why(locale, summary).to_owned();
+    let mark = words::mark(&summary);
+    let word = words::status(locale, &summary).to_owned();
+    let why = words::why(locale, &summary).to_owned();
     let since = summary.presence.since;
-    let name = summary.name.clone();
+    let name = summary.name;
     view! {
         <PageTitle text=name.clone()/>
         <div class="head">

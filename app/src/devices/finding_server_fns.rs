@@ -6,24 +6,25 @@
 )]
 
 use domain::{
-    Page,
+    DeviceId, Page,
     device::{DeviceQuery, DeviceSummary, PresenceCounts},
     filter::FilterError,
-    finding::{BulkTagged, RowExtra, SavedView},
+    finding::{BulkTagged, SavedView},
     tag::TagCounts,
 };
 use leptos::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use crate::{Failure, json::Json};
+use crate::{Failure, i18n::Locale, json::Json};
 
 #[cfg(feature = "ssr")]
 use {
+    super::{list_rows, query::MOST_COLUMNS},
     crate::{
         form::{answer, answer_with},
         request,
     },
-    domain::{AppError, filter::Filter},
+    domain::{AppError, filter::Filter, finding::Column},
     service::devices::{
         self, matching, tags,
         views::{self, NewView},
@@ -33,10 +34,18 @@ use {
 /// What the list shows.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Found {
-    /// One page; empty where the search was not understood.
-    pub page: Page<DeviceSummary>,
-    /// What its rows show besides, in their order.
-    pub extras: Vec<RowExtra>,
+    /// The devices of one page, in its order; none where the search was not understood.
+    pub devices: Vec<DeviceId>,
+    /// Their rows as markup, with which an answer to a browser comes beside the rest. A page has them already where
+    /// they stand, and does not carry them a second time for its script.
+    #[serde(skip)]
+    pub rows: Option<String>,
+    /// How many there are on all pages.
+    pub total: u64,
+    /// Which page it is, from 1.
+    pub page: u32,
+    /// How many rows a page holds.
+    pub page_size: u32,
     /// How many devices there are of each status.
     pub counts: PresenceCounts,
     /// How many there are of each tag.
@@ -51,10 +60,26 @@ pub struct Found {
     pub wrong: Option<FilterError>,
 }
 
-/// One page of the list, and what it is narrowed down by. `keys` are of the state.
+/// The devices that a query finds, one page of them.
 #[server(prefix = "/do", endpoint = "find_devices", input = Json, output = Json)]
-pub async fn find_devices(query: DeviceQuery, keys: Vec<String>) -> Result<Found, Failure> {
+pub async fn find_devices(query: DeviceQuery) -> Result<Page<DeviceSummary>, Failure> {
     let (services, actor) = (request::services()?, request::actor()?);
+    Ok(devices::list_within(&services, &actor, &query).await?)
+}
+
+/// One page of the list, what it is narrowed down by, and its rows with these columns, as an address spells them, in
+/// this language. The rows are made where the devices are: a browser needs the code for neither.
+#[server(prefix = "/do", endpoint = "list_devices", input = Json, output = Json)]
+pub async fn list_devices(
+    query: DeviceQuery,
+    columns: Vec<String>,
+    locale: Locale,
+) -> Result<(Found, String), Failure> {
+    let (services, actor) = (request::services()?, request::actor()?);
+    let columns = columns.iter().filter_map(|name| name.parse().ok());
+    let columns: Vec<Column> = columns.take(MOST_COLUMNS).collect();
+    let keys = columns.iter().filter_map(Column::state_key);
+    let keys: Vec<String> = keys.map(str::to_owned).collect();
     let asked = query.search.parse::<Filter>();
     let parts = match &asked {
         Ok(filter) => filter.parts(),
@@ -77,16 +102,23 @@ pub async fn find_devices(query: DeviceQuery, keys: Vec<String>) -> Result<Found
         ),
     };
     let ids: Vec<_> = page.items.iter().map(|device| device.id).collect();
-    Ok(Found {
-        extras: devices::extras(&services, &actor, &ids, &keys).await?,
+    let extras = devices::extras(&services, &actor, &ids, &keys).await?;
+    let found = Found {
+        devices: ids,
+        rows: None,
+        total: page.total,
+        page: page.page,
+        page_size: page.page_size,
         counts: devices::counts(&services, &actor).await?,
         tags: tags::counts(&services, &actor).await?,
         views: views::list(&services, &actor).await?,
-        page,
         filter,
         parts,
         wrong,
-    })
+    };
+    let shown: Vec<_> = page.items.into_iter().zip(extras).collect();
+    let rows = list_rows::rows(locale, services.now().0, &columns, &shown);
+    Ok((found, rows))
 }
 
 /// Puts tags on and takes tags off devices that one may manage: `devices`, ids with commas, or without them every

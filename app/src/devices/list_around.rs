@@ -63,7 +63,7 @@ impl Narrowing {
 
 /// To what acts on all that was found are done: the filter, and how many it finds.
 fn acted_on(_: View, found: &Found) -> (String, u64) {
-    (found.filter.clone(), found.page.total)
+    (found.filter.clone(), found.total)
 }
 
 impl Around {

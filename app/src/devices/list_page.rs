@@ -6,12 +6,12 @@ use leptos_i18n::tu_string;
 use leptos_router::hooks::use_query_map;
 
 use super::{
-    finding_server_fns::{Found, find_devices},
+    finding_server_fns::{Found, list_devices},
     list_around::{Around, above, below},
     list_bulk::Bulk,
     list_nothing::nothing,
     list_pick::Picked,
-    list_rows, list_tools,
+    list_tools,
     list_views::Keeping,
     list_wrong,
     query::{self, View},
@@ -19,8 +19,14 @@ use super::{
 use crate::{
     i18n::use_i18n,
     live::watch,
-    parts::{Draw, ErrorNotice, Icon, PageTitle, Pagination, clock::use_now, later::later},
+    parts::{Draw, ErrorNotice, Icon, PageTitle, Pagination, later::later},
     session::use_me,
+};
+
+#[cfg(feature = "hydrate")]
+use crate::{
+    i18n::Locale,
+    parts::clock::{ago, use_now},
 };
 
 /// The list of devices.
@@ -29,7 +35,8 @@ pub fn DeviceListPage() -> impl IntoView {
     let i18n = use_i18n();
     let map = use_query_map();
     let view = Memo::new(move |_| query::read(&map.read()));
-    let asked = Memo::new(move |_| view.with(|view| (view.query.clone(), view.keys())));
+    let locale = i18n.get_locale_untracked();
+    let asked = Memo::new(move |_| view.with(|view| (view.query.clone(), view.named_columns())));
     let (bulk, keeping) = (Bulk::new(), Keeping::new());
     let picked = Picked::default();
     let shown = RwSignal::new(Vec::new());
@@ -42,14 +49,19 @@ pub fn DeviceListPage() -> impl IntoView {
             let done = (bulk.times_done(), keeping.times_done());
             (asked.get(), changed.get(), done)
         },
-        |((query, keys), ..)| find_devices(query, keys),
+        move |((query, columns), ..)| async move {
+            let answer = list_devices(query, columns, locale).await;
+            answer.map(|(found, rows)| Found {
+                rows: Some(rows),
+                ..found
+            })
+        },
     );
     Effect::new(move || {
-        if let Some(Ok(found)) = &*devices.read() {
-            let ids: Vec<_> = found.page.items.iter().map(|device| device.id).collect();
-            if shown.get_untracked() != ids {
-                shown.set(ids);
-            }
+        if let Some(Ok(found)) = &*devices.read()
+            && *shown.read_untracked() != found.devices
+        {
+            shown.set(found.devices.clone());
         }
     });
     let admin = use_me().role.is_admin();
@@ -110,8 +122,11 @@ pub fn DeviceListPage() -> impl IntoView {
 fn list(shown: &View, found: Found, admin: bool, picked: Picked) -> AnyView {
     let i18n = use_i18n();
     let Found {
+        devices: ids,
+        rows,
+        total,
         page,
-        extras,
+        page_size,
         wrong,
         ..
     } = found;
@@ -119,27 +134,23 @@ fn list(shown: &View, found: Found, admin: bool, picked: Picked) -> AnyView {
     if let Some(wrong) = wrong {
         return later(move || list_wrong::notice(Box::new((query.search, wrong))));
     }
-    if page.items.is_empty() {
+    if ids.is_empty() {
         let filtered = !(query.search.is_empty()
             && query.presence.is_empty()
             && query.lifecycle.is_empty()
             && query.kind.is_empty());
         return later(move || nothing(Box::new((filtered, admin))));
     }
-    let now = use_now().0;
     let locale = i18n.get_locale_untracked();
-    let ids: Vec<_> = page.items.iter().map(|device| device.id).collect();
     let all = move || ids.iter().all(|id| picked.0.read().contains(id));
-    let items: Vec<_> = page.items.into_iter().zip(extras).collect();
-    let columns = shown.columns.clone();
-    let rows = move || {
-        let picked = picked.0.read_untracked();
-        list_rows::rows(locale, now.get_untracked(), &columns, &items, &picked)
-    };
+    // The rows that the server drew are left as they are: what is in the page already is not put in again.
+    let rows = rows.map(|rows| picked.tick(rows)).unwrap_or_default();
     #[cfg(feature = "hydrate")]
-    Effect::new(move || list_rows::tell_times(locale, now.get()));
-    #[cfg(feature = "hydrate")]
-    Effect::new(move || picked.take_over());
+    {
+        let now = use_now().0;
+        Effect::new(move || tell_times(locale, now.get()));
+        Effect::new(move || picked.take_over());
+    }
     let href = {
         let shown = shown.clone();
         Callback::new(move |page| {
@@ -184,8 +195,31 @@ fn list(shown: &View, found: Found, admin: bool, picked: Picked) -> AnyView {
                     <tbody inner_html=rows on:change=move |event| picked.note(&event)></tbody>
                 </table>
             </div>
-            <Pagination total=page.total page=page.page page_size=page.page_size href/>
+            <Pagination total page page_size href/>
         </section>
     }
     .into_any()
+}
+
+/// Tells the times of the rows that are shown anew.
+#[cfg(feature = "hydrate")]
+fn tell_times(locale: Locale, now_ms: i64) {
+    use wasm_bindgen::JsCast as _;
+    let Ok(times) = document().query_selector_all("time[data-at]") else {
+        return;
+    };
+    for index in 0..times.length() {
+        let element = times.item(index).and_then(|node| node.dyn_into().ok());
+        let Some::<web_sys::Element>(element) = element else {
+            continue;
+        };
+        let at = element.get_attribute("data-at");
+        let Some(at) = at.and_then(|at| at.parse::<i64>().ok()) else {
+            continue;
+        };
+        let words = ago(locale, now_ms - at);
+        if element.text_content().as_deref() != Some(&words) {
+            element.set_text_content(Some(&words));
+        }
+    }
 }

@@ -1,19 +1,19 @@
-//! The rows of the list as markup, made in one go: a page has up to 200 of them, and each as a view of
-//! its own would cost more than everything else on the page together.
+//! The rows of the list as markup, made in one go and by the server alone: a page has up to 200 of them, and each as a
+//! view of its own would cost more than everything else on the page together. A browser puts in what it is given.
 //!
 //! Invariant: everything that a person or a device has written passes [`text`].
 
 use std::fmt::Write as _;
 
 use domain::{
-    DeviceId, TimestampMs,
+    TimestampMs,
     device::DeviceSummary,
     finding::{Column, RowExtra},
 };
 use html_escape::{encode_double_quoted_attribute as attribute, encode_text as text};
 use leptos_i18n::td_string;
 
-use super::{list_tools::column_name, trouble, words};
+use super::{list_pick::open_box, list_tools::column_name, trouble, words};
 use crate::{
     i18n::Locale,
     parts::{
@@ -23,27 +23,20 @@ use crate::{
     },
 };
 
-/// The rows of these devices as they stand at `now_ms`, with these columns beside their names; those
-/// that are `picked` are ticked.
-pub(crate) fn rows(
+/// The rows of these devices as they stand at `now_ms`, with these columns beside their names; none is ticked.
+pub(super) fn rows(
     locale: Locale,
     now_ms: i64,
     columns: &[Column],
     devices: &[(DeviceSummary, RowExtra)],
-    picked: &[DeviceId],
 ) -> String {
     let mut html = String::with_capacity(devices.len() * 900);
     for (device, extra) in devices {
         let _ = write!(
             html,
-            r#"<tr><td><label class="pick"><input type="checkbox" form="pick" name="device" value="{}" aria-label="{}"{}></label><a class="strong" href="/devices/{}">{}</a><small class="mut mono">{}</small></td>"#,
-            device.id,
+            r#"<tr><td><label class="pick">{} aria-label="{}"></label><a class="strong" href="/devices/{}">{}</a><small class="mut mono">{}</small></td>"#,
+            open_box(device.id),
             attribute(&td_string!(locale, jobs.pick, name = device.name.clone()).to_string()),
-            if picked.contains(&device.id) {
-                " checked"
-            } else {
-                ""
-            },
             device.id,
             text(&device.name),
             text(&device.cpu_serial),
@@ -169,29 +162,6 @@ fn time(html: &mut String, locale: Locale, now_ms: i64, at: TimestampMs) {
     );
 }
 
-/// Tells the times of the rows that are shown anew.
-#[cfg(feature = "hydrate")]
-pub(crate) fn tell_times(locale: Locale, now_ms: i64) {
-    use wasm_bindgen::JsCast as _;
-    let Ok(times) = leptos::prelude::document().query_selector_all("time[data-at]") else {
-        return;
-    };
-    for index in 0..times.length() {
-        let element = times.item(index).and_then(|node| node.dyn_into().ok());
-        let Some::<web_sys::Element>(element) = element else {
-            continue;
-        };
-        let at = element.get_attribute("data-at");
-        let Some(at) = at.and_then(|at| at.parse::<i64>().ok()) else {
-            continue;
-        };
-        let words = ago(locale, now_ms - at);
-        if element.text_content().as_deref() != Some(&words) {
-            element.set_text_content(Some(&words));
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use domain::{
@@ -255,7 +225,7 @@ mod tests {
 
     #[test]
     fn what_others_wrote_is_text() {
-        let html = rows(Locale::en, 61_000, &columns(), &[(device(), extra())], &[]);
+        let html = rows(Locale::en, 61_000, &columns(), &[(device(), extra())]);
         assert!(html.contains("&lt;script&gt;alert(1)"), "{html}");
         assert!(html.contains("A&amp;B"), "{html}");
         assert!(

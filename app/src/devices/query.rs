@@ -7,7 +7,7 @@ use domain::{
 use leptos_router::{location::Url, params::ParamsMap};
 
 /// The most columns at a time.
-const MOST_COLUMNS: usize = 12;
+pub(super) const MOST_COLUMNS: usize = 12;
 
 /// What is looked for, and what is shown of it.
 #[derive(Debug, Clone, PartialEq)]
@@ -36,10 +36,9 @@ impl View {
         })
     }
 
-    /// The keys of the state that it shows.
-    pub(super) fn keys(&self) -> Vec<String> {
-        let keys = self.columns.iter().filter_map(Column::state_key);
-        keys.map(str::to_owned).collect()
+    /// Its columns, as the address spells them.
+    pub(super) fn named_columns(&self) -> Vec<String> {
+        self.columns.iter().map(ToString::to_string).collect()
     }
 
     /// Its address.
@@ -67,7 +66,7 @@ impl View {
 
     /// The address of a file of all that it finds.
     pub(super) fn export(&self) -> String {
-        let columns: Vec<String> = self.columns.iter().map(ToString::to_string).collect();
+        let columns = self.named_columns();
         let columns = match columns.is_empty() {
             true => "none".to_owned(),
             false => columns.join(","),

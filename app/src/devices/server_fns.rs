@@ -77,6 +77,27 @@ pub async fn read_latest_events() -> Result<Vec<(DeviceId, String, DeviceEvent)>
     Ok(devices::latest_events(&services, &actor, 12).await?)
 }
 
+/// All that the overview shows, read at once.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Site {
+    /// What it begins with.
+    pub overview: Overview,
+    /// The latest of the jobs that are under way, and how many there are in all.
+    pub jobs: Page<Job>,
+    /// The latest events of all devices: the device, its name, what happened.
+    pub events: Vec<(DeviceId, String, DeviceEvent)>,
+}
+
+/// All that the overview shows: what a change of the site asks for, once.
+#[server(prefix = "/do", endpoint = "read_site", input = Json, output = Json)]
+pub async fn read_site() -> Result<Site, Failure> {
+    Ok(Site {
+        overview: read_overview().await?,
+        jobs: read_running_jobs().await?,
+        events: read_latest_events().await?,
+    })
+}
+
 /// The devices that are not there, and those that are in trouble: asked apart, so that many that are absent leave
 /// room for the others.
 #[cfg(feature = "ssr")]

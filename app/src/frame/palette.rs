@@ -142,8 +142,8 @@ async fn devices_of(text: String) -> Vec<DeviceSummary> {
         page_size: 10,
         ..DeviceQuery::default()
     };
-    match find_devices(query, Vec::new()).await {
-        Ok(found) => found.page.items.into_iter().take(MOST_DEVICES).collect(),
+    match find_devices(query).await {
+        Ok(found) => found.items.into_iter().take(MOST_DEVICES).collect(),
         // The list of devices, which is always offered, says why.
         Err(_) => Vec::new(),
     }

@@ -2,10 +2,10 @@
 
 use domain::{
     AppError, JobId, Page,
-    job::{Job, JobState, Step, StepState},
+    job::{Job, Step, StepState},
     live::Subject,
 };
-use leptos::prelude::*;
+use leptos::{prelude::*, reactive::computed::ScopedFuture};
 use leptos_i18n::td_string;
 use leptos_router::{
     hooks::{use_params_map, use_query_map},
@@ -13,6 +13,7 @@ use leptos_router::{
 };
 
 use super::{
+    job_around::{Around, Part, part},
     server_fns::{CancelJob, RetryJob, read_job},
     words,
 };
@@ -20,25 +21,30 @@ use crate::{
     Failure,
     commands::words as command_words,
     devices::words as device_words,
-    form::{FormState, PostForm},
+    form::FormState,
     i18n::{Locale, use_i18n},
     live::watch,
     parts::{
-        Draw, ErrorNotice, Icon, NotFoundPage, PageTitle, Pagination, SearchForm, Time,
-        number::grouped, status_mark::Shape,
+        ErrorNotice, NotFoundPage, PageTitle, Pagination, Time, number::grouped, status_mark::Shape,
     },
 };
 
+/// The job and one page of its devices.
+type Answer = Result<(Job, Page<Step>), Failure>;
+/// What was asked for, and one page of it.
+type Rows = (Shown, Page<Step>);
+
 /// What of its devices is shown.
 #[derive(Debug, Clone, PartialEq, Eq)]
-struct Shown {
-    states: Vec<StepState>,
-    search: String,
-    page: u32,
+pub(super) struct Shown {
+    pub(super) states: Vec<StepState>,
+    pub(super) search: String,
+    pub(super) page: u32,
 }
 
 impl Shown {
-    fn href(&self, id: JobId) -> String {
+    /// Its address.
+    pub(super) fn href(&self, id: JobId) -> String {
         let mut parts = Vec::new();
         if !self.states.is_empty() {
             parts.push(format!("state={}", names(&self.states)));
@@ -56,7 +62,8 @@ impl Shown {
     }
 }
 
-fn names(states: &[StepState]) -> String {
+/// The states, as the address and a form spell them.
+pub(super) fn names(states: &[StepState]) -> String {
     let names: Vec<_> = states.iter().map(|state| state.as_str()).collect();
     names.join(",")
 }
@@ -101,29 +108,91 @@ fn OneJob(id: JobId) -> impl IntoView {
         <ErrorNotice error=cancel.error/>
         <ErrorNotice error=retry.error/>
         <Transition>
-            {move || Suspend::new(async move {
-                match job.await {
-                    Ok((job, steps)) => drawn(&shown.get(), job, steps, cancel, retry),
-                    Err(Failure(AppError::NotFound)) => view! { <NotFoundPage/> }.into_any(),
-                    Err(Failure(error)) => {
-                        view! { <ErrorNotice error=Signal::stored(Some(error))/> }.into_any()
+            {move || Suspend::new(
+                // What changes later changes on the page: what comes after it stays.
+                ScopedFuture::new_untracked(async move {
+                    match job.await {
+                        Err(Failure(AppError::NotFound)) => view! { <NotFoundPage/> }.into_any(),
+                        first => page(id, shown, job, first, [cancel, retry]),
                     }
-                }
-            })}
+                }),
+            )}
         </Transition>
     }
 }
 
-fn drawn(
-    shown: &Shown,
-    job: Job,
-    steps: Page<Step>,
-    cancel: FormState,
-    retry: FormState,
+fn page(
+    id: JobId,
+    asked: Memo<Shown>,
+    answer: Resource<Answer>,
+    first: Answer,
+    [cancel, retry]: [FormState; 2],
 ) -> AnyView {
-    let i18n = use_i18n();
-    let locale = i18n.get_locale_untracked();
-    let (id, counts) = (job.id, job.counts);
+    let locale = use_i18n().get_locale_untracked();
+    let (job, rows) = (RwSignal::new(None::<Job>), RwSignal::new(None::<Rows>));
+    let failed = RwSignal::new(None::<AppError>);
+    let take = move |answer: Answer| {
+        let of = asked.get_untracked();
+        match answer {
+            Ok((now, steps)) => {
+                failed.set(None);
+                let (now, steps) = (Some(now), Some((of, steps)));
+                if *job.read_untracked() != now {
+                    job.set(now);
+                }
+                if *rows.read_untracked() != steps {
+                    rows.set(steps);
+                }
+            }
+            Err(Failure(error)) => {
+                let gone = error == AppError::NotFound;
+                // Devices that were not asked for are no answer; those that were are better than none.
+                let other = rows
+                    .read_untracked()
+                    .as_ref()
+                    .is_some_and(|(before, _)| *before != of);
+                failed.set(Some(error));
+                if gone {
+                    job.set(None);
+                }
+                if gone || other {
+                    rows.set(None);
+                }
+            }
+        }
+    };
+    take(first);
+    Effect::new(move || {
+        if let Some(answer) = answer.get() {
+            take(answer);
+        }
+    });
+    let title = Signal::derive(move || match &*job.read() {
+        Some(job) => job.title.clone(),
+        None => td_string!(locale, jobs.title).to_owned(),
+    });
+    let of = Around {
+        id,
+        asked,
+        job,
+        cancel,
+        retry,
+    };
+    view! {
+        <PageTitle text=title/>
+        <ErrorNotice error=failed/>
+        <div class="head">
+            {move || job.read().as_ref().map(|job| head(locale, job))}
+            {part(Part::Acts, of)}
+        </div>
+        {part(Part::Summary, of)}
+        {move || rows.get().map(|(shown, steps)| table(locale, &shown, id, steps))}
+    }
+    .into_any()
+}
+
+fn head(locale: Locale, job: &Job) -> AnyView {
+    let counts = job.counts;
     let of = td_string!(
         locale,
         jobs.of,
@@ -132,158 +201,14 @@ fn drawn(
     )
     .to_string();
     view! {
-        <PageTitle text=job.title.clone()/>
-        <div class="head">
-            <h1>{job.title.clone()}</h1>
-            <div class="row" role="status">
-                <span class="status">
-                    <Shape mark=Signal::stored(words::job_mark(job.state, &counts))/>
-                    <b>{words::job(locale, job.state)}</b>
-                </span>
-                <span class="mut num">{of}</span>
-            </div>
-            <div class="acts">{acts(locale, shown, &job, cancel, retry)}</div>
+        <h1>{job.title.clone()}</h1>
+        <div class="row" role="status">
+            <span class="status">
+                <Shape mark=Signal::stored(words::job_mark(job.state, &counts))/>
+                <b>{words::job(locale, job.state)}</b>
+            </span>
+            <span class="mut num">{of}</span>
         </div>
-        <section class="card jobsum">
-            {words::bar(&counts)}
-            {facts(locale, &job)}
-        </section>
-        {tabs(locale, shown, &job)}
-        {search(locale, shown, id)}
-        {table(locale, shown, id, steps)}
-    }
-    .into_any()
-}
-
-fn acts(locale: Locale, shown: &Shown, job: &Job, cancel: FormState, retry: FormState) -> AnyView {
-    let (id, job_id) = (job.id.to_string(), job.id.to_string());
-    let again = |states: &[StepState]| -> u32 { states.iter().map(|s| job.counts.of(*s)).sum() };
-    // Of what is shown, where that may be tried again; else of all that were told and did not do it.
-    let (states, words) = match shown.states.as_slice() {
-        [one] if one.may_be_retried() => {
-            let n = grouped(again(&[*one]).into());
-            let state = words::step(locale, *one);
-            (
-                vec![*one],
-                td_string!(locale, jobs.again, state = state, n = n).to_string(),
-            )
-        }
-        _ => {
-            let n = grouped(again(&StepState::RETRIED).into());
-            (
-                StepState::RETRIED.to_vec(),
-                td_string!(locale, jobs.again_all, n = n).to_string(),
-            )
-        }
-    };
-    let retried = (again(&states) > 0).then(|| {
-        view! {
-            <PostForm form=retry>
-                <input type="hidden" name="id" value=id/>
-                <input type="hidden" name="states" value=names(&states)/>
-                <button class="btn" type="submit" disabled=move || retry.pending.get()>
-                    <Draw icon=Icon::RefreshCw/>
-                    {words}
-                </button>
-            </PostForm>
-        }
-    });
-    let count = job.counts.waiting;
-    let waiting = grouped(count.into());
-    let cancelled = (job.state == JobState::Running).then(|| {
-        let what = td_string!(locale, jobs.cancel_what, n = waiting, count = count).to_string();
-        let said = what.clone();
-        view! {
-            <PostForm form=cancel>
-                <input type="hidden" name="id" value=job_id/>
-                <button class="btn danger" type="submit" title=what disabled=move || cancel.pending.get()>
-                    <Draw icon=Icon::X/>
-                    {td_string!(locale, jobs.cancel)}
-                </button>
-            </PostForm>
-            <p class="mut xs">{said}</p>
-        }
-    });
-    view! { {retried} {cancelled} }.into_any()
-}
-
-fn facts(locale: Locale, job: &Job) -> AnyView {
-    let component = job.component.as_ref().map(ToString::to_string);
-    let arguments = match job.arguments.as_object() {
-        Some(object) if !object.is_empty() => Some(job.arguments.to_string()),
-        _ => None,
-    };
-    let pace = td_string!(locale, jobs.pace, n = grouped(job.pace.concurrency.into())).to_string();
-    let stagger = (job.pace.stagger_ms > 0).then(|| {
-        let seconds = job.pace.stagger_ms / 1_000;
-        td_string!(locale, jobs.stagger, s = seconds).to_string()
-    });
-    view! {
-        <dl class="facts">
-            <dt>{td_string!(locale, jobs.command)}</dt>
-            <dd class="row">
-                <b class="mono">{job.name.clone()}</b>
-                {component.map(|component| view! { <span class="mono">{component}</span> })}
-                {arguments.map(|arguments| view! { <code class="ell">{arguments}</code> })}
-            </dd>
-            <dt>{td_string!(locale, jobs.created)}</dt>
-            <dd class="row"><Time at=Signal::stored(Some(job.created_at))/> {job.created_by_name.clone()}</dd>
-            <dt>{td_string!(locale, jobs.until)}</dt>
-            <dd><Time at=Signal::stored(Some(job.expires_at))/></dd>
-            <dt>{td_string!(locale, jobs.how)}</dt>
-            <dd class="row">{pace} {stagger.map(|stagger| view! { <span>{stagger}</span> })}</dd>
-            {job.parent.map(|parent| view! {
-                <dt>{td_string!(locale, jobs.parent)}</dt>
-                <dd><a href=format!("/jobs/{parent}")>{td_string!(locale, jobs.parent)}</a></dd>
-            })}
-        </dl>
-    }
-    .into_any()
-}
-
-fn tabs(locale: Locale, shown: &Shown, job: &Job) -> AnyView {
-    let tab = |states: Vec<StepState>, words: &'static str, count: u32| {
-        let current = states == shown.states;
-        let href = Shown {
-            states,
-            page: 1,
-            ..shown.clone()
-        }
-        .href(job.id);
-        view! {
-            <a href=href aria-current=current.then_some("page")>
-                {words} " " <span class="num mut">{grouped(count.into())}</span>
-            </a>
-        }
-    };
-    let tabs: Vec<_> = std::iter::once(tab(
-        Vec::new(),
-        td_string!(locale, jobs.all),
-        job.counts.total(),
-    ))
-    .chain(
-        StepState::ALL
-            .iter()
-            .copied()
-            .filter(|state| job.counts.of(*state) > 0 || shown.states == [*state])
-            .map(|state| {
-                tab(
-                    vec![state],
-                    words::step(locale, state),
-                    job.counts.of(state),
-                )
-            }),
-    )
-    .collect();
-    view! { <nav class="tabs" aria-label=td_string!(locale, jobs.state)>{tabs}</nav> }.into_any()
-}
-
-fn search(locale: Locale, shown: &Shown, id: JobId) -> AnyView {
-    let states = names(&shown.states);
-    view! {
-        <SearchForm action=format!("/jobs/{id}") find=td_string!(locale, jobs.search_device) value=shown.search.clone()>
-            {(!states.is_empty()).then(|| view! { <input type="hidden" name="state" value=states/> })}
-        </SearchForm>
     }
     .into_any()
 }

@@ -1,4 +1,5 @@
-//! What happened last on the site. A browser loads it after the page: it brings the words of every kind of event.
+//! What happened last on the site, and reading again what changes on all of the overview. A browser loads it after the
+//! page: it brings the words of every kind of event.
 
 use domain::{AppError, DeviceId, event::DeviceEvent};
 use leptos::prelude::*;
@@ -7,10 +8,13 @@ use leptos_i18n::tu_string;
 use super::overview_page::PartOf;
 use crate::{
     Failure,
-    devices::{device_events::EventLine, server_fns::read_latest_events},
+    devices::{
+        device_events::EventLine,
+        server_fns::{Site, read_latest_events, read_site},
+    },
     i18n::use_i18n,
     parts::ErrorNotice,
-    reading::{read_again, unanswered},
+    reading::read_again,
 };
 
 /// The device, its name, what happened.
@@ -31,7 +35,6 @@ pub(super) async fn latest(of: Box<PartOf>) -> AnyView {
 
 async fn drawn(of: PartOf) -> AnyView {
     let asked = Memo::new(move |_| of.changed.get());
-    let known = asked.get_untracked();
     let shown = RwSignal::new(None::<Vec<Happened>>);
     let failed = RwSignal::new(None::<AppError>);
     let take = move |answer: Result<Vec<Happened>, Failure>| match answer {
@@ -47,12 +50,19 @@ async fn drawn(of: PartOf) -> AnyView {
     take(read_latest_events().await);
     read_again(
         asked,
-        Some(known),
-        |_| read_latest_events(),
-        move |_, answer| {
-            if !unanswered(&answer) {
-                take(answer);
+        Some(of.known),
+        |_| read_site(),
+        move |_, answer| match answer {
+            Ok(Site {
+                overview,
+                jobs,
+                events,
+            }) => {
+                of.take(Ok(overview));
+                of.take_jobs(Ok(jobs));
+                take(Ok(events));
             }
+            Err(failure) => of.take(Err(failure)),
         },
     );
     let alone = of.alone(failed);

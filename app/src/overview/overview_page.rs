@@ -2,9 +2,10 @@
 //! there is nothing yet, how to begin.
 
 use domain::{
-    AppError,
+    AppError, Page,
     device::{DeviceSummary, PresenceCounts},
     finding::Trouble,
+    job::Job,
     live::Subject,
 };
 use leptos::{prelude::*, reactive::computed::ScopedFuture};
@@ -27,55 +28,27 @@ use crate::{
     session::use_me,
 };
 
-/// What comes after the page: when it is read again, and what the page itself says of that.
+/// What the page shares with what comes after it, of which one part reads all of it again: a change of the site is
+/// asked about once.
 #[derive(Clone, Copy)]
 pub(super) struct PartOf {
     /// Moves with every change of the site.
     pub(super) changed: Signal<u64>,
+    /// What it was when the page was read.
+    pub(super) known: u64,
+    shown: RwSignal<Option<Overview>>,
+    /// The jobs that are under way, from when they are read.
+    pub(super) jobs: RwSignal<Option<Page<Job>>>,
+    /// Why those could not be read.
+    pub(super) jobs_failed: RwSignal<Option<AppError>>,
     /// Why the page could not be read; it says so itself.
     failed: RwSignal<Option<AppError>>,
 }
 
 impl PartOf {
-    /// Why the part could not be read, where the page could.
-    pub(super) fn alone(self, failed: RwSignal<Option<AppError>>) -> Signal<Option<AppError>> {
-        Signal::derive(move || {
-            let said = self.failed.read().is_some();
-            failed.get().filter(|_| !said)
-        })
-    }
-}
-
-/// The overview.
-#[component]
-pub fn OverviewPage() -> impl IntoView {
-    let i18n = use_i18n();
-    let changed = watch(|| Some(Subject::Overview));
-    let overview = Resource::new_blocking(move || changed.get(), |_| read_overview());
-    view! {
-        <PageTitle text=tu_string!(i18n, frame.overview)/>
-        <h1>{tu_string!(i18n, frame.overview)}</h1>
-        <Transition>
-            {move || Suspend::new(
-                // What changes later changes on the page: what comes after it stays.
-                ScopedFuture::new_untracked(async move {
-                    let first = overview.await;
-                    glance(overview, first, changed)
-                }),
-            )}
-        </Transition>
-    }
-}
-
-fn glance(
-    overview: Resource<Result<Overview, Failure>>,
-    first: Result<Overview, Failure>,
-    changed: Signal<u64>,
-) -> AnyView {
-    let locale = use_i18n().get_locale_untracked();
-    let shown = RwSignal::new(None::<Overview>);
-    let failed = RwSignal::new(None::<AppError>);
-    let take = move |answer: Result<Overview, Failure>| {
+    /// Shows what was read for the page.
+    pub(super) fn take(self, answer: Result<Overview, Failure>) {
+        let Self { shown, failed, .. } = self;
         // What is shown is better than nothing.
         if unanswered(&answer) && shown.read_untracked().is_some() {
             return;
@@ -90,14 +63,64 @@ fn glance(
             }
             Err(Failure(error)) => failed.set(Some(error)),
         }
-    };
-    take(first);
-    Effect::new(move || {
-        if let Some(answer) = overview.get() {
-            take(answer);
+    }
+
+    /// Shows the jobs that were read.
+    pub(super) fn take_jobs(self, answer: Result<Page<Job>, Failure>) {
+        match answer {
+            Ok(jobs) => {
+                self.jobs_failed.set(None);
+                let jobs = Some(jobs);
+                if *self.jobs.read_untracked() != jobs {
+                    self.jobs.set(jobs);
+                }
+            }
+            Err(Failure(error)) => self.jobs_failed.set(Some(error)),
         }
-    });
-    let of = PartOf { changed, failed };
+    }
+
+    /// Why the part could not be read, where the page could.
+    pub(super) fn alone(self, failed: RwSignal<Option<AppError>>) -> Signal<Option<AppError>> {
+        Signal::derive(move || {
+            let said = self.failed.read().is_some();
+            failed.get().filter(|_| !said)
+        })
+    }
+}
+
+/// The overview.
+#[component]
+pub fn OverviewPage() -> impl IntoView {
+    let i18n = use_i18n();
+    let changed = watch(|| Some(Subject::Overview));
+    let known = changed.get_untracked();
+    let overview = Resource::new_blocking(|| (), |()| read_overview());
+    view! {
+        <PageTitle text=tu_string!(i18n, frame.overview)/>
+        <h1>{tu_string!(i18n, frame.overview)}</h1>
+        <Transition>
+            {move || Suspend::new(
+                // What changes later changes on the page: what comes after it stays.
+                ScopedFuture::new_untracked(async move {
+                    glance(overview.await, changed, known)
+                }),
+            )}
+        </Transition>
+    }
+}
+
+fn glance(first: Result<Overview, Failure>, changed: Signal<u64>, known: u64) -> AnyView {
+    let locale = use_i18n().get_locale_untracked();
+    let (shown, failed) = (RwSignal::new(None), RwSignal::new(None));
+    let of = PartOf {
+        changed,
+        known,
+        shown,
+        jobs: RwSignal::new(None),
+        jobs_failed: RwSignal::new(None),
+        failed,
+    };
+    of.take(first);
     let begins = move |Overview { counts, worst }| match counts.all() > counts.revoked {
         true => attention(locale, worst),
         false => first_step(locale),

@@ -1,6 +1,6 @@
-//! The jobs that are under way. A browser loads them after the page.
+//! The jobs that are under way. A browser loads them after the page; a change of the site is read with the latest events.
 
-use domain::{AppError, Page, job::Job};
+use domain::{Page, job::Job};
 use leptos::prelude::*;
 use leptos_i18n::td_string;
 
@@ -33,36 +33,35 @@ pub(super) async fn running(of: Box<PartOf>) -> AnyView {
 async fn drawn(of: PartOf) -> AnyView {
     let locale = use_i18n().get_locale_untracked();
     let now = use_now().0;
-    let shown = RwSignal::new(None::<Page<Job>>);
-    let failed = RwSignal::new(None::<AppError>);
+    let shown = of.jobs;
     // How far a job has come is told to the pages of jobs alone.
     let some = Memo::new(move |_| shown.read().as_ref().is_some_and(|jobs| jobs.total > 0));
     let beat = move || now.get() / WHILE_JOBS_RUN_MS;
-    let asked = Memo::new(move |_| (of.changed.get(), some.get().then(beat)));
-    let take = move |answer: Result<Page<Job>, Failure>| match answer {
-        Ok(jobs) => {
-            failed.set(None);
-            let jobs = Some(jobs);
-            if *shown.read_untracked() != jobs {
-                shown.set(jobs);
-            }
-        }
-        Err(Failure(error)) => failed.set(Some(error)),
-    };
-    let (version, _) = asked.get_untracked();
-    take(read_running_jobs().await);
-    let (_, beat) = asked.get_untracked();
+    let asked = Memo::new(move |_| some.get().then(beat));
+    of.take_jobs(read_running_jobs().await);
+    let known = asked.get_untracked();
+    let before = StoredValue::new(known);
     read_again(
         asked,
-        Some((version, beat)),
-        |_| read_running_jobs(),
-        move |_, answer| {
-            if !unanswered(&answer) {
-                take(answer);
+        Some(known),
+        move |beat: Option<i64>| {
+            // The first of them came with a change, just now.
+            let first = before.get_value().is_none();
+            before.set_value(beat);
+            async move {
+                match beat.is_some() && !first {
+                    true => Some(read_running_jobs().await),
+                    false => None,
+                }
+            }
+        },
+        move |_, answer: Option<Result<Page<Job>, Failure>>| {
+            if let Some(answer) = answer.filter(|answer| !unanswered(answer)) {
+                of.take_jobs(answer);
             }
         },
     );
-    let alone = of.alone(failed);
+    let alone = of.alone(of.jobs_failed);
     let some = move || shown.get().filter(|jobs| jobs.total > 0);
     view! {
         <ErrorNotice error=alone/>

@@ -40,6 +40,7 @@ fn paths(points: &[f64], width: f64, height: f64) -> Option<(String, String, [f6
 }
 
 /// The same as markup, for the many rows of a list.
+#[cfg(feature = "ssr")]
 pub(crate) fn markup(html: &mut String, points: &[f64], tone: &str, width: u32, height: u32) {
     let (wide, tall) = (f64::from(width), f64::from(height));
     let drawn = (points.len() > 1).then(|| paths(points, wide, tall));

@@ -1,54 +1,140 @@
-//! What stands above the charts: what to draw, and over which time. A browser loads it after the lines; its form
-//! and links work before that.
+//! What stands around the lines: above the charts what to draw, over which time, and what was not found; below each its
+//! legend. A browser loads it after the lines; its form and links work before that.
 
+use domain::filter::FilterError;
 use leptos::prelude::*;
 use leptos_i18n::tu_string;
 
 use super::{
-    compare_page::Asked,
+    compare_chart::{Paper, legend},
+    compare_page::{Asked, Drawn},
     span::{RANGES, Span},
 };
 use crate::{
+    devices::list_wrong,
     i18n::use_i18n,
-    parts::{Draw, Icon},
+    parts::{Draw, Empty, Icon, later::later, number::grouped},
 };
 
-/// Above which charts.
-#[derive(Clone, Copy)]
-pub(super) struct AboveOf {
-    /// What the address asks for.
-    pub(super) asked: Memo<Asked>,
-    /// The values that there are to choose from.
-    pub(super) values: Memo<Vec<String>>,
-    /// What is drawn, where there is something that can be moved in time.
-    pub(super) moved: Memo<Option<Asked>>,
-    /// When the lines were read.
-    pub(super) read_at: Memo<i64>,
+/// What a browser loads after the lines, all of it at once.
+pub(super) enum Part {
+    /// What stands above the charts: of what the address asks for, and what is drawn.
+    Above(Memo<Asked>, RwSignal<Option<Drawn>>),
+    /// The legend of one of them.
+    Legend(Paper),
 }
 
-/// What stands above, as a part of its own.
+/// What of an answer is no line.
+#[derive(Clone, PartialEq)]
+struct Unseen {
+    /// Where the search was not understood, with the search.
+    wrong: Option<(String, FilterError)>,
+    /// Whether there is no line at all.
+    nothing: bool,
+    missing: u32,
+    left_out: u32,
+}
+
+/// One of them, in its place.
+pub(super) fn part(of: Part) -> AnyView {
+    later(move || around(Box::new(of)))
+}
+
+/// What stands around the lines, as a part of its own.
 #[cfg(feature = "hydrate")]
 #[lazy]
-pub(super) async fn above(of: Box<AboveOf>) -> AnyView {
+async fn around(of: Box<Part>) -> AnyView {
     drawn(*of)
 }
 
-/// What stands above. Without the hint that would have it loaded before the page.
+/// What stands around the lines. Without the hint that would have it loaded before the page.
 #[cfg(not(feature = "hydrate"))]
-pub(super) async fn above(of: Box<AboveOf>) -> AnyView {
+#[allow(
+    clippy::unused_async,
+    reason = "a part is waited for where it is loaded"
+)]
+async fn around(of: Box<Part>) -> AnyView {
     drawn(*of)
 }
 
-fn drawn(of: AboveOf) -> AnyView {
-    let AboveOf {
-        asked,
-        values,
-        moved,
-        read_at,
-    } = of;
+fn drawn(of: Part) -> AnyView {
+    match of {
+        Part::Above(asked, shown) => above(asked, shown),
+        Part::Legend(of) => legend(of),
+    }
+}
+
+fn above(asked: Memo<Asked>, shown: RwSignal<Option<Drawn>>) -> AnyView {
+    let values = Memo::new(move |_| match &*shown.read() {
+        Some((.., compared)) => compared.values.clone(),
+        None => Vec::new(),
+    });
+    let read_at = Memo::new(move |_| shown.read().as_ref().map_or(0, |(_, now, _)| *now));
+    // What is drawn, where there is something that can be moved in time.
+    let moved = Memo::new(move |_| match &*shown.read() {
+        Some((asked, _, compared)) if !compared.comparison.lines.is_empty() => Some(asked.clone()),
+        _ => None,
+    });
+    let unseen = Memo::new(move |_| {
+        let shown = shown.read();
+        shown.as_ref().map(|(asked, _, compared)| Unseen {
+            wrong: compared.wrong.map(|wrong| (asked.search.clone(), wrong)),
+            nothing: compared.comparison.lines.is_empty(),
+            missing: compared.comparison.missing,
+            left_out: compared.comparison.left_out,
+        })
+    });
     view! {
         {move || chooser(&asked.get(), values)}
         {move || moved.get().map(|asked| steps(&asked, read_at))}
+        {move || unseen.get().map(not_seen)}
+    }
+    .into_any()
+}
+
+/// Why there is no line, or not every one.
+fn not_seen(of: Unseen) -> AnyView {
+    let i18n = use_i18n();
+    let Unseen {
+        wrong,
+        nothing,
+        missing,
+        left_out,
+    } = of;
+    let empty = (nothing && wrong.is_none()).then(|| {
+        view! {
+            <section class="card">
+                <Empty
+                    icon=Icon::Activity
+                    title=tu_string!(i18n, finding.charts_none)
+                    text=tu_string!(i18n, finding.charts_none_hint)
+                />
+            </section>
+        }
+    });
+    view! {
+        {wrong.map(|wrong| later(move || list_wrong::notice(Box::new(wrong))))}
+        <div role="status">
+            {(missing > 0)
+                .then(|| {
+                    let n = grouped(u64::from(missing));
+                    view! {
+                        <p class="banner">
+                            {tu_string!(i18n, finding.charts_missing, n = n).to_string()}
+                        </p>
+                    }
+                })}
+            {(left_out > 0)
+                .then(|| {
+                    let n = grouped(u64::from(left_out));
+                    view! {
+                        <p class="banner">
+                            {tu_string!(i18n, finding.charts_left_out, n = n).to_string()}
+                        </p>
+                    }
+                })}
+        </div>
+        {empty}
     }
     .into_any()
 }

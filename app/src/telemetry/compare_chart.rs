@@ -8,7 +8,8 @@ use leptos_i18n::tu_string;
 
 use super::{
     axis::{self, Measure, Zone},
-    compare_page::Asked,
+    compare_above::{Part, part},
+    compare_page::Drawn,
     paper::{Drawing, SIDE, Scale, lines},
 };
 use crate::{
@@ -16,35 +17,64 @@ use crate::{
     parts::{Draw, Icon},
 };
 
-/// Lines of one unit.
-pub(super) struct Group {
-    unit: String,
-    /// Each with its number among all, which is its ink.
-    lines: Vec<(usize, Line)>,
-    from: i64,
-    to: i64,
+/// One paper of the page: all that is drawn in one unit.
+#[derive(Clone)]
+pub(super) struct Paper {
+    pub(super) unit: String,
+    /// What is drawn.
+    pub(super) shown: RwSignal<Option<Drawn>>,
+    /// The moment that is pointed at, on all papers.
+    pub(super) at: RwSignal<Option<i64>>,
 }
 
-/// The lines by unit, in the order in which the units first come.
-pub(super) fn groups(all: Vec<Line>, from: i64, to: i64) -> Vec<Group> {
-    let mut groups: Vec<Group> = Vec::new();
-    for (number, line) in all.into_iter().enumerate() {
-        match groups.iter_mut().find(|group| group.unit == line.unit) {
-            Some(group) => group.lines.push((number, line)),
-            None => groups.push(Group {
-                unit: line.unit.clone(),
-                lines: vec![(number, line)],
-                from,
-                to,
-            }),
+/// What stands on a paper.
+struct Ruled {
+    ready: Vec<Ready>,
+    from: i64,
+    to: i64,
+    extremes: Option<(f64, f64)>,
+    scale: Scale,
+    measure: Measure,
+}
+
+impl Paper {
+    /// What stands on it; none once nothing is drawn in its unit.
+    fn ruled(&self) -> Option<Ruled> {
+        let shown = self.shown.read();
+        let (asked, now, compared) = shown.as_ref()?;
+        let (from, to) = asked.span.at(*now);
+        let ready = ready(&compared.comparison.lines, &self.unit, from, to);
+        if ready.is_empty() {
+            return None;
+        }
+        let extremes = ready.iter().filter_map(|line| line.drawing.extremes());
+        let extremes = extremes.reduce(|a, b| (a.0.min(b.0), a.1.max(b.1)));
+        let scale = Scale::around(from, to, extremes);
+        Some(Ruled {
+            measure: Measure::of(scale.low, scale.high, &self.unit),
+            ready,
+            from,
+            to,
+            extremes,
+            scale,
+        })
+    }
+}
+
+/// The units of these lines, in the order in which they first come: each has a paper.
+pub(super) fn units(lines: &[Line]) -> Vec<String> {
+    let mut units: Vec<String> = Vec::new();
+    for line in lines {
+        if !units.contains(&line.unit) {
+            units.push(line.unit.clone());
         }
     }
-    groups
+    units
 }
 
 /// A line that is ready to be drawn and told.
-#[derive(Clone)]
 struct Ready {
+    /// Among all lines of the page; it is its ink.
     number: usize,
     name: SeriesName,
     device_name: String,
@@ -75,32 +105,32 @@ fn percent(units: f64) -> String {
     format!("{:.2}%", units * 100.0 / SIDE)
 }
 
-/// The paper and its legend; `at` is the moment that is pointed at, on all papers of the page.
-pub(super) fn chart(
-    group: Group,
-    asked: &Asked,
-    all: &[SeriesName],
-    at: RwSignal<Option<i64>>,
-) -> AnyView {
-    let i18n = use_i18n();
-    let locale = i18n.get_locale_untracked();
+/// The paper and its legend.
+pub(super) fn chart(of: Paper) -> AnyView {
     let zone = RwSignal::new(Zone::Utc);
     #[cfg(feature = "hydrate")]
     Effect::new(move || zone.set(Zone::Own));
-    let Group {
-        unit,
-        lines: of_unit,
+    let drawn = of.clone();
+    view! {
+        <section class="card history compared">
+            {move || drawn.ruled().map(|ruled| figure(ruled, zone, drawn.at))}
+            {part(Part::Legend(of))}
+        </section>
+    }
+    .into_any()
+}
+
+fn figure(ruled: Ruled, zone: RwSignal<Zone>, at: RwSignal<Option<i64>>) -> AnyView {
+    let i18n = use_i18n();
+    let locale = i18n.get_locale_untracked();
+    let Ruled {
+        ready,
         from,
         to,
-    } = group;
-    let ready: Vec<Ready> = of_unit
-        .into_iter()
-        .map(|(number, line)| ready(number, line, from, to))
-        .collect();
-    let extremes = ready.iter().filter_map(|line| line.drawing.extremes());
-    let extremes = extremes.reduce(|a, b| (a.0.min(b.0), a.1.max(b.1)));
-    let scale = Scale::around(from, to, extremes);
-    let measure = Measure::of(scale.low, scale.high, &unit);
+        extremes,
+        scale,
+        measure,
+    } = ruled;
     let values = match extremes {
         Some(_) => measure.values(scale.low, scale.high),
         None => Vec::new(),
@@ -154,94 +184,101 @@ pub(super) fn chart(
             1_000,
         ))
     };
-    let legend = legend(ready, measure.clone(), asked, all, at);
-    let shown_unit = measure.unit;
     view! {
-        <section class="card history compared">
-            <figure class="chart">
-                <div class="values" aria-hidden="true">
-                    <b>{shown_unit}</b>
-                    {marks}
-                </div>
-                <div class="paper" class:lattice=extremes.is_none()>
-                    {extremes
-                        .is_none()
-                        .then(|| view! { <p class="none">{tu_string!(i18n, telemetry.none)}</p> })}
-                    <svg viewBox=format!("0 0 {SIDE} {SIDE}") preserveAspectRatio="none" role="img" aria-label=label>
-                        <g class="rule">
-                            {rules}
-                            {move || {
-                                let line = |(x, _)| view! { <line x1=x x2=x y1="0" y2=SIDE></line> };
-                                times.get().into_iter().map(line).collect_view()
-                            }}
-                        </g>
-                        {drawn}
-                    </svg>
-                    <div
-                        class="cursor"
-                        node_ref=layer
-                        on:pointermove=point_at
-                        on:pointerdown=point_at
-                        on:pointerleave=move |event: ev::PointerEvent| {
-                            if event.pointer_type() != "touch" {
-                                at.set(None);
-                            }
-                        }
-                    >
+        <figure class="chart">
+            <div class="values" aria-hidden="true">
+                <b>{measure.unit}</b>
+                {marks}
+            </div>
+            <div class="paper" class:lattice=extremes.is_none()>
+                {extremes
+                    .is_none()
+                    .then(|| view! { <p class="none">{tu_string!(i18n, telemetry.none)}</p> })}
+                <svg viewBox=format!("0 0 {SIDE} {SIDE}") preserveAspectRatio="none" role="img" aria-label=label>
+                    <g class="rule">
+                        {rules}
                         {move || {
-                            at.get()
-                                .map(|at| view! { <div class="hair" style:left=percent(scale.x(at))></div> })
+                            let line = |(x, _)| view! { <line x1=x x2=x y1="0" y2=SIDE></line> };
+                            times.get().into_iter().map(line).collect_view()
                         }}
-                    </div>
-                </div>
-                <div class="times" aria-hidden="true">
+                    </g>
+                    {drawn}
+                </svg>
+                <div
+                    class="cursor"
+                    node_ref=layer
+                    on:pointermove=point_at
+                    on:pointerdown=point_at
+                    on:pointerleave=move |event: ev::PointerEvent| {
+                        if event.pointer_type() != "touch" {
+                            at.set(None);
+                        }
+                    }
+                >
                     {move || {
-                        let mark = |(x, text)| view! { <span style:left=percent(x)>{text}</span> };
-                        times.get().into_iter().map(mark).collect_view()
+                        at.get()
+                            .map(|at| view! { <div class="hair" style:left=percent(scale.x(at))></div> })
                     }}
-                    <small>{move || (zone.get() == Zone::Utc).then_some("UTC")}</small>
                 </div>
-            </figure>
-            <p class="xs mut pointed">{moment}</p>
-            {legend}
-        </section>
+            </div>
+            <div class="times" aria-hidden="true">
+                {move || {
+                    let mark = |(x, text)| view! { <span style:left=percent(x)>{text}</span> };
+                    times.get().into_iter().map(mark).collect_view()
+                }}
+                <small>{move || (zone.get() == Zone::Utc).then_some("UTC")}</small>
+            </div>
+        </figure>
+        <p class="xs mut pointed">{moment}</p>
     }
     .into_any()
 }
 
-fn ready(number: usize, line: Line, from: i64, to: i64) -> Ready {
-    let series = Series {
-        component: line.name.component.clone(),
-        value: line.name.value.clone(),
-        bucket_ms: line.bucket_ms,
-        points: line.points,
-    };
-    Ready {
+/// The lines of one unit.
+fn ready(all: &[Line], unit: &str, from: i64, to: i64) -> Vec<Ready> {
+    let numbered = all.iter().enumerate();
+    let mine = numbered.filter(|(_, line)| line.unit == unit);
+    mine.map(|(number, line)| Ready {
         number,
-        name: line.name,
-        device_name: line.device_name,
-        label_ko: line.label_ko,
-        label_en: line.label_en,
-        drawing: Arc::new(Drawing { series, from, to }),
-    }
+        name: line.name.clone(),
+        device_name: line.device_name.clone(),
+        label_ko: line.label_ko.clone(),
+        label_en: line.label_en.clone(),
+        drawing: Arc::new(Drawing {
+            series: Series {
+                component: line.name.component.clone(),
+                value: line.name.value.clone(),
+                bucket_ms: line.bucket_ms,
+                points: line.points.clone(),
+            },
+            from,
+            to,
+        }),
+    })
+    .collect()
 }
 
 /// Each line in words: whose, which value, what it says where one points or last, and its extremes.
-fn legend(
-    ready: Vec<Ready>,
-    measure: Measure,
-    asked: &Asked,
-    all: &[SeriesName],
-    at: RwSignal<Option<i64>>,
-) -> AnyView {
+pub(super) fn legend(of: Paper) -> AnyView {
+    (move || of.ruled().map(|ruled| told(ruled, &of))).into_any()
+}
+
+fn told(ruled: Ruled, of: &Paper) -> AnyView {
     let i18n = use_i18n();
     let locale = i18n.get_locale_untracked();
+    let (Ruled { ready, measure, .. }, at) = (ruled, of.at);
+    let shown = of.shown.read_untracked();
+    let Some((asked, _, compared)) = shown.as_ref() else {
+        return ().into_any();
+    };
+    let all = &compared.comparison.lines;
     let measure = StoredValue::new(measure);
     let exact = move |value: f64| measure.with_value(|measure| measure.exact(value));
     let rows = ready
         .into_iter()
         .map(|line| {
-            let others = all.iter().filter(|name| **name != line.name).cloned();
+            let names = all.iter().map(|other| &other.name);
+            let others = names.filter(|name| **name != line.name).cloned();
             let without = asked.only(others.collect());
             let device = line.name.device;
             let href = format!(
@@ -326,20 +363,22 @@ mod tests {
 
     #[test]
     fn each_unit_has_a_paper_and_each_line_its_ink() {
-        let groups = groups(vec![line("%"), line("°C"), line("%")], 0, 120_000);
-        let told: Vec<(&str, Vec<usize>)> = groups
-            .iter()
-            .map(|group| {
-                let numbers = group.lines.iter().map(|(number, _)| *number).collect();
-                (group.unit.as_str(), numbers)
+        let lines = [line("%"), line("°C"), line("%")];
+        let told: Vec<(String, Vec<usize>)> = units(&lines)
+            .into_iter()
+            .map(|unit| {
+                let ready = ready(&lines, &unit, 0, 120_000);
+                (unit, ready.iter().map(|line| line.number).collect())
             })
             .collect();
-        assert_eq!(told, [("%", vec![0, 2]), ("°C", vec![1])]);
+        let percent = ("%".to_owned(), vec![0, 2]);
+        assert_eq!(told, [percent, ("°C".to_owned(), vec![1])]);
     }
 
     #[test]
     fn a_line_says_what_is_pointed_at_or_its_last() {
-        let ready = ready(0, line("%"), 0, 1_200_000);
+        let all = ready(&[line("%")], "%", 0, 1_200_000);
+        let ready = all.first().expect("a line");
         assert_eq!(ready.reading(Some(1_000)).map(|p| p.at.0), Some(0));
         assert_eq!(ready.reading(None).map(|p| p.at.0), Some(60_000));
         assert!(ready.reading(Some(1_000_000)).is_none(), "in a hole");

@@ -9,16 +9,15 @@ use leptos_i18n::tu_string;
 use leptos_router::{hooks::use_query_map, location::Url, params::ParamsMap};
 
 use super::{
-    compare_above::{AboveOf, above},
-    compare_chart::{Group, chart, groups},
+    compare_above::{Part, part},
+    compare_chart::{Paper, chart, units},
     compare_server_fns::{Compared, compare_series},
     span::Span,
 };
 use crate::{
     Failure,
-    devices::list_wrong,
     i18n::use_i18n,
-    parts::{Empty, ErrorNotice, Icon, PageTitle, clock::use_now, later::later, number::grouped},
+    parts::{ErrorNotice, PageTitle, clock::use_now},
 };
 
 /// As many points as a wide chart has pixels to tell them apart.
@@ -28,7 +27,7 @@ const MINUTE_MS: i64 = 60_000;
 /// When it was asked, and what the server answered.
 type Answer = (i64, Result<Compared, Failure>);
 /// What was asked, when, and what came of it.
-type Drawn = (Asked, i64, Compared);
+pub(super) type Drawn = (Asked, i64, Compared);
 
 /// What the address asks for.
 #[derive(Debug, Clone, PartialEq)]
@@ -147,14 +146,20 @@ fn page(asked: Memo<Asked>, answer: Resource<Answer>, first: Answer) -> AnyView 
         RwSignal::new(None::<Drawn>),
         RwSignal::new(None::<AppError>),
     );
+    // Each has a paper, which stays while what is on it changes.
+    let papers = RwSignal::new(Vec::<String>::new());
     let take = move |(now, answer): Answer| {
         let of = asked.get_untracked();
         match answer {
             Ok(compared) => {
                 failed.set(None);
+                let units = units(&compared.comparison.lines);
                 let next = Some((of, now, compared));
                 if *shown.read_untracked() != next {
                     shown.set(next);
+                }
+                if *papers.read_untracked() != units {
+                    papers.set(units);
                 }
             }
             Err(Failure(error)) => {
@@ -166,6 +171,7 @@ fn page(asked: Memo<Asked>, answer: Resource<Answer>, first: Answer) -> AnyView 
                     .is_some_and(|(before, ..)| *before != of);
                 if other {
                     shown.set(None);
+                    papers.set(Vec::new());
                 }
             }
         }
@@ -176,86 +182,14 @@ fn page(asked: Memo<Asked>, answer: Resource<Answer>, first: Answer) -> AnyView 
             take(answer);
         }
     });
-    let values = Memo::new(move |_| match &*shown.read() {
-        Some((.., compared)) => compared.values.clone(),
-        None => Vec::new(),
-    });
-    let read_at = Memo::new(move |_| shown.read().as_ref().map_or(0, |(_, now, _)| *now));
-    let moved = Memo::new(move |_| match &*shown.read() {
-        Some((asked, _, compared)) if !compared.comparison.lines.is_empty() => Some(asked.clone()),
-        _ => None,
-    });
     let at = RwSignal::new(None::<i64>);
-    let of = AboveOf {
-        asked,
-        values,
-        moved,
-        read_at,
-    };
     view! {
-        {later(move || above(Box::new(of)))}
         <ErrorNotice error=failed/>
-        {move || shown.get().map(|drawn| lines(drawn, at))}
-    }
-    .into_any()
-}
-
-/// What was found, and what was not; `at` is the moment that is pointed at.
-fn lines((asked, now, compared): Drawn, at: RwSignal<Option<i64>>) -> AnyView {
-    let i18n = use_i18n();
-    let (from, to) = asked.span.at(now);
-    let Compared {
-        comparison, wrong, ..
-    } = compared;
-    let nothing = comparison.lines.is_empty();
-    let (missing, left_out) = (comparison.missing, comparison.left_out);
-    let names: Vec<SeriesName> = comparison
-        .lines
-        .iter()
-        .map(|line| line.name.clone())
-        .collect();
-    let charts = groups(comparison.lines, from, to)
-        .into_iter()
-        .map(|group: Group| chart(group, &asked, &names, at))
-        .collect_view();
-    view! {
-        {wrong.map(|wrong| {
-            let of = (asked.search.clone(), wrong);
-            later(move || list_wrong::notice(Box::new(of)))
-        })}
-        <div role="status">
-            {(missing > 0)
-                .then(|| {
-                    let n = grouped(u64::from(missing));
-                    view! {
-                        <p class="banner">
-                            {tu_string!(i18n, finding.charts_missing, n = n).to_string()}
-                        </p>
-                    }
-                })}
-            {(left_out > 0)
-                .then(|| {
-                    let n = grouped(u64::from(left_out));
-                    view! {
-                        <p class="banner">
-                            {tu_string!(i18n, finding.charts_left_out, n = n).to_string()}
-                        </p>
-                    }
-                })}
-        </div>
-        {(nothing && wrong.is_none())
-            .then(|| {
-                view! {
-                    <section class="card">
-                        <Empty
-                            icon=Icon::Activity
-                            title=tu_string!(i18n, finding.charts_none)
-                            text=tu_string!(i18n, finding.charts_none_hint)
-                        />
-                    </section>
-                }
-            })}
-        {charts}
+        {part(Part::Above(asked, shown))}
+        {move || {
+            let units = papers.get().into_iter();
+            units.map(|unit| chart(Paper { unit, shown, at })).collect_view()
+        }}
     }
     .into_any()
 }

@@ -101,6 +101,14 @@ pub(super) fn messages(first: Shown) -> AnyView {
             Err(Failure(error)) => failed.set(Some(error)),
         },
     );
+    // UTC as it is rendered, in the reader's own zone once the page is alive: one signal for all rows.
+    let own_zone = RwSignal::new(false);
+    #[cfg(feature = "hydrate")]
+    leptos::task::spawn_local(async move {
+        crate::hydrate::hydrated().await;
+        // The page may be gone by now.
+        let _ = own_zone.try_set(true);
+    });
     let waits = move || paused.get() && first.changed.get() != seen.get();
     let count = move || grouped(u64::try_from(shown.read().1.len()).unwrap_or(0));
     view! {
@@ -140,7 +148,7 @@ pub(super) fn messages(first: Shown) -> AnyView {
             }}
             <ol class="list" aria-label=tu_string!(i18n, traffic.messages)>
                 <For each=move || shown.get().1 key=|message| message.number let:message>
-                    {row(i18n.get_locale_untracked(), message)}
+                    {row(i18n.get_locale_untracked(), message, own_zone)}
                 </For>
             </ol>
         </section>
@@ -253,7 +261,7 @@ fn none(narrowed: bool) -> AnyView {
     view! { <Empty icon=Icon::Terminal title=title text=text/> }.into_any()
 }
 
-fn row(locale: Locale, message: TrafficMessage) -> AnyView {
+fn row(locale: Locale, message: TrafficMessage, own_zone: RwSignal<bool>) -> AnyView {
     let (way, said) = match message.direction {
         Direction::Up => ("↑", td_string!(locale, traffic.up)),
         Direction::Down => ("↓", td_string!(locale, traffic.down)),
@@ -270,7 +278,7 @@ fn row(locale: Locale, message: TrafficMessage) -> AnyView {
     view! {
         <li>
             <div class="what">
-                {clock(message.at)}
+                {clock(message.at, own_zone)}
                 <b class="way" aria-hidden="true">{way}</b>
                 <span class="hide">{said}</span>
                 {(!packet.is_empty()).then(|| view! { <span class="tag">{packet}</span> })}
@@ -303,28 +311,40 @@ fn payload(text: String) -> AnyView {
     .into_any()
 }
 
-/// The time of day to the millisecond: UTC as it is rendered, in the reader's own zone in a browser.
-fn clock(at: TimestampMs) -> AnyView {
+/// The time of day to the millisecond: in UTC, or in the reader's own zone.
+fn clock(at: TimestampMs, own_zone: RwSignal<bool>) -> AnyView {
     let exact = rfc3339(at);
-    let utc = time::OffsetDateTime::from_unix_timestamp_nanos(i128::from(at.0) * 1_000_000)
+    let text = move || match own_zone.get() {
+        true => in_own_zone(at),
+        false => in_utc(at),
+    };
+    view! { <time class="mono" datetime=exact.clone() title=exact>{text}</time> }.into_any()
+}
+
+fn in_utc(at: TimestampMs) -> String {
+    time::OffsetDateTime::from_unix_timestamp_nanos(i128::from(at.0) * 1_000_000)
         .map(|at| {
             let (h, m, s, ms) = at.to_hms_milli();
             format!("{h:02}:{m:02}:{s:02}.{ms:03}Z")
         })
-        .unwrap_or_default();
-    let text = RwSignal::new(utc);
-    #[cfg(feature = "hydrate")]
-    Effect::new(move || {
-        #[allow(clippy::cast_precision_loss)]
-        let date = js_sys::Date::new(&(at.0 as f64).into());
-        text.set(format!(
-            "{:02}:{:02}:{:02}.{:03}",
-            date.get_hours(),
-            date.get_minutes(),
-            date.get_seconds(),
-            date.get_milliseconds()
-        ));
-    });
-    view! { <time class="mono" datetime=exact.clone() title=exact>{move || text.get()}</time> }
-        .into_any()
+        .unwrap_or_default()
+}
+
+#[cfg(feature = "hydrate")]
+fn in_own_zone(at: TimestampMs) -> String {
+    #[allow(clippy::cast_precision_loss)]
+    let date = js_sys::Date::new(&(at.0 as f64).into());
+    format!(
+        "{:02}:{:02}:{:02}.{:03}",
+        date.get_hours(),
+        date.get_minutes(),
+        date.get_seconds(),
+        date.get_milliseconds()
+    )
+}
+
+/// The server does not know the reader's zone.
+#[cfg(not(feature = "hydrate"))]
+fn in_own_zone(at: TimestampMs) -> String {
+    in_utc(at)
 }
