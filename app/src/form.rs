@@ -215,6 +215,15 @@ pub(crate) fn fill_field(id: &str, value: &str) {
     let _ = (id, value);
 }
 
+/// What stands in a field of the page, by its id.
+#[cfg(feature = "hydrate")]
+pub(crate) fn value_of(id: &str) -> Option<String> {
+    let field = document().get_element_by_id(id)?;
+    js_sys::Reflect::get(&field, &"value".into())
+        .ok()?
+        .as_string()
+}
+
 /// Sends a form whose answer the page does not need, and stays on the page.
 pub(crate) fn send(event: &leptos::ev::SubmitEvent) {
     #[cfg(feature = "hydrate")]

@@ -49,12 +49,10 @@ impl<'a> Verified<'a> {
         if envelope.timestamp.since(received.received_at) > LATE_AFTER_MS {
             return Err(RefusalReason::ClockAhead);
         }
-        // Each report is judged by its own moment. Who a device is and what it did is no former owner's measurement, and
-        // a device speaks right after its claim: a clock that is a little slow must not shut it out. An unclaimed one has no
-        // claim to be older than.
-        let claimed = sender.secret.as_ref().map(|_| sender.claimed_ms);
-        let is_before = |claimed| claimed - envelope.timestamp.0 > LATE_AFTER_MS;
-        if !received.has_reports() && claimed.is_some_and(is_before) {
+        // Each report is judged by its own moment. An identity is said once a connection, and without it all that follows
+        // is kept apart: a slow clock must not do that. A command may come right after the claim, hence the five minutes.
+        let answers = matches!(received.topic, Topic::Result { .. } | Topic::OtaStatus(_));
+        if answers && sender.claimed_ms - envelope.timestamp.0 > LATE_AFTER_MS {
             return Err(RefusalReason::TooOld);
         }
         Ok(Self {

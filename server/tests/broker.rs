@@ -435,8 +435,6 @@ async fn an_unclaimed_device_says_who_it_is_and_no_more() {
     let unsigned = {
         let mut body = identity.shown(1);
         body.insert("signature".to_owned(), json!("00".repeat(32)));
-        // There is no claim that it could be older than.
-        body.insert("timestamp".to_owned(), json!(1_000));
         serde_json::to_vec(&body).expect("JSON")
     };
     assert_eq!(device.publish(&topic, unsigned).await, Answer::Accepted);
@@ -489,7 +487,6 @@ async fn a_device_that_is_unlinked_is_reset_and_can_be_claimed_by_another() {
     assert_eq!(stored_rows(&app).await, 1);
     drop(device);
 
-    let long_before = now().0 - 600_000;
     let proof = admin.actor.require_admin().expect("an administrator");
     let label = devices::renew_code(app.services(), &proof, identity.id)
         .await
@@ -505,19 +502,7 @@ async fn a_device_that_is_unlinked_is_reset_and_can_be_claimed_by_another() {
         again.secret().to_base64url(),
         identity.secret().to_base64url()
     );
-    let device = Device::connect(&again, app.mqtt()).await.expect("let in");
-    let topic = Topic::Identity(again.id).to_string();
-    let mut shown = again.shown(1);
-    shown.insert("timestamp".to_owned(), json!(long_before));
-    assert_eq!(
-        device.publish(&topic, again.sealed(&topic, shown)).await,
-        Answer::Refused(PubAckReason::ImplementationSpecificError),
-        "it is from before this claim"
-    );
-    let too_old = RefusalReason::TooOld;
-    assert_eq!(refusals(&app, &admin, &again, too_old).await, 1);
-    let shown = again.sealed(&topic, again.shown(1));
-    assert_eq!(device.publish(&topic, shown).await, Answer::Accepted);
+    let device = Device::online(&again, app.mqtt(), 1).await;
     assert_eq!(
         device.report("cpu", 2, &[("average", 3.0)]).await,
         Answer::Accepted

@@ -505,6 +505,9 @@ async fn a_job_brings_what_is_dimmed_to_a_level_and_leaves_out_what_is_only_swit
         (&job.title, &job.arguments)
     );
     assert_eq!(api.over(&again).await.counts.succeeded, 1);
+    // Who was left out has no level now either.
+    let nobody = api.refused(&path, &json!({ "states": ["skipped"] })).await;
+    assert_eq!(nobody, StatusCode::UNPROCESSABLE_ENTITY);
 
     // Nobody has levels, no such level, and two things at once.
     let refused = async |change: Value| {

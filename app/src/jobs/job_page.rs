@@ -11,6 +11,7 @@ use leptos_router::{
     hooks::{use_params_map, use_query_map},
     location::Url,
 };
+use serde::{Deserialize, Serialize};
 
 use super::{
     job_around::{Around, Part, part},
@@ -29,13 +30,13 @@ use crate::{
     },
 };
 
-/// The job and one page of its devices.
-type Answer = Result<(Job, Page<Step>), Failure>;
+/// What was asked for, and what came of it: the job and one page of its devices.
+type Answer = (Shown, Result<(Job, Page<Step>), Failure>);
 /// What was asked for, and one page of it.
 type Rows = (Shown, Page<Step>);
 
 /// What of its devices is shown.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Shown {
     pub(super) states: Vec<StepState>,
     pub(super) search: String,
@@ -102,7 +103,14 @@ fn OneJob(id: JobId) -> impl IntoView {
     let changed = watch(move || Some(Subject::Job { job: id }));
     let job = Resource::new_blocking(
         move || (shown.get(), cancel.times_done(), changed.get()),
-        move |(shown, ..)| read_job(id, shown.states, shown.search, shown.page),
+        move |(shown, ..)| async move {
+            let Shown {
+                states,
+                search,
+                page,
+            } = shown.clone();
+            (shown, read_job(id, states, search, page).await)
+        },
     );
     view! {
         <ErrorNotice error=cancel.error/>
@@ -112,7 +120,7 @@ fn OneJob(id: JobId) -> impl IntoView {
                 // What changes later changes on the page: what comes after it stays.
                 ScopedFuture::new_untracked(async move {
                     match job.await {
-                        Err(Failure(AppError::NotFound)) => view! { <NotFoundPage/> }.into_any(),
+                        (_, Err(Failure(AppError::NotFound))) => view! { <NotFoundPage/> }.into_any(),
                         first => page(id, shown, job, first, [cancel, retry]),
                     }
                 }),
@@ -131,8 +139,7 @@ fn page(
     let locale = use_i18n().get_locale_untracked();
     let (job, rows) = (RwSignal::new(None::<Job>), RwSignal::new(None::<Rows>));
     let failed = RwSignal::new(None::<AppError>);
-    let take = move |answer: Answer| {
-        let of = asked.get_untracked();
+    let take = move |(of, answer): Answer| {
         match answer {
             Ok((now, steps)) => {
                 failed.set(None);
@@ -150,7 +157,7 @@ fn page(
                 let other = rows
                     .read_untracked()
                     .as_ref()
-                    .is_some_and(|(before, _)| *before != of);
+                    .is_some_and(|(before, _)| *before != asked.get_untracked());
                 failed.set(Some(error));
                 if gone {
                     job.set(None);

@@ -108,6 +108,12 @@ fn drawn(
         Target::Filter(filter) => (String::new(), filter.clone()),
         Target::Retry { .. } => (String::new(), String::new()),
     };
+    #[cfg(feature = "hydrate")]
+    {
+        let first = actuators.first().map(|first| first.component.to_string());
+        let first = first.unwrap_or_default();
+        Effect::new(move || take_over(told, &first));
+    }
     read_again(
         Memo::new(move |_| told.get()),
         Some(told.get_untracked()),
@@ -139,6 +145,30 @@ fn drawn(
         </div>
     }
     .into_any()
+}
+
+/// Takes over what was chosen and typed before the page came to life; `first` is what the form offers by itself.
+#[cfg(feature = "hydrate")]
+fn take_over(told: RwSignal<Told>, first: &str) {
+    let mut now = told.get_untracked();
+    if let Some(component) = crate::form::value_of("component")
+        && !(now.component.is_empty() && component == first)
+    {
+        now.component = component;
+    }
+    let fields = [
+        (LEVEL, &mut now.level),
+        ("name", &mut now.name),
+        ("other_component", &mut now.other_component),
+    ];
+    for (field, said) in fields {
+        if let Some(value) = crate::form::value_of(field) {
+            *said = value;
+        }
+    }
+    if *told.read_untracked() != now {
+        told.set(now);
+    }
 }
 
 /// Follows what the form says.
@@ -330,7 +360,8 @@ fn level_field(
                 true => first.clone().unwrap_or_default(),
                 false => chosen,
             };
-            let none = !dimmed.contains(&chosen);
+            // Why it was refused stands with the field, which stays until the next try.
+            let none = !dimmed.contains(&chosen) && wrong.read().is_none();
             away.set(none);
             // What was typed for another is not asked of this one.
             if none && asked {

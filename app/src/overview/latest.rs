@@ -2,7 +2,7 @@
 //! page: it brings the words of every kind of event.
 
 use domain::{AppError, DeviceId, event::DeviceEvent};
-use leptos::prelude::*;
+use leptos::{prelude::*, task::spawn_local};
 use leptos_i18n::tu_string;
 
 use super::overview_page::PartOf;
@@ -14,7 +14,6 @@ use crate::{
     },
     i18n::use_i18n,
     parts::ErrorNotice,
-    reading::read_again,
 };
 
 /// The device, its name, what happened.
@@ -34,7 +33,6 @@ pub(super) async fn latest(of: Box<PartOf>) -> AnyView {
 }
 
 async fn drawn(of: PartOf) -> AnyView {
-    let asked = Memo::new(move |_| of.changed.get());
     let shown = RwSignal::new(None::<Vec<Happened>>);
     let failed = RwSignal::new(None::<AppError>);
     let take = move |answer: Result<Vec<Happened>, Failure>| match answer {
@@ -48,23 +46,35 @@ async fn drawn(of: PartOf) -> AnyView {
         Err(Failure(error)) => failed.set(Some(error)),
     };
     take(read_latest_events().await);
-    read_again(
-        asked,
-        Some(of.known),
-        |_| read_site(),
-        move |_, answer| match answer {
-            Ok(Site {
-                overview,
-                jobs,
-                events,
-            }) => {
-                of.take(Ok(overview));
-                of.take_jobs(Ok(jobs));
-                take(Ok(events));
+    let show = move |answer| match answer {
+        Ok(Site {
+            overview,
+            jobs,
+            events,
+        }) => {
+            of.take(Ok(overview));
+            of.take_jobs(Ok(jobs));
+            take(Ok(events));
+        }
+        Err(failure) => of.take(Err(failure)),
+    };
+    // One at a time, and each is shown: where the site changes faster than it is read, it still moves on.
+    let (told, busy) = (RwSignal::new(of.known), StoredValue::new(false));
+    Effect::new(move || {
+        let now = of.changed.get();
+        if told.get() == now || busy.get_value() {
+            return;
+        }
+        busy.set_value(true);
+        spawn_local(async move {
+            let answer = read_site().await;
+            // The page may be gone by now.
+            if busy.try_set_value(false).is_none() {
+                show(answer);
+                told.set(now);
             }
-            Err(failure) => of.take(Err(failure)),
-        },
-    );
+        });
+    });
     let alone = of.alone(failed);
     view! {
         <ErrorNotice error=alone/>

@@ -36,6 +36,11 @@ pub async fn detail(services: &Services, viewer: &ViewerOf) -> Result<DeviceDeta
     let id = viewer.device().id;
     let db = &services.db.read;
     let row = row_of(services, viewer.actor(), id).await?;
+    // Its revision before the state: a change that is told again changes nothing, one that is missed would.
+    let (_, summary) = summaries(services, viewer.actor(), std::slice::from_ref(&row))
+        .await?
+        .pop()
+        .ok_or(AppError::NotFound)?;
     let cached = states(services, std::slice::from_ref(&row))
         .await?
         .remove(&viewer.device().uuid)
@@ -49,10 +54,6 @@ pub async fn detail(services: &Services, viewer: &ViewerOf) -> Result<DeviceDeta
         .one(db)
         .await
         .map_err(internal)?;
-    let (_, summary) = summaries(services, viewer.actor(), &[row])
-        .await?
-        .pop()
-        .ok_or(AppError::NotFound)?;
     let certificate = certificate::Entity::find()
         .filter(certificate::Column::DeviceId.eq(id))
         .filter(certificate::Column::RevokedMs.is_null())

@@ -3,7 +3,7 @@
 use domain::{
     AppError, ComponentKey, DeviceId, JobId,
     command::{CommandOptions, NewCommand},
-    component::LEVEL,
+    component::{LEVEL, Level},
     device::Presence,
     job::{Job, JobState, NewJob, Pace, Preview, StepState, Target},
 };
@@ -164,14 +164,17 @@ pub async fn retry(
     states: Vec<StepState>,
 ) -> Result<Job, AppError> {
     let first = read::get(services, actor, job).await?;
+    let level = level_of(&first.name, &first.arguments);
     let new = NewJob {
         title: first.title,
         target: Target::Retry { job, states },
         name: first.name,
         component: first.component,
-        // With its level, where it had one.
-        arguments: first.arguments,
-        level: None,
+        arguments: match level {
+            Some(_) => Value::Null,
+            None => first.arguments,
+        },
+        level,
         pace: first.pace,
     };
     create(services, actor, new).await
@@ -241,4 +244,11 @@ fn words(new: &NewJob, arguments: &Value) -> String {
         (Some(component), None) => format!("{} {component}", new.name),
         (None, _) => new.name.clone(),
     }
+}
+
+/// The level that a command asks for, where it asks for nothing else: devices without levels are left out again.
+fn level_of(name: &str, arguments: &Value) -> Option<Level> {
+    let arguments = arguments.as_object();
+    let arguments = arguments.filter(|all| name == "set" && all.len() == 1)?;
+    Level::try_from(arguments.get(LEVEL)?.as_i64()?).ok()
 }

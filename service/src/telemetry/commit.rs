@@ -291,21 +291,25 @@ async fn gather(inbox: &mut mpsc::Receiver<Waiting>, batch: &mut Vec<Waiting>, e
 /// database refuses does not hold up the others. Who was answered finds in the state what they reported.
 async fn commit(writer: &mut Writer, batch: &mut Vec<Waiting>, counters: &CommitCounters) {
     let messages: Vec<&Incoming> = batch.iter().map(|w| &w.message).collect();
-    let outcomes: Vec<Result<Committed, AppError>> = match writer.write(&messages).await {
-        Ok(written) => written.into_iter().map(Ok).collect(),
-        Err(_) if messages.len() > 1 && writer.is_reachable().await => {
-            let mut outcomes = Vec::with_capacity(messages.len());
-            for message in messages {
-                let outcome = writer.write(&[message]).await;
-                outcomes.push(outcome.map(|written| written[0]));
+    match writer.write(&messages).await {
+        Ok(written) => {
+            writer.show().await;
+            for (waiting, outcome) in batch.drain(..).zip(written) {
+                answer(waiting, Ok(outcome), counters);
             }
-            outcomes
         }
-        Err(error) => vec![Err(error); messages.len()],
-    };
-    writer.show().await;
-    for (waiting, outcome) in batch.drain(..).zip(outcomes) {
-        answer(waiting, outcome, counters);
+        Err(_) if batch.len() > 1 && writer.is_reachable().await => {
+            for waiting in batch.drain(..) {
+                let outcome = writer.write(&[&waiting.message]).await;
+                writer.show().await;
+                answer(waiting, outcome.map(|written| written[0]), counters);
+            }
+        }
+        Err(error) => {
+            for waiting in batch.drain(..) {
+                answer(waiting, Err(error.clone()), counters);
+            }
+        }
     }
     writer.publish().await;
 }
