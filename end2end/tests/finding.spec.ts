@@ -229,6 +229,8 @@ test('a list is shown as one likes, kept as a view, and taken away as a file', a
   await page.locator('.seg a').last().click();
   await expect(page).toHaveURL(/density=compact/);
   await expect(page).toHaveURL(/q=serial/);
+  await expect(page.locator('section.devices')).toHaveAttribute('data-density', 'compact');
+  await expect(page.locator('table.entries tbody tr'), 'the rows stay').toHaveCount(3);
   await looked(page, 'devices-columns');
 
   const views = page.locator('.views');

@@ -36,7 +36,11 @@ pub fn DeviceListPage() -> impl IntoView {
     let map = use_query_map();
     let view = Memo::new(move |_| query::read(&map.read()));
     let locale = i18n.get_locale_untracked();
-    let asked = Memo::new(move |_| view.with(|view| (view.query.clone(), view.named_columns())));
+    // All that the list is drawn by: its rows come with each answer and are not kept, so that another density is
+    // another answer too.
+    let asked = Memo::new(move |_| {
+        view.with(|view| (view.query.clone(), view.named_columns(), view.compact))
+    });
     let (bulk, keeping) = (Bulk::new(), Keeping::new());
     let picked = Picked::default();
     let shown = RwSignal::new(Vec::new());
@@ -49,7 +53,7 @@ pub fn DeviceListPage() -> impl IntoView {
             let done = (bulk.times_done(), keeping.times_done());
             (asked.get(), changed.get(), done)
         },
-        move |((query, columns), ..)| async move {
+        move |((query, columns, _), ..)| async move {
             let answer = list_devices(query, columns, locale).await;
             answer.map(|(found, rows)| Found {
                 rows: Some(rows),
@@ -70,7 +74,7 @@ pub fn DeviceListPage() -> impl IntoView {
         <Transition>
             {move || Suspend::new(async move {
                 match devices.await {
-                    Ok(found) => list(&view.get(), found, admin, picked),
+                    Ok(found) => list(&view.get_untracked(), found, admin, picked),
                     Err(failure) => {
                         view! { <ErrorNotice error=Signal::stored(Some(failure.0))/> }.into_any()
                     }
