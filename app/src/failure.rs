@@ -31,6 +31,12 @@ impl FromServerFnError for Failure {
                 tracing_refused(&message);
                 Self::from(AppError::invalid("form", "invalid"))
             }
+            // On the server it is what was sent that is read; in a browser it is the answer.
+            #[cfg(feature = "ssr")]
+            ServerFnErrorErr::Deserialization(message) => {
+                tracing_refused(&message);
+                Self::from(AppError::invalid("form", "invalid"))
+            }
             ServerFnErrorErr::Request(_) | ServerFnErrorErr::Response(_) => {
                 Self(AppError::Unavailable)
             }

@@ -111,3 +111,29 @@ async fn a_refused_job_names_the_field_of_its_form() {
     assert_eq!(error["message"], "at_most_an_hour", "{error}");
     app.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_does_not_fit_a_server_function_is_refused_and_no_fault_of_the_server() {
+    let app = App::start().await;
+    let admin = app.set_up().await;
+    let ask = async |body: &'static str| {
+        let asked = app
+            .browser(Some(&admin))
+            .post(app.url("/do/list_devices"))
+            .header(header::ORIGIN, app.url("").trim_end_matches('/'))
+            .header(header::CONTENT_TYPE, "application/json")
+            .body(body);
+        asked.send().await.expect("an answer").status().as_u16()
+    };
+    for body in [
+        "{}",
+        "[",
+        "",
+        r#"{"query": 1, "columns": [], "locale": "ko"}"#,
+    ] {
+        assert_eq!(ask(body).await, 422, "{body}");
+    }
+    let whole = r#"{"query": {}, "columns": [], "locale": "ko"}"#;
+    assert_eq!(ask(whole).await, 200);
+    app.stop().await;
+}
