@@ -53,6 +53,9 @@ pub struct Settings {
     /// How long, more or less, it is not let in until it asks its site whether it was revoked, and how often from then
     /// on.
     pub shut_out_patience: Duration,
+    /// How long after the server refused to hear who it is, a clock that ran ahead for example, it says so again on
+    /// the same connection.
+    pub greet_again: Duration,
     /// Most reports kept while they cannot be sent; past it the oldest go.
     pub max_reports: u64,
 }
@@ -64,6 +67,7 @@ impl Default for Settings {
             ask_components: true,
             wifi_patience: Duration::from_mins(1),
             shut_out_patience: Duration::from_mins(30),
+            greet_again: Duration::from_mins(1),
             max_reports: 200_000,
         }
     }
@@ -74,7 +78,7 @@ impl Default for Settings {
 pub struct Status {
     /// Whether the server has heard who it is on this connection, and reports flow.
     pub online: bool,
-    /// How often the server has heard who it is since the start.
+    /// How often the server has answered to who it is since the start.
     pub greeted: u64,
     /// Whether somebody owns it.
     pub claimed: bool,
@@ -160,6 +164,8 @@ struct Device {
     client: Option<AsyncClient>,
     /// Whether the identity was acknowledged on this connection.
     ready: bool,
+    /// When it says again who it is, where the server refused to hear it on this connection.
+    greet_at: Option<Instant>,
     under_way: BTreeSet<u64>,
     batch: Option<u64>,
     more_to_resend: bool,
@@ -208,6 +214,7 @@ impl Device {
             status,
             client: None,
             ready: false,
+            greet_at: None,
             under_way: BTreeSet::new(),
             batch: None,
             more_to_resend: false,
@@ -286,11 +293,12 @@ impl Device {
                 greeted = greeting(&mut setup), if setup.is_some() => {
                     setup = None;
                     match greeted {
-                        Ok(()) => {
+                        Ok(refused) => {
                             self.shut_out = ShutOut::default();
                             self.let_in()?;
                             self.begin_sending().await?;
                             self.ask_at_start()?;
+                            self.not_heard(refused);
                         }
                         Err(reason) => tracing::warn!(device = %self.id, "not greeted: {reason}"),
                     }
@@ -300,6 +308,12 @@ impl Device {
                     self.catch_up().await?;
                 }
                 () = sleep_until(step_at), if step_at.is_some() => self.step().await?,
+                () = sleep_until(self.greet_at), if self.greet_at.is_some() && setup.is_none() => {
+                    self.greet_at = None;
+                    if let Some(client) = self.client.clone() {
+                        setup = Some(self.greet(client)?);
+                    }
+                }
                 () = self.anew.notified() => {
                     connection = self.connect()?;
                     setup = None;
@@ -333,10 +347,20 @@ impl Device {
         Ok(())
     }
 
+    /// Says again who it is later, where it was refused: what is reported meanwhile is kept apart.
+    fn not_heard(&mut self, refused: Option<String>) {
+        let Some(reason) = refused else { return };
+        tracing::warn!(device = %self.id, "the server refused to hear who this is: {reason}");
+        self.greet_at = Some(Instant::now() + self.settings.greet_again);
+        self.status
+            .send_modify(|status| status.trouble = Some(reason));
+    }
+
     fn lost(&mut self, reason: &str, pause: Duration) {
         tracing::info!(device = %self.id, ?pause, "not connected: {reason}");
         self.client = None;
         self.ready = false;
+        self.greet_at = None;
         self.batch = None;
         self.under_way.clear();
         self.acknowledgements.clear();

@@ -15,7 +15,7 @@ use domain::command::{Command, CommandState};
 use protocol::{Scalar, TimestampMs, identity::ComponentSpec};
 use reqwest::{Client, Method};
 use serde_json::{Value, json};
-use service::devices::NewDevice;
+use service::{Clock as _, SystemClock, clock::ManualClock, devices::NewDevice};
 use testkit::{
     agent::Agent,
     app::{App, Person},
@@ -86,7 +86,10 @@ struct Bench {
 
 impl Bench {
     async fn new(serial: &str) -> Self {
-        let app = App::start().await;
+        Self::on(App::start().await, serial).await
+    }
+
+    async fn on(app: App, serial: &str) -> Self {
         let admin = app.set_up().await;
         let wish = NewDevice {
             kind: domain::device::DeviceKind::Board,
@@ -304,7 +307,9 @@ async fn an_agent_that_is_revoked_while_it_runs_learns_it_and_ends() {
     let bench = Bench::new("AG-5").await;
     let (app, identity) = (&bench.app, &bench.identity);
     let patience = Duration::from_secs(2);
-    let agent = Agent::start_impatient(app, identity, Board::default(), patience);
+    let agent = Agent::start_set(app, identity, Board::default(), |settings| {
+        settings.shut_out_patience = patience;
+    });
     agent.online().await;
     let admin = bench.admin.actor.require_admin().expect("an administrator");
     service::devices::revoke(app.services(), &admin, identity.id)
@@ -316,5 +321,28 @@ async fn an_agent_that_is_revoked_while_it_runs_learns_it_and_ends() {
         let revoked = matches!(ended, Err(RunError::Enroll(EnrollError::Revoked)));
         assert!(revoked, "{ended:?}");
     }
+    bench.app.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_agent_whose_clock_ran_ahead_says_again_who_it_is() {
+    const AHEAD_MS: i64 = 600_000;
+    let clock = Arc::new(ManualClock::at(SystemClock.now().plus_ms(-AHEAD_MS)));
+    let bench = Bench::on(App::start_at(clock.clone()).await, "AG-6").await;
+    let (app, identity) = (&bench.app, &bench.identity);
+    let agent = Agent::start_set(app, identity, Board::default(), |settings| {
+        settings.greet_again = Duration::from_millis(200);
+    });
+    let refused = "ImplementationSpecificError";
+    agent
+        .says(|status| status.trouble.as_deref() == Some(refused))
+        .await;
+    assert_eq!(bench.last_report().await, None, "it waits for who it is");
+    clock.advance_ms(AHEAD_MS);
+    until("it was heard on the same connection", async || {
+        bench.last_report().await
+    })
+    .await;
+    agent.stop().await.expect("a clean end");
     bench.app.stop().await;
 }

@@ -56,20 +56,18 @@ impl Agent {
         Self::run_every(Self::folder(app, identity, change), hardware, None)
     }
 
-    /// As [`Agent::start`], and it asks its server why it is not let in after about so long.
+    /// As [`Agent::start`], with other settings.
     ///
     /// # Panics
     /// When the state folder cannot be made.
-    pub fn start_impatient(
+    pub fn start_set(
         app: &App,
         identity: &Identity,
         hardware: impl Hardware + 'static,
-        patience: std::time::Duration,
+        change: impl FnOnce(&mut Settings),
     ) -> Self {
-        let settings = Settings {
-            shut_out_patience: patience,
-            ..Self::settings(Some(std::time::Duration::from_secs(1)))
-        };
+        let mut settings = Self::settings(Some(std::time::Duration::from_secs(1)));
+        change(&mut settings);
         Self::run_with(Self::folder(app, identity, |_, _| {}), hardware, settings)
     }
 
@@ -165,10 +163,17 @@ impl Agent {
     /// # Panics
     /// When that does not come in time.
     pub async fn online(&self) {
+        self.says(|status| status.online).await;
+    }
+
+    /// Waits until what it says of itself is this.
+    ///
+    /// # Panics
+    /// When that does not come in time.
+    pub async fn says(&self, this: impl FnMut(&Status) -> bool) {
         let mut status = self.status.subscribe();
-        let online = status.wait_for(|status| status.online);
-        let online = tokio::time::timeout(crate::device::PATIENCE, online).await;
-        online.expect("in time").expect("it runs");
+        let said = tokio::time::timeout(crate::device::PATIENCE, status.wait_for(this)).await;
+        said.expect("in time").expect("it runs");
     }
 
     /// Waits until it ends by itself; gives how.

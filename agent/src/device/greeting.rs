@@ -8,11 +8,11 @@ use protocol::{
 use rumqttc::{AsyncClient, PublishOptions, mqttbytes::QoS};
 use serde_json::{Map, Value};
 
-use super::{Device, RunError};
+use super::{Device, RunError, outbox::refusal};
 use crate::{link, now};
 
-/// The greeting under way, and why it failed.
-pub(super) type Setup = BoxFuture<'static, Result<(), String>>;
+/// The greeting under way: why the server refused to hear who it is, where it did; or why it failed.
+pub(super) type Setup = BoxFuture<'static, Result<Option<String>, String>>;
 
 impl Device {
     /// Subscribes, shows presence and says who it is; what follows waits for the answer.
@@ -37,7 +37,7 @@ impl Device {
                 .publish(Topic::Presence(id).to_string(), online, retained)
                 .await
                 .map_err(|e| words(&e))?;
-            client
+            let heard = client
                 .publish_tracked(
                     Topic::Identity(id).to_string(),
                     identity.said(network.await),
@@ -48,7 +48,7 @@ impl Device {
                 .wait_async()
                 .await
                 .map_err(|e| words(&e))?;
-            Ok(())
+            Ok(refusal(&heard))
         }
         .boxed())
     }
@@ -96,7 +96,7 @@ impl Unsaid {
 }
 
 /// Waits for the greeting, for ever where none is under way.
-pub(super) async fn greeting(setup: &mut Option<Setup>) -> Result<(), String> {
+pub(super) async fn greeting(setup: &mut Option<Setup>) -> Result<Option<String>, String> {
     match setup {
         Some(setup) => setup.await,
         None => std::future::pending().await,

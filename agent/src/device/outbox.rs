@@ -228,7 +228,7 @@ pub(super) fn sealed(
 }
 
 /// The reason code of an acknowledgement that is none.
-fn refusal(result: &rumqttc::PublishResult) -> Option<String> {
+pub(super) fn refusal(result: &rumqttc::PublishResult) -> Option<String> {
     use rumqttc::mqttbytes::v5::PubAckReason;
     match result {
         rumqttc::PublishResult::Qos1(ack) => match ack.reason {
