@@ -4,14 +4,17 @@
 
 use std::{path::Path, time::Duration};
 
+use async_trait::async_trait;
 use migration::{Migrator, MigratorTrait};
 use sea_orm::{
-    ConnectOptions, ConnectionTrait, DatabaseConnection, DbBackend, DbErr,
+    ConnectOptions, ConnectionTrait, DatabaseConnection, DbBackend, DbErr, ExecResult, QueryResult,
+    RuntimeErr, Statement,
     sqlx::{
         Connection as _,
         sqlite::{SqliteAutoVacuum, SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous},
     },
 };
+use tracing::Instrument as _;
 use url::Url;
 
 /// Readers of an SQLite database next to its one writer.
@@ -33,9 +36,58 @@ const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(10);
 #[derive(Debug, Clone)]
 pub struct Database {
     /// For queries outside a transaction that writes.
-    pub read: DatabaseConnection,
+    pub read: Reader,
     /// For everything that writes.
     pub write: DatabaseConnection,
+}
+
+/// Reads, each query in a task of its own.
+///
+/// A page polls the part of it that comes next and no other one. If a part asked for a connection itself and was given
+/// one while nobody polls it, it would keep it from the part that everybody waits for.
+#[derive(Debug, Clone)]
+pub struct Reader(DatabaseConnection);
+
+/// Asks in a task of its own, and waits for the answer.
+async fn asked<T: Send + 'static>(
+    query: impl Future<Output = Result<T, DbErr>> + Send + 'static,
+) -> Result<T, DbErr> {
+    match tokio::spawn(query.in_current_span()).await {
+        Ok(answer) => answer,
+        Err(ended) => match ended.try_into_panic() {
+            Ok(panic) => std::panic::resume_unwind(panic),
+            Err(_) => Err(DbErr::Conn(RuntimeErr::Internal(
+                "the process ends".to_owned(),
+            ))),
+        },
+    }
+}
+
+#[async_trait]
+impl ConnectionTrait for Reader {
+    fn get_database_backend(&self) -> DbBackend {
+        self.0.get_database_backend()
+    }
+
+    async fn execute_raw(&self, statement: Statement) -> Result<ExecResult, DbErr> {
+        let pool = self.0.clone();
+        asked(async move { pool.execute_raw(statement).await }).await
+    }
+
+    async fn execute_unprepared(&self, sql: &str) -> Result<ExecResult, DbErr> {
+        let (pool, sql) = (self.0.clone(), sql.to_owned());
+        asked(async move { pool.execute_unprepared(&sql).await }).await
+    }
+
+    async fn query_one_raw(&self, statement: Statement) -> Result<Option<QueryResult>, DbErr> {
+        let pool = self.0.clone();
+        asked(async move { pool.query_one_raw(statement).await }).await
+    }
+
+    async fn query_all_raw(&self, statement: Statement) -> Result<Vec<QueryResult>, DbErr> {
+        let pool = self.0.clone();
+        asked(async move { pool.query_all_raw(statement).await }).await
+    }
 }
 
 /// Why a database cannot be used.
@@ -79,6 +131,7 @@ impl Database {
             let read = connect_sqlite(url, SQLITE_READERS, true)
                 .await
                 .map_err(failed)?;
+            let read = Reader(read);
             Self { read, write }
         } else if url.starts_with("postgres:") || url.starts_with("postgresql:") {
             let pool = connect_postgres(url, connections.max(2))
@@ -86,7 +139,7 @@ impl Database {
                 .map_err(failed)?;
             migrate_postgres(&pool).await.map_err(failed)?;
             Self {
-                read: pool.clone(),
+                read: Reader(pool.clone()),
                 write: pool,
             }
         } else {
@@ -102,12 +155,12 @@ impl Database {
 
     /// Whether it answers.
     pub async fn ping(&self) -> Result<(), DbErr> {
-        self.read.ping().await
+        self.read.0.ping().await
     }
 
     /// Closes every connection; SQLite folds its log into the database.
     pub async fn close(&self) -> Result<(), DbErr> {
-        self.read.close_by_ref().await?;
+        self.read.0.close_by_ref().await?;
         self.write.close_by_ref().await
     }
 }
