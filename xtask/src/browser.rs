@@ -1,6 +1,7 @@
 //! From the compiler's wasm to what browsers load: split, bound to JavaScript, compressed.
 
 mod parts;
+mod unite;
 
 use std::{fs, io::Write, path::Path};
 

@@ -5,10 +5,10 @@
 //! some are there already, and come in one answer; and smaller again where like stands by like. The file is a
 //! module with nothing but custom sections: one for each kind of section, which holds that section of all
 //! parts one after the other under the kind's number, and `parts`, a line for each part with its name and the
-//! kinds of its sections in their order.
+//! kinds of its sections in their order. The smallest parts become one with others first.
 
 use std::{
-    collections::{BTreeMap, BTreeSet, HashMap},
+    collections::{BTreeMap, HashMap},
     fmt::Write as _,
     fs,
     path::Path,
@@ -17,6 +17,8 @@ use std::{
 use anyhow::{Context, Result, ensure};
 use wasm_encoder::{CustomSection, Module, RawSection, Section as _};
 use wasmparser::{Parser, Payload};
+
+use super::unite::{Load, Pages, grouped, united};
 
 const LOADER: &str = include_str!("parts.js");
 
@@ -27,24 +29,39 @@ pub(super) fn join(
     link: &str,
     pages: &HashMap<String, Vec<String>>,
 ) -> Result<BTreeMap<String, [String; 1]>> {
-    let mut first = BTreeMap::new();
-    let mut joined = BTreeSet::new();
-    for (page, parts) in pages {
-        let parts = parts
-            .iter()
-            .map(|name| {
-                let path = pkg.join(format!("{name}.wasm"));
-                let part = fs::read(&path).with_context(|| path.display().to_string())?;
-                joined.insert(path);
-                Ok((name.as_str(), part))
-            })
-            .collect::<Result<Vec<_>>>()?;
-        let name = format!("first_{page}");
-        fs::write(pkg.join(format!("{name}.wasm")), in_columns(&parts)?)?;
-        first.insert(page.clone(), [name]);
+    let pages: BTreeMap<&String, &Vec<String>> = pages.iter().collect();
+    let mut needed: BTreeMap<&str, Pages> = BTreeMap::new();
+    for (number, parts) in pages.values().enumerate() {
+        let page = Pages::from(1_u8).checked_shl(u32::try_from(number)?);
+        for part in *parts {
+            *needed.entry(part).or_default() |= page.context("more pages than bits")?;
+        }
     }
-    for path in joined {
+    let mut parts = Vec::new();
+    let mut loads = Vec::new();
+    for (name, pages) in needed {
+        let path = pkg.join(format!("{name}.wasm"));
+        let part = fs::read(&path).with_context(|| path.display().to_string())?;
         fs::remove_file(path)?;
+        loads.push(Load::of(&part, pages)?);
+        parts.push((name, part));
+    }
+    let groups = grouped(&loads);
+    let mut wholes = Vec::new();
+    for group in &groups {
+        let members = group.members.iter().map(|member| &parts[*member]);
+        let (names, members): (Vec<_>, Vec<_>) =
+            members.map(|(name, part)| (*name, part.as_slice())).unzip();
+        wholes.push((names[0], united(&members).context("uniting parts")?));
+    }
+    let mut first = BTreeMap::new();
+    for (number, page) in pages.keys().enumerate() {
+        let of_page = groups.iter().zip(&wholes);
+        let of_page = of_page.filter(|(group, _)| group.pages >> number & 1 == 1);
+        let whole = in_columns(of_page.map(|(_, whole)| whole))?;
+        let name = format!("first_{page}");
+        fs::write(pkg.join(format!("{name}.wasm")), whole)?;
+        first.insert((*page).clone(), [name]);
     }
     let path = pkg.join(link);
     let script = fs::read_to_string(&path).with_context(|| path.display().to_string())?;
@@ -53,7 +70,7 @@ pub(super) fn join(
 }
 
 /// One module that holds these.
-fn in_columns(parts: &[(&str, Vec<u8>)]) -> Result<Vec<u8>> {
+fn in_columns<'a>(parts: impl IntoIterator<Item = &'a (&'a str, Vec<u8>)>) -> Result<Vec<u8>> {
     let mut columns: BTreeMap<u8, Vec<u8>> = BTreeMap::new();
     let mut names = String::new();
     for (name, part) in parts {
