@@ -49,6 +49,10 @@ test('a frozen device is silent when its deadline passes, and online when it goe
     await expect(reporting, 'no component is said to report now').toHaveCount(0);
     await expect(page.locator('#components')).toContainText(/Last report|마지막 보고/);
     await looked(page, 'device-silent');
+    const moment = page.locator('.head time');
+    await expect(moment, 'in UTC until it is wanted').toHaveAttribute('title', /Z$/);
+    await moment.hover();
+    await expect(moment, 'then as the reader says it').toHaveAttribute('title', /\d:\d\d(?!.*Z)/);
 
     const thawed = Date.now();
     agent.kill('SIGCONT');

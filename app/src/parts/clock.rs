@@ -91,11 +91,22 @@ pub fn Time(
         Some(at) => ago(i18n.get_locale_untracked(), now.get() - at.0),
     });
     let exact = move || at.get().map(rfc3339);
-    let title = RwSignal::new(None::<String>);
-    #[cfg(feature = "hydrate")]
-    Effect::new(move || title.set(at.get().map(|at| local(at, i18n.get_locale_untracked()))));
+    // The first moment that is told in a zone and a language takes a browser longer than all else on a page.
+    let wanted = RwSignal::new(false);
+    let title = move || {
+        #[cfg(feature = "hydrate")]
+        if wanted.get() {
+            return at.get().map(|at| local(at, i18n.get_locale_untracked()));
+        }
+        exact()
+    };
+    let want = move |_| {
+        if !wanted.get_untracked() {
+            wanted.set(true);
+        }
+    };
     view! {
-        <time datetime=exact title=move || title.get().or_else(exact)>{move || text.get()}</time>
+        <time datetime=exact title=title on:pointerover=want>{move || text.get()}</time>
     }
 }
 
