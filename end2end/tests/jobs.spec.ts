@@ -174,6 +174,7 @@ test('a job brings what is dimmed to a level, and says where there is none', asy
   }
   await component.selectOption('fan');
   await expect(level).toBeVisible();
+  if (scripted()) await expect(page.locator('#level-about')).toContainText(/\S \(fan\)/);
   await level.fill('101');
   await start.click();
   await expect(page.locator('input:invalid').first(), 'it is not sent').toHaveValue('101');
@@ -182,6 +183,7 @@ test('a job brings what is dimmed to a level, and says where there is none', asy
   await start.click();
   await expect(page).toHaveURL(/\/jobs\/[0-9a-f-]{36}$/);
   await expect(page.locator('h1')).toHaveText('fan → 40 %');
+  await expect(page.locator('.jobsum dd').first()).toContainText(/fan\s*40 %/);
   await expect(async () => {
     if (!scripted()) await page.reload();
     await expect(page.locator('.tabs a[href*="state=succeeded"]')).toContainText('1', { timeout: 500 });

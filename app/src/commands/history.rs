@@ -6,6 +6,7 @@ use domain::{
 };
 use leptos::prelude::*;
 use leptos_i18n::{td_string, tu_string};
+use serde_json::Value;
 
 use super::words;
 use crate::{
@@ -127,14 +128,15 @@ fn Line(id: DeviceId, command: Command, may_cancel: bool, cancel: FormState) -> 
     }
 }
 
-/// What it was told, where that is something.
-fn arguments(arguments: &serde_json::Value) -> Option<String> {
+/// What an actuator, or whatever a command is for, was told, where that is something.
+pub(crate) fn arguments(arguments: &Value) -> Option<String> {
     let object = arguments.as_object().filter(|object| !object.is_empty())?;
-    // `{"status": "ON"}` is all that most commands say.
-    let only = object.get("status").filter(|_| object.len() == 1);
-    Some(match only.and_then(serde_json::Value::as_str) {
-        Some(status) => status.to_owned(),
-        None => arguments.to_string(),
+    // `{"status": "ON"}` or `{"level": 40}` is all that most commands say.
+    let only = object.iter().next().filter(|_| object.len() == 1);
+    Some(match only.map(|(name, value)| (name.as_str(), value)) {
+        Some(("status", Value::String(status))) => status.clone(),
+        Some(("level", Value::Number(level))) => format!("{level} %"),
+        _ => arguments.to_string(),
     })
 }
 
@@ -167,4 +169,24 @@ fn steps(command: &Command) -> Vec<(CommandState, Option<TimestampMs>)> {
         .map(|(_, step)| step)
         .chain([end])
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn what_most_commands_say_reads_without_braces() {
+        assert_eq!(arguments(&json!({})), None);
+        let said = |value| arguments(&value).unwrap_or_default();
+        assert_eq!(said(json!({ "status": "ON" })), "ON");
+        assert_eq!(said(json!({ "level": 40 })), "40 %");
+        assert_eq!(
+            said(json!({ "level": 40, "ms": 9 })),
+            r#"{"level":40,"ms":9}"#
+        );
+        assert_eq!(said(json!({ "text": "hello" })), r#"{"text":"hello"}"#);
+    }
 }

@@ -13,6 +13,7 @@ use super::{
     words,
 };
 use crate::{
+    commands::history::arguments,
     form::{FormState, PostForm},
     i18n::{Locale, use_i18n},
     parts::{Draw, Icon, SearchForm, Time, later::later, number::grouped},
@@ -135,10 +136,7 @@ fn acts(locale: Locale, job: &Job, of: Around) -> AnyView {
 /// How far it has come, and what it is.
 fn summary(locale: Locale, job: &Job) -> AnyView {
     let component = job.component.as_ref().map(ToString::to_string);
-    let arguments = match job.arguments.as_object() {
-        Some(object) if !object.is_empty() => Some(job.arguments.to_string()),
-        _ => None,
-    };
+    let arguments = arguments(&job.arguments);
     let pace = td_string!(locale, jobs.pace, n = grouped(job.pace.concurrency.into())).to_string();
     let stagger = (job.pace.stagger_ms > 0).then(|| {
         let seconds = job.pace.stagger_ms / 1_000;

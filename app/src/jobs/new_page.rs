@@ -262,11 +262,7 @@ fn what(locale: Locale, actuators: &[Actuator], form: FormState, told: RwSignal<
     let options: Vec<(String, String)> = actuators
         .iter()
         .map(|actuator| {
-            let label = match locale {
-                Locale::ko => &actuator.label_ko,
-                Locale::en => &actuator.label_en,
-            };
-            let name = format!("{label} ({})", actuator.component);
+            let name = named(locale, actuator);
             let n = grouped(actuator.devices.into());
             let words = td_string!(locale, jobs.actuator_of, name = name, n = n).to_string();
             (actuator.component.to_string(), words)
@@ -330,6 +326,15 @@ fn what(locale: Locale, actuators: &[Actuator], form: FormState, told: RwSignal<
     .into_any()
 }
 
+/// What an actuator is called: its type, and its key.
+fn named(locale: Locale, actuator: &Actuator) -> String {
+    let label = match locale {
+        Locale::ko => &actuator.label_ko,
+        Locale::en => &actuator.label_en,
+    };
+    format!("{label} ({})", actuator.component)
+}
+
 /// How far an actuator is to be on, in place of on and off; nothing where none has levels. A script takes it away while
 /// one is chosen that has none: without a script the server says so.
 fn level_field(
@@ -338,15 +343,14 @@ fn level_field(
     form: FormState,
     told: RwSignal<Told>,
 ) -> Option<AnyView> {
-    let dimmed: Vec<String> = actuators
-        .iter()
-        .filter(|actuator| actuator.with_level > 0)
-        .map(|actuator| actuator.component.to_string())
-        .collect();
+    let with_level = actuators.iter().filter(|actuator| actuator.with_level > 0);
+    let (dimmed, names): (Vec<String>, Vec<String>) = with_level
+        .map(|actuator| (actuator.component.to_string(), named(locale, actuator)))
+        .unzip();
     if dimmed.is_empty() {
         return None;
     }
-    let hint = td_string!(locale, jobs.level_hint, names = dimmed.join(", ")).to_string();
+    let hint = td_string!(locale, jobs.level_hint, names = names.join(", ")).to_string();
     let wrong = form.field_error(LEVEL);
     let typed = form.typed(LEVEL).unwrap_or_default();
     let away = RwSignal::new(false);
