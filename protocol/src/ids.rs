@@ -1,6 +1,6 @@
 //! Typed identifiers and names, parsed once at the border.
 
-use std::{fmt, str::FromStr};
+use std::{borrow::Cow, fmt, str::FromStr};
 
 use serde::{Deserialize, Serialize};
 use smol_str::SmolStr;
@@ -242,8 +242,11 @@ impl Email {
     }
 
     /// The address as one MQTT topic level: `%`, `+`, `#` and `/` as upper-case `%XX`.
-    pub fn to_topic_level(&self) -> String {
-        let mut level = String::with_capacity(self.0.len());
+    pub fn to_topic_level(&self) -> Cow<'_, str> {
+        if !self.0.contains(['%', '+', '#', '/']) {
+            return Cow::Borrowed(&self.0);
+        }
+        let mut level = String::with_capacity(self.0.len() + 2);
         for c in self.0.chars() {
             match c {
                 '%' => level.push_str("%25"),
@@ -253,7 +256,7 @@ impl Email {
                 _ => level.push(c),
             }
         }
-        level
+        Cow::Owned(level)
     }
 
     /// Reads a topic level; refuses any spelling other than the one that [`Email::to_topic_level`] gives.
@@ -287,7 +290,10 @@ impl FromStr for Email {
     fn from_str(text: &str) -> Result<Self, NameError> {
         // Composed before, where a sign stands for a letter, and after: some small letters have a composed form
         // that their capitals lack.
-        let address = composed(&composed(text.trim()).to_ascii_lowercase());
+        let address = match text.is_ascii() {
+            true => text.trim().to_ascii_lowercase(),
+            false => composed(&composed(text.trim()).to_ascii_lowercase()),
+        };
         let valid = address.len() <= 254
             && !address.chars().any(|c| c.is_control() || c.is_whitespace())
             && address.rsplit_once('@').is_some_and(|(local, host)| {
@@ -312,10 +318,7 @@ impl FromStr for Email {
 #[cfg(not(target_family = "wasm"))]
 fn composed(text: &str) -> String {
     use unicode_normalization::UnicodeNormalization;
-    match text.is_ascii() {
-        true => text.to_owned(),
-        false => text.nfc().collect(),
-    }
+    text.nfc().collect()
 }
 
 /// A browser reads addresses only from the server, which has composed them; its tables are a fifth of

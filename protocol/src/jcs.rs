@@ -72,11 +72,9 @@ fn write_value(value: &Value, out: &mut Vec<u8>) {
 
 /// As ECMAScript writes a double.
 fn write_number(number: &Number, out: &mut Vec<u8>) {
-    if number
-        .as_i64()
-        .is_some_and(|integer| integer.unsigned_abs() <= EXACT)
-    {
-        out.extend_from_slice(number.to_string().as_bytes());
+    let integer = number.as_i64();
+    if let Some(integer) = integer.filter(|integer| integer.unsigned_abs() <= EXACT) {
+        out.extend_from_slice(itoa::Buffer::new().format(integer).as_bytes());
     } else if let Some(double) = number.as_f64() {
         out.extend_from_slice(ryu_js::Buffer::new().format(double).as_bytes());
     }

@@ -10,6 +10,8 @@
 
 use std::{fmt, str::FromStr};
 
+use uuid::Uuid;
+
 use crate::ids::{CommandId, ComponentKey, DeviceId, Email, UserId};
 
 /// Every topic of the contract.
@@ -193,7 +195,8 @@ fn parse(text: &str) -> Option<Topic> {
 /// Only the hyphenated lower-case form: one device has one spelling of each topic.
 fn uuid_level(level: &str) -> Option<DeviceId> {
     let id: DeviceId = level.parse().ok()?;
-    (id.to_string() == level).then_some(id)
+    let mut only = Uuid::encode_buffer();
+    (id.0.hyphenated().encode_lower(&mut only) == level).then_some(id)
 }
 
 fn is_command_name(levels: &[&str]) -> bool {
