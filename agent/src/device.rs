@@ -76,7 +76,7 @@ impl Default for Settings {
 /// What a device says of itself to whoever runs it.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Status {
-    /// Whether the server has heard who it is on this connection, and reports flow.
+    /// Whether the server has answered to who it is on this connection, and reports flow.
     pub online: bool,
     /// How often the server has answered to who it is since the start.
     pub greeted: u64,
@@ -290,17 +290,24 @@ impl Device {
                     }
                     None => return Err(RunError::Credentials("the connection task ended".into())),
                 },
+                () = self.anew.notified() => {
+                    connection = self.connect()?;
+                    setup = None;
+                    self.lost("the network is another one", Duration::ZERO);
+                }
                 greeted = greeting(&mut setup), if setup.is_some() => {
                     setup = None;
                     match greeted {
                         Ok(refused) => {
                             self.shut_out = ShutOut::default();
                             self.let_in()?;
-                            self.begin_sending().await?;
+                            self.begin_sending(refused).await?;
                             self.ask_at_start()?;
-                            self.not_heard(refused);
                         }
-                        Err(reason) => tracing::warn!(device = %self.id, "not greeted: {reason}"),
+                        Err(reason) => {
+                            tracing::warn!(device = %self.id, "not greeted: {reason}");
+                            self.greet_at = Some(Instant::now() + self.settings.greet_again);
+                        }
                     }
                 }
                 Some(outcome) = self.acknowledgements.next(), if !self.acknowledgements.is_empty() => {
@@ -313,11 +320,6 @@ impl Device {
                     if let Some(client) = self.client.clone() {
                         setup = Some(self.greet(client)?);
                     }
-                }
-                () = self.anew.notified() => {
-                    connection = self.connect()?;
-                    setup = None;
-                    self.lost("the network is another one", Duration::ZERO);
                 }
                 outcome = errand::outcome(&mut self.errand), if self.errand.is_some() => {
                     if self.come_back(outcome).await? {
@@ -345,15 +347,6 @@ impl Device {
         self.end_pairing().await;
         self.goodbye().await;
         Ok(())
-    }
-
-    /// Says again who it is later, where it was refused: what is reported meanwhile is kept apart.
-    fn not_heard(&mut self, refused: Option<String>) {
-        let Some(reason) = refused else { return };
-        tracing::warn!(device = %self.id, "the server refused to hear who this is: {reason}");
-        self.greet_at = Some(Instant::now() + self.settings.greet_again);
-        self.status
-            .send_modify(|status| status.trouble = Some(reason));
     }
 
     fn lost(&mut self, reason: &str, pause: Duration) {

@@ -1,6 +1,6 @@
 //! The stages in their order, and what is answered at the end.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use domain::{AppError, DeviceId, Email, event::RefusalReason, traffic::Fate};
 use protocol::Topic;
@@ -11,6 +11,7 @@ use service::{
     traffic::{self, Passing},
 };
 use tokio_util::sync::CancellationToken;
+use tracing::Instrument as _;
 
 use crate::{
     Received,
@@ -96,6 +97,9 @@ impl Pipeline {
 
     /// As [`Pipeline::take`], again and again until it is stored or refused; `None` where its sender has
     /// `gone` meanwhile or the program is to `stop`: then it must not be acknowledged.
+    ///
+    /// Each try is a task of its own: a session that waits to write to its device polls none of its messages, and one
+    /// that has the writer of the database would keep it.
     pub async fn keep_trying(
         &self,
         received: Received,
@@ -103,8 +107,18 @@ impl Pipeline {
         stop: &CancellationToken,
     ) -> Option<Result<(), RefusalReason>> {
         let mut tries = 0;
+        let received = Arc::new(received);
         loop {
-            match Box::pin(self.take(&received)).await {
+            let (pipeline, message) = (self.clone(), received.clone());
+            let take = async move { pipeline.take(&message).await };
+            let outcome = match tokio::spawn(take.in_current_span()).await {
+                Ok(outcome) => outcome,
+                Err(ended) => match ended.try_into_panic() {
+                    Ok(panic) => std::panic::resume_unwind(panic),
+                    Err(_) => return None,
+                },
+            };
+            match outcome {
                 Outcome::Stored => return Some(Ok(())),
                 Outcome::Refused(reason) => return Some(Err(reason)),
                 Outcome::NotNow(error) => {

@@ -14,6 +14,7 @@ use sea_orm::{
         sqlite::{SqliteAutoVacuum, SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous},
     },
 };
+use tokio_util::task::AbortOnDropHandle;
 use tracing::Instrument as _;
 use url::Url;
 
@@ -48,11 +49,11 @@ pub struct Database {
 #[derive(Debug, Clone)]
 pub struct Reader(DatabaseConnection);
 
-/// Asks in a task of its own, and waits for the answer.
+/// Asks in a task of its own, and waits for the answer; who does not wait any more does not ask any more.
 async fn asked<T: Send + 'static>(
     query: impl Future<Output = Result<T, DbErr>> + Send + 'static,
 ) -> Result<T, DbErr> {
-    match tokio::spawn(query.in_current_span()).await {
+    match AbortOnDropHandle::new(tokio::spawn(query.in_current_span())).await {
         Ok(answer) => answer,
         Err(ended) => match ended.try_into_panic() {
             Ok(panic) => std::panic::resume_unwind(panic),

@@ -6,6 +6,7 @@ use protocol::{
 };
 use rumqttc::PublishOptions;
 use serde_json::{Map, Value};
+use tokio::time::Instant;
 
 use super::{Device, LIVE_UNDER_WAY, RunError};
 use crate::{
@@ -26,14 +27,21 @@ pub(super) enum Outcome {
 }
 
 impl Device {
-    /// The server knows who this is: what it has not acknowledged goes again, then the rest.
-    pub(super) async fn begin_sending(&mut self) -> Result<(), RunError> {
+    /// The server has answered to who this is: what it has not acknowledged goes again, then the rest. Where it `refused`
+    /// to hear it, that is said again later; what is reported meanwhile is kept apart.
+    pub(super) async fn begin_sending(&mut self, refused: Option<String>) -> Result<(), RunError> {
         self.ready = true;
-        tracing::info!(device = %self.id, "connected");
+        match &refused {
+            None => tracing::info!(device = %self.id, "connected"),
+            Some(reason) => {
+                tracing::warn!(device = %self.id, "the server refused to hear who this is: {reason}");
+                self.greet_at = Some(Instant::now() + self.settings.greet_again);
+            }
+        }
         self.status.send_modify(|status| {
             status.online = true;
             status.greeted += 1;
-            status.trouble = None;
+            status.trouble = refused;
         });
         if self.owned.is_none() {
             return Ok(());

@@ -89,6 +89,8 @@ pub(super) async fn tell(
             tracing::warn!(%device, "the device is not told by a command: {message}");
             Ok(())
         }
+        // Who changed it has lost it since. It is changed all the same, and its `owner` has said so.
+        Err(AppError::Forbidden | AppError::NotFound) => Ok(()),
         Err(error) => Err(error),
     }
 }

@@ -40,7 +40,11 @@ pub async fn cancel(services: &Services, actor: &Actor, id: JobId) -> Result<Job
         .ok_or(AppError::NotFound)?;
     match super::state(&row)? {
         JobState::Running => {}
-        JobState::Cancelling | JobState::Cancelled => return read::get(services, actor, id).await,
+        JobState::Cancelling | JobState::Cancelled => {
+            // It holds a connection, and what is asked next needs one.
+            drop(transaction);
+            return read::get(services, actor, id).await;
+        }
         JobState::Finished => return Err(AppError::conflict("job_finished")),
     }
     let moved = take_back(&transaction, id, now).await?;

@@ -12,7 +12,7 @@ use wasm_encoder::{
     ImportSection, Module, NameMap, NameSection, RawSection,
     reencode::{self, Reencode, RoundtripReencoder},
 };
-use wasmparser::{Data, KnownCustom, Name, Parser, Payload, TypeRef};
+use wasmparser::{Data, DataKind, KnownCustom, Name, Parser, Payload, TypeRef};
 
 /// The pages that need a part, one bit for each.
 pub(super) type Pages = u128;
@@ -148,7 +148,7 @@ struct Whole<'a> {
     others: Vec<(&'a str, &'a [u8])>,
 }
 
-/// How a part's numbers read in the whole.
+/// How a part's numbers read in the whole. No code names a segment of data or of the table: they change theirs.
 struct Numbers {
     functions_before: u32,
     globals: Vec<u32>,
@@ -161,6 +161,14 @@ impl Reencode for Numbers {
 
     fn function_index(&mut self, function: u32) -> Result<u32, Failed> {
         Ok(self.functions_before + function)
+    }
+
+    fn data_index(&mut self, _: u32) -> Result<u32, Failed> {
+        Err(Failed::InvalidConstExpr)
+    }
+
+    fn element_index(&mut self, _: u32) -> Result<u32, Failed> {
+        Err(Failed::InvalidConstExpr)
     }
 
     fn global_index(&mut self, global: u32) -> Result<u32, Failed> {
@@ -262,6 +270,8 @@ impl<'a> Whole<'a> {
     }
 
     fn put(&mut self, data: Data<'_>, numbers: &mut Numbers) -> Result<()> {
+        let active = matches!(data.kind, DataKind::Active { .. });
+        ensure!(active, "a part has data that its code puts into memory");
         // The splitter leaves what is elsewhere with a length of nothing.
         if !data.data.is_empty() {
             numbers.parse_data(&mut self.data, data)?;

@@ -15,8 +15,8 @@ use entity::{
     tag_act,
 };
 use sea_orm::{
-    ActiveModelTrait, ActiveValue::Set, ColumnTrait, ConnectionTrait, DatabaseTransaction,
-    EntityTrait, NotSet, QueryFilter, QuerySelect, TransactionTrait,
+    ActiveModelTrait, ActiveValue::Set, ColumnTrait, DatabaseTransaction, EntityTrait, NotSet,
+    QueryFilter, QueryOrder, QuerySelect, TransactionTrait, sea_query::LockType,
 };
 use serde_json::json;
 
@@ -47,8 +47,9 @@ pub async fn tag_matching(
         return Err(AppError::invalid("search", "too_many_devices"));
     }
     let total = found.len();
-    let devices = managed(services, actor, found).await?;
+    let found = found.into_iter().map(|device| device.id).collect();
     let transaction = services.db.write.begin().await.map_err(internal)?;
+    let devices = managed(&transaction, actor, &found).await?;
     let now = tags_of(&transaction, &devices).await?;
     let (mut added, mut removed) = (Rows::new(), Rows::new());
     let (mut changed, mut full) = (Vec::new(), 0);
@@ -126,9 +127,8 @@ pub async fn undo(services: &Services, actor: &Actor, act: i64) -> Result<u64, A
     }
     let (added, removed) = (by_device(&act.added)?, by_device(&act.removed)?);
     let ids: HashSet<i64> = added.keys().chain(removed.keys()).copied().collect();
-    let devices = devices_of(&transaction, &ids).await?;
     // Who has lost a device meanwhile may no longer change it.
-    let mut devices = managed(services, actor, devices).await?;
+    let mut devices = managed(&transaction, actor, &ids).await?;
     let before = tags_of(&transaction, &devices).await?;
     let (mut off, mut on) = (Rows::new(), Rows::new());
     devices.retain(|device| {
@@ -173,46 +173,58 @@ fn by_device(kept: &serde_json::Value) -> Result<HashMap<i64, Vec<String>>, AppE
     Ok(by_device)
 }
 
-/// Those of these devices that the actor may manage.
+/// Those of these devices that are still there and that the actor may manage. They are not deleted, and nobody's own are
+/// taken away, until the transaction ends.
 async fn managed(
-    services: &Services,
+    transaction: &DatabaseTransaction,
     actor: &Actor,
-    devices: Vec<DeviceRef>,
+    ids: &HashSet<i64>,
 ) -> Result<Vec<DeviceRef>, AppError> {
+    let devices = devices_of(transaction, ids).await?;
     if actor.user.role.is_admin() {
         return Ok(devices);
     }
     let UserId(user) = actor.user.id;
-    let own: Vec<i64> = device_access::Entity::find()
-        .select_only()
-        .column(device_access::Column::DeviceId)
-        .filter(device_access::Column::UserId.eq(user))
-        .filter(device_access::Column::Role.eq(DeviceRole::Owner.as_str()))
-        .into_tuple()
-        .all(&services.db.read)
-        .await
-        .map_err(internal)?;
-    let own: HashSet<i64> = own.into_iter().collect();
+    let mut own: HashSet<i64> = HashSet::new();
+    for devices in devices.chunks(AT_ONCE) {
+        let some: Vec<i64> = device_access::Entity::find()
+            .select_only()
+            .column(device_access::Column::DeviceId)
+            .filter(device_access::Column::UserId.eq(user))
+            .filter(device_access::Column::Role.eq(DeviceRole::Owner.as_str()))
+            .filter(device_access::Column::DeviceId.is_in(devices.iter().map(|device| device.id)))
+            .order_by_asc(device_access::Column::DeviceId)
+            .lock_shared()
+            .into_tuple()
+            .all(transaction)
+            .await
+            .map_err(internal)?;
+        own.extend(some);
+    }
     Ok(devices
         .into_iter()
         .filter(|device| own.contains(&device.id))
         .collect())
 }
 
-async fn devices_of<C: ConnectionTrait>(
-    connection: &C,
+async fn devices_of(
+    transaction: &DatabaseTransaction,
     ids: &HashSet<i64>,
 ) -> Result<Vec<DeviceRef>, AppError> {
     use entity::device;
     let mut all = Vec::with_capacity(ids.len());
-    let ids: Vec<i64> = ids.iter().copied().collect();
+    let mut ids: Vec<i64> = ids.iter().copied().collect();
+    // In the order in which everybody locks devices.
+    ids.sort_unstable();
     for ids in ids.chunks(AT_ONCE) {
         let rows: Vec<(i64, uuid::Uuid)> = device::Entity::find()
             .select_only()
             .columns([device::Column::Id, device::Column::Uuid])
             .filter(device::Column::Id.is_in(ids.iter().copied()))
+            .order_by_asc(device::Column::Id)
+            .lock(LockType::KeyShare)
             .into_tuple()
-            .all(connection)
+            .all(transaction)
             .await
             .map_err(internal)?;
         all.extend(rows.into_iter().map(|(id, uuid)| DeviceRef {
