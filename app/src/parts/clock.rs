@@ -91,7 +91,7 @@ pub fn Time(
         Some(at) => ago(i18n.get_locale_untracked(), now.get() - at.0),
     });
     let exact = move || at.get().map(rfc3339);
-    // The first moment that is told in a zone and a language takes a browser longer than all else on a page.
+    // The first moment that is told in a zone and a language takes a slow browser a tenth of a second.
     let wanted = RwSignal::new(false);
     let title = move || {
         #[cfg(feature = "hydrate")]
