@@ -1,5 +1,5 @@
 // Finding devices again: tags, filters, views, a file; and sharing one.
-import type { Locator } from '@playwright/test';
+import type { Locator, Page } from '@playwright/test';
 import { becomes, enrolAndClaim, open, preregister, words } from './device';
 import { administrator, expect, forgotten, inKorean, looked, member, scripted, setUp, signIn, test } from './person';
 
@@ -17,6 +17,13 @@ async function unfold(part: Locator, within: string): Promise<void> {
     if (!(await field.isVisible())) await part.locator('summary').first().click({ timeout: 500 });
     await expect(field).toBeVisible({ timeout: 500 });
   }).toPass();
+}
+
+/** So many times the page is drawn. */
+async function frames(page: Page, count: number): Promise<void> {
+  await page.evaluate(async (count) => {
+    for (let n = 0; n < count; n++) await new Promise(requestAnimationFrame);
+  }, count);
 }
 
 test('devices are tagged together, taken back, and found by their tags', async ({ page, madang }) => {
@@ -305,9 +312,29 @@ test('a device is shared, seen by another, and left', async ({ page, madang }) =
   await expect(strip.locator('.on')).toHaveAttribute('d', /v/);
   await expect(strip).toHaveAttribute('aria-label', inKorean() ? /온라인 \d/ : /Online \d/);
 
-  // Presence and chart each keep what the address says of the other.
-  await page.goto(`${address}?value=memory.percent&range=6h`);
-  await page.locator('.presence-days a[href*="days=90"]').click();
+  // Presence and chart each keep what the address says of the other; and what is pressed while its part of the page
+  // comes to life is clicked.
+  const quarter = page.locator('.presence-days a[href*="days=90"]');
+  if (scripted()) {
+    let answer = () => {};
+    const held = new Promise<void>((resolve) => (answer = resolve));
+    await page.route('**/do/read_beside', async (route) => {
+      await held;
+      await route.continue();
+    });
+    const answered = page.waitForResponse('**/do/read_beside');
+    await page.goto(`${address}?value=memory.percent&range=6h`);
+    await quarter.hover();
+    await page.mouse.down();
+    answer();
+    await (await answered).finished();
+    await frames(page, 20);
+    await page.mouse.up();
+    await page.unroute('**/do/read_beside');
+  } else {
+    await page.goto(`${address}?value=memory.percent&range=6h`);
+    await quarter.click();
+  }
   const asked = () => Object.fromEntries(new URL(page.url()).searchParams);
   await expect.poll(asked).toEqual({ value: 'memory.percent', range: '6h', days: '90' });
   const day = page.locator('.history a[href*="range=24h"]');

@@ -37,12 +37,12 @@ where
     leptos::task::spawn_local(ScopedFuture::new_untracked(async move {
         let load = async {
             crate::hydrate::hydrated().await;
-            load().await
+            let view = load().await;
+            let drawn = place.try_get_untracked().flatten()?;
+            released(&drawn).await;
+            Some((view, drawn))
         };
-        let Some(view) = here.stays(load).await else {
-            return;
-        };
-        let Some(drawn) = place.try_get_untracked().flatten() else {
+        let Some((view, drawn)) = here.stays(load).await.flatten() else {
             return;
         };
         let kept = kept::Kept::of(&drawn);
@@ -58,6 +58,18 @@ where
         {move || loaded.take().map(|view| view! { <div class="later">{view}</div> })}
     }
     .into_any()
+}
+
+/// Waits until nothing in it is pressed: what is pressed on one element and released on another was not clicked.
+#[cfg(feature = "hydrate")]
+async fn released(drawn: &web_sys::Element) {
+    while drawn.matches(":active") == Ok(true) {
+        let (passed, frame) = futures::channel::oneshot::channel();
+        request_animation_frame(move || {
+            let _ = passed.send(());
+        });
+        let _ = frame.await;
+    }
 }
 
 /// Shows what `load` gives from when `wanted` is first true. Nothing of it is drawn before, nor by the
