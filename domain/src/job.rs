@@ -43,7 +43,7 @@ text_enum! {
         TimedOut = "timed_out",
         /// The job was cancelled before its turn.
         Cancelled = "cancelled",
-        /// It was left out: another's now, without the component, not commanded by who made the job.
+        /// It was left out: another's now, revoked, without the component, not commanded by who made the job.
         Skipped = "skipped",
     }
 }

@@ -14,11 +14,14 @@ use domain::{
     Page,
     device::{DeviceKind, Presence},
     job::{Job, JobState, Preview, Step, StepState},
+    live::LiveEvent,
     role::{DeviceRole, SiteRole},
 };
+use entity::job_device::{Column, Entity};
 use futures::{StreamExt as _, stream};
 use protocol::{CommandMessage, Topic};
 use reqwest::{Client, StatusCode};
+use sea_orm::{ColumnTrait as _, EntityTrait as _, QueryFilter as _, sea_query::Expr};
 use serde_json::{Value, json};
 use service::{
     accounts,
@@ -449,6 +452,71 @@ async fn a_job_goes_on_only_where_who_made_it_may_still_command() {
     assert_eq!(found.total, 0, "nobody learns its name by asking");
     drop((shared, other));
     app.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_job_ends_without_those_who_were_given_up_or_revoked_and_is_found_by_its_words() {
+    for app in App::on_each_engine().await {
+        let admin = app.set_up().await;
+        let (client, mut ids) = (app.browser(Some(&admin)), Vec::new());
+        for number in 1..=3 {
+            let device = Simulated::new(&app, &admin, number, Manner::Away).await;
+            ids.push(device.identity.id);
+        }
+        let api = Api {
+            app: &app,
+            browser: client.clone(),
+        };
+        let wish = |title: &str, devices: [usize; 2]| {
+            let devices = devices.map(|number| ids[number]);
+            json!({ "title": title, "name": "print", "devices": devices })
+        };
+        let job: Job = api.post("/api/jobs", &wish("Print All", [0, 1])).await;
+        let other: Job = api.post("/api/jobs", &wish("100 % ink", [0, 2])).await;
+        let mut watching = app.services().bus.subscribe();
+
+        let given_up = client.delete(app.url(&format!("/api/devices/{}", ids[0])));
+        let status = given_up.send().await.expect("an answer").status();
+        assert_eq!(status, StatusCode::NO_CONTENT);
+        // At once, in both.
+        for job in [&job, &other] {
+            let job: Job = api.get(&format!("/api/jobs/{}", job.id)).await;
+            assert_eq!((job.counts.waiting, job.counts.skipped), (1, 1));
+        }
+        testkit::until("who watches is told", async || {
+            let told = watching.try_recv().ok()?;
+            let left_out = matches!(*told, LiveEvent::Job { counts, .. } if counts.skipped == 1);
+            left_out.then_some(())
+        })
+        .await;
+        let revoked = client.post(app.url(&format!("/api/devices/{}/revoke", ids[1])));
+        let status = revoked.send().await.expect("an answer").status();
+        assert_eq!(status, StatusCode::NO_CONTENT);
+        // As one whose ownership ended while the job was made.
+        Entity::update_many()
+            .col_expr(Column::Ownership, Expr::value(0_i64))
+            .filter(Column::JobId.eq(other.id.0))
+            .exec(&app.services().db.write)
+            .await
+            .expect("another ownership");
+        for (job, second) in [(&job, "device_revoked"), (&other, "ownership_changed")] {
+            let over = api.over(job).await;
+            assert_eq!((over.state, over.counts.skipped), (JobState::Finished, 2));
+            let steps = api.steps(job, "skipped").await;
+            let reasons = steps.iter().map(|step| step.reason.as_deref());
+            assert!(reasons.eq([Some("ownership_changed"), Some(second)]));
+        }
+
+        // What stands for anything elsewhere stands for itself here.
+        for (search, jobs) in [("%25", 1), ("_", 0), ("pRINT%20all", 1)] {
+            let found: Page<Job> = api.get(&format!("/api/jobs?search={search}")).await;
+            assert_eq!(found.total, jobs, "{search}");
+            let path = format!("/api/jobs/{}/devices?search={search}", job.id);
+            let found: Page<Step> = api.get(&path).await;
+            assert_eq!(found.total, 0, "{search}");
+        }
+        app.stop().await;
+    }
 }
 
 /// A device with a fan.

@@ -39,7 +39,7 @@ pub struct Search {
 }
 
 /// What a word must be like, with the wildcards in it as plain characters.
-fn patterns(words: &str) -> impl Iterator<Item = LikeExpr> {
+pub(crate) fn patterns(words: &str) -> impl Iterator<Item = LikeExpr> {
     words.split_whitespace().map(|word| {
         let word: String = word.nfc().flat_map(char::to_lowercase).collect();
         let plain = word
@@ -51,7 +51,7 @@ fn patterns(words: &str) -> impl Iterator<Item = LikeExpr> {
 }
 
 /// Whether a column, whatever its case, is like the pattern.
-fn is_like(column: impl IntoColumnRef, pattern: &LikeExpr) -> SimpleExpr {
+pub(crate) fn is_like(column: impl IntoColumnRef, pattern: &LikeExpr) -> SimpleExpr {
     Expr::expr(Func::lower(Expr::col(column))).like(pattern.clone())
 }
 

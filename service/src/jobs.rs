@@ -1,11 +1,12 @@
 //! Jobs: the same instruction to many devices, and what became of it on each.
 //!
 //! Invariant: who is in a job is fixed when it is made, and each of them ends in one named state. A device
-//! that is not connected waits without a command; one command of a device at a time belongs to a job, and
-//! its row follows that command. [`run`] is the one task that moves all jobs; it keeps nothing that it
-//! could not read again.
+//! that is not connected waits without a command, and one that is given up or revoked meanwhile is left out
+//! at once; one command of a device at a time belongs to a job, and its row follows that command. [`run`] is
+//! the one task that moves all jobs; it keeps nothing that it could not read again.
 
 mod cancel;
+mod gone;
 mod make;
 mod read;
 mod runner;
@@ -13,11 +14,16 @@ mod start;
 mod targets;
 
 pub use cancel::cancel;
+pub(crate) use gone::{Freed, leave_out};
 pub use make::{create, preview, retry};
 pub use read::{get, list, steps};
 pub use runner::run;
 
-use domain::{AppError, JobId, job::JobState, live::LiveEvent};
+use domain::{
+    AppError, JobId,
+    job::{JobState, StepCounts},
+    live::LiveEvent,
+};
 use entity::{command, job, job_device};
 use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, sea_query::Expr};
 use uuid::Uuid;
@@ -53,17 +59,21 @@ fn state(row: &job::Model) -> Result<JobState, AppError> {
 }
 
 /// Tells how a job stands; gives its counts.
-async fn tell(services: &Services, row: &job::Model) -> Result<domain::job::StepCounts, AppError> {
+async fn tell(services: &Services, row: &job::Model) -> Result<StepCounts, AppError> {
     let counts = read::counts(&services.db.read, &[row.id])
         .await?
         .remove(&row.id)
         .unwrap_or_default();
-    let event = LiveEvent::Job {
+    services.bus.publish(vec![event(row, counts)?]).await;
+    Ok(counts)
+}
+
+/// A job with these counts, for who watches it.
+fn event(row: &job::Model, counts: StepCounts) -> Result<LiveEvent, AppError> {
+    Ok(LiveEvent::Job {
         job: JobId(row.id),
         by: row.created_by.map(domain::UserId),
         counts,
         state: state(row)?,
-    };
-    services.bus.publish(vec![event]).await;
-    Ok(counts)
+    })
 }

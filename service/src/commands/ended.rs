@@ -1,4 +1,5 @@
-//! What the end of an ownership leaves of its commands: nothing that is not ended.
+//! What the end of an ownership leaves of its commands, and of the jobs that wait for the device: nothing that is not
+//! ended.
 //!
 //! Invariant: an unfinished command is one of the device's present ownership, so that nobody waits behind what
 //! somebody else has asked for, or is told of it.
@@ -11,16 +12,17 @@ use sea_orm::{
 };
 
 use super::wifi;
-use crate::{internal, twin};
+use crate::{internal, jobs, twin};
 
 /// Ends every unfinished command of a device for this reason, in the transaction that ends its ownership. Nobody is
-/// told: who sent them has no part in the device any more.
+/// told of them: who sent them has no part in the device any more. The jobs that waited for the device go on without
+/// it, and are to be told after the commit.
 pub(crate) async fn ownership_ended<C: ConnectionTrait>(
     connection: &C,
     device: i64,
     reason: &str,
     now: TimestampMs,
-) -> Result<(), AppError> {
+) -> Result<jobs::Freed, AppError> {
     let unfinished = command::Entity::find()
         .filter(command::Column::DeviceId.eq(device))
         .filter(command::Column::FinishedMs.is_null())
@@ -38,5 +40,5 @@ pub(crate) async fn ownership_ended<C: ConnectionTrait>(
         wifi::forget(connection, &ended).await?;
         twin::command_ended(connection, &ended).await?;
     }
-    Ok(())
+    jobs::leave_out(connection, device, reason, now).await
 }

@@ -30,7 +30,7 @@ pub async fn revoke(services: &Services, admin: &Admin, device: DeviceId) -> Res
     change.update(&transaction).await.map_err(internal)?;
     certificates(services, &transaction, id).await?;
     let now = services.now();
-    commands::ownership_ended(&transaction, id, "device_revoked", now).await?;
+    let jobs = commands::ownership_ended(&transaction, id, "device_revoked", now).await?;
     let target = Some(device.to_string());
     audit::record(
         services,
@@ -51,8 +51,10 @@ pub async fn revoke(services: &Services, admin: &Admin, device: DeviceId) -> Res
         if let Err(error) = services.link.disconnect(&device.to_string()).await {
             tracing::error!(%device, %error, "the session of a revoked device was not ended");
         }
+        let told = jobs.tell(&services).await;
         let (kind, severity) = (EventKind::Revoked, Severity::Warning);
-        events::record(&services, id, device, kind, severity, detail).await
+        events::record(&services, id, device, kind, severity, detail).await?;
+        told
     })
     .await
 }

@@ -17,7 +17,7 @@ use serde_json::json;
 use super::search;
 use crate::{
     OwnerOf, Services, accounts::actor::DeviceRef, apart::commit_then, audit, commands, downlink,
-    events, identity, internal, presence, state_cache::CachedState, telemetry,
+    events, identity, internal, jobs, presence, state_cache::CachedState, telemetry,
 };
 
 /// What the retained `reset` says; an empty payload would delete it.
@@ -64,11 +64,13 @@ pub(super) struct Ended {
     device: DeviceId,
     nothing: CachedState,
     people: Vec<UserId>,
+    jobs: jobs::Freed,
     is_reset: bool,
 }
 
 impl Ended {
-    /// Tells the people that they have no part in the device any more, and the device to erase what it keeps.
+    /// Tells the people that they have no part in the device any more, who watches a job that waited for it, and the
+    /// device to erase what it keeps.
     pub(super) async fn tell(self, services: &Services) -> Result<(), AppError> {
         let device = self.device;
         let cached = services.cache.put(vec![(device, self.nothing)]).await;
@@ -76,10 +78,11 @@ impl Ended {
         let mut changes = vec![LiveEvent::Device { device }];
         changes.extend(people.map(|user| LiveEvent::Access { user }));
         services.bus.publish(changes).await;
+        let told = self.jobs.tell(services).await;
         if self.is_reset {
             tell_reset(services, device).await;
         }
-        cached
+        cached.and(told)
     }
 }
 
@@ -124,13 +127,14 @@ pub(super) async fn end_ownership(
         .map_err(internal)?;
     let nothing = telemetry::begin_ownership(services, transaction, device, ownership).await?;
     let (now, why) = (services.now(), "ownership_changed");
-    commands::ownership_ended(transaction, device.id, why, now).await?;
+    let jobs = commands::ownership_ended(transaction, device.id, why, now).await?;
     identity::ownership_ended(transaction, device.uuid, device.id).await?;
     search::index(transaction, &row).await?;
     let ended = Ended {
         device: device.uuid,
         nothing,
         people,
+        jobs,
         is_reset,
     };
     Ok((row, ended))

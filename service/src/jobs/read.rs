@@ -15,7 +15,14 @@ use sea_orm::{
 };
 use uuid::Uuid;
 
-use crate::{Actor, Services, internal};
+use crate::{
+    Actor, Services,
+    catalog::{is_like, patterns},
+    internal,
+};
+
+/// Most words that are looked for.
+const MOST_WORDS: usize = 8;
 
 /// A job that the actor may see; another is not found.
 pub(super) async fn visible(
@@ -59,8 +66,8 @@ pub async fn list(
     if let Some(state) = state {
         filter = filter.add(job::Column::State.eq(state.as_str()));
     }
-    for word in search.split_whitespace().take(8) {
-        filter = filter.add(job::Column::Title.contains(word));
+    for pattern in patterns(search).take(MOST_WORDS) {
+        filter = filter.add(is_like((job::Entity, job::Column::Title), &pattern));
     }
     let total = job::Entity::find()
         .filter(filter.clone())
@@ -121,12 +128,12 @@ pub async fn steps(
         let names = states.iter().map(|state| state.as_str());
         filter = filter.add(job_device::Column::State.is_in(names));
     }
-    for word in search.split_whitespace().take(8) {
-        let word = word.to_lowercase();
+    let nickname = (device_access::Entity, device_access::Column::Nickname);
+    for pattern in patterns(search).take(MOST_WORDS) {
         filter = filter.add(
             Condition::any()
-                .add(device::Column::NameKey.contains(&word))
-                .add(device_access::Column::Nickname.contains(&word)),
+                .add(is_like(nickname, &pattern))
+                .add(device::Column::NameKey.like(pattern)),
         );
         if !sees_all {
             filter = filter.add(device_access::Column::Role.is_not_null());

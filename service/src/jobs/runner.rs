@@ -11,7 +11,8 @@ use std::{
 use domain::{
     AppError, DeviceId,
     command::CommandState,
-    job::{JobState, StepState},
+    device::Lifecycle,
+    job::{JobState, StepCounts, StepState},
     live::LiveEvent,
 };
 use entity::{command, device, job, job_device};
@@ -42,6 +43,8 @@ const AT_A_TIME: usize = 100;
 struct Work {
     row: job::Model,
     waiting: VecDeque<Waiting>,
+    /// Those that wait for an ownership that is over, or were revoked: they are left out.
+    gone: VecDeque<Waiting>,
     running: usize,
     last_begun_ms: i64,
     /// Commands of it have moved.
@@ -68,10 +71,11 @@ pub async fn run(services: Services, shutdown: CancellationToken) {
                             work.moved = true;
                         }
                     }
-                    // Made, or cancelled.
-                    LiveEvent::Job { job, state, .. } => {
-                        let known = jobs.get(&job.0).map(|work| work.row.state.as_str());
-                        if known != Some(state.as_str()) && !is_over(*state) {
+                    // Made, cancelled, or without a device that it waited for.
+                    LiveEvent::Job { job, state, counts, .. } => {
+                        let knows = |work: &Work| work.knows(*state, counts);
+                        let known = jobs.get(&job.0).is_some_and(knows);
+                        if !known && !is_over(*state) {
                             read_at = Instant::now();
                         }
                     }
@@ -106,6 +110,16 @@ pub async fn run(services: Services, shutdown: CancellationToken) {
     }
 }
 
+impl Work {
+    /// Whether it is in this state, and waits for nobody who has ended by these counts. It may wait for fewer: counts
+    /// are heard after they were read.
+    fn knows(&self, state: JobState, counts: &StepCounts) -> bool {
+        let waiting = self.waiting.len() + self.gone.len();
+        self.row.state == state.as_str()
+            && usize::try_from(counts.waiting).is_ok_and(|told| waiting <= told)
+    }
+}
+
 fn is_over(state: JobState) -> bool {
     matches!(state, JobState::Finished | JobState::Cancelled)
 }
@@ -120,7 +134,7 @@ async fn read(services: &Services, jobs: &mut HashMap<Uuid, Work>) -> Result<(),
         .map_err(internal)?;
     jobs.retain(|id, _| rows.iter().any(|row| row.id == *id));
     for row in rows {
-        let found: Vec<(i64, Uuid, i64)> = job_device::Entity::find()
+        let found: Vec<(i64, Uuid, i64, i64, String)> = job_device::Entity::find()
             .join(
                 sea_orm::JoinType::InnerJoin,
                 job_device::Entity::belongs_to(device::Entity)
@@ -132,6 +146,8 @@ async fn read(services: &Services, jobs: &mut HashMap<Uuid, Work>) -> Result<(),
             .column(job_device::Column::DeviceId)
             .column(device::Column::Uuid)
             .column(job_device::Column::Ownership)
+            .column(device::Column::Ownership)
+            .column(device::Column::Lifecycle)
             .filter(job_device::Column::JobId.eq(row.id))
             .filter(job_device::Column::State.eq(StepState::Waiting.as_str()))
             .order_by_asc(job_device::Column::Position)
@@ -139,17 +155,20 @@ async fn read(services: &Services, jobs: &mut HashMap<Uuid, Work>) -> Result<(),
             .all(&services.db.read)
             .await
             .map_err(internal)?;
-        let waiting = found
-            .into_iter()
-            .map(|(device, uuid, ownership)| Waiting {
+        let (mut waiting, mut gone) = (VecDeque::new(), VecDeque::new());
+        for (device, uuid, ownership, present, lifecycle) in found {
+            let there = present == ownership && lifecycle == Lifecycle::Active.as_str();
+            let kept = if there { &mut waiting } else { &mut gone };
+            kept.push_back(Waiting {
                 device,
                 uuid: DeviceId(uuid),
                 ownership,
-            })
-            .collect();
+            });
+        }
         let before = jobs.remove(&row.id);
         let work = Work {
             waiting,
+            gone,
             running: before.as_ref().map_or(0, |work| work.running),
             last_begun_ms: before.as_ref().map_or(0, |work| work.last_begun_ms),
             moved: true,
@@ -172,6 +191,10 @@ async fn advance(services: &Services, work: &mut Work) -> Result<bool, AppError>
     }
     if super::state(&work.row)? == JobState::Cancelling {
         work.waiting.clear();
+        work.gone.clear();
+    }
+    if !work.gone.is_empty() {
+        leave_out(services, work).await?;
     }
     if services.now().0 > work.row.expires_ms && !work.waiting.is_empty() {
         expire(services, work).await?;
@@ -180,7 +203,7 @@ async fn advance(services: &Services, work: &mut Work) -> Result<bool, AppError>
     if !next.is_empty() {
         begin(services, work, next).await?;
     }
-    let over = work.waiting.is_empty() && work.running == 0;
+    let over = work.waiting.is_empty() && work.gone.is_empty() && work.running == 0;
     if over {
         return finish(services, work).await;
     }
@@ -321,9 +344,20 @@ fn next(services: &Services, work: &mut Work) -> Vec<Waiting> {
     next
 }
 
+/// Leaves out those that are gone, connected or not. What makes a device go leaves it out by itself, but not of a job
+/// that is being made at this moment.
+async fn leave_out(services: &Services, work: &mut Work) -> Result<(), AppError> {
+    let most = work.gone.len().min(AT_A_TIME);
+    let gone = work.gone.drain(..most).collect();
+    // They are looked at again when they are held, and an ownership that is over does not come back.
+    begin(services, work, gone).await
+}
+
 async fn begin(services: &Services, work: &mut Work, next: Vec<Waiting>) -> Result<(), AppError> {
     let begun = start::begin(services, &work.row, next).await?;
-    work.last_begun_ms = services.now().0;
+    if !begun.commands.is_empty() {
+        work.last_begun_ms = services.now().0;
+    }
     work.running += begun.commands.len();
     work.untold = true;
     work.waiting.extend(begun.later);

@@ -68,6 +68,7 @@ pub(super) async fn begin(
         let row = rows.get(&waiting.device).map(|held| &held.device);
         let left_out = match row {
             Some(row) if row.ownership != waiting.ownership => Some("ownership_changed"),
+            Some(row) if row.lifecycle == Lifecycle::Revoked.as_str() => Some("device_revoked"),
             Some(row) if row.lifecycle != Lifecycle::Active.as_str() || row.secret.is_none() => {
                 Some("device_not_claimed")
             }
