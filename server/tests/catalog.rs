@@ -298,6 +298,25 @@ async fn components_are_attached_told_to_the_device_and_let_through_by_the_rules
     let (status, taken) = ask(&app, &browser, Method::POST, &path, taken).await;
     assert_eq!((status, &taken["detail"]), (409, &json!("pin_taken: led")));
 
+    // What comes back does so where its wire is, or not at all.
+    let of_led = format!("{path}/{}", led["id"]);
+    let back = format!("{of_led}/restore");
+    let (status, _) = ask(&app, &browser, Method::DELETE, &of_led, Value::Null).await;
+    assert_eq!(status, 204);
+    let relay = json!({ "component_type": "relay", "pin_number": 17 });
+    let (status, relay) = ask(&app, &browser, Method::POST, &path, relay).await;
+    assert_eq!(status, 201, "{relay}");
+    let (status, taken) = ask(&app, &browser, Method::POST, &back, Value::Null).await;
+    assert_eq!(
+        (status, &taken["detail"]),
+        (409, &json!("pin_taken: relay"))
+    );
+    let of_relay = format!("{path}/{}", relay["id"]);
+    let (status, _) = ask(&app, &browser, Method::DELETE, &of_relay, Value::Null).await;
+    assert_eq!(status, 204);
+    let (status, again) = ask(&app, &browser, Method::POST, &back, Value::Null).await;
+    assert_eq!((status, &again["pin_number"]), (200, &json!(17)), "{again}");
+
     // A rule that something is wired by is not deleted.
     let (_, rules) = ask(
         &app,

@@ -23,7 +23,7 @@ pub(crate) use domain::component::owner_of_key;
 pub use health::{judge, watch};
 pub(crate) use list::allowed;
 pub use list::{attachable, list, list_for_device};
-pub(crate) use told::CHANGED;
+pub(crate) use told::is_told;
 
 /// A wish to attach a component, or to have it otherwise. What is left open the server chooses.
 #[derive(Debug, Clone)]

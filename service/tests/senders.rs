@@ -22,7 +22,7 @@ use protocol::Topic;
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder};
 use serde_json::{Value, json};
 use service::{
-    Actor, Services, accounts, commands,
+    Actor, Services, accounts, commands, components,
     devices::{self, sharing},
     link::{DeviceLink, LinkError},
     twin,
@@ -319,5 +319,27 @@ async fn what_waited_is_not_sent_to_a_device_that_somebody_else_has_claimed() {
         assert_eq!(house.end(&after).await, (delivered, None));
         // Of what somebody else asked for the new owner hears nothing.
         assert!(house.held_back().await.is_empty());
+    }
+}
+
+#[tokio::test]
+async fn the_servers_word_goes_out_and_one_in_its_name_does_not() {
+    for house in House::each().await {
+        let services = house.services();
+        let lee = house.person("lee", SiteRole::Member).await;
+        house.share(&lee, DeviceRole::Owner).await;
+        let other = json!({ "components": [], "component_key": "led" });
+        let own = house.send(&lee, "component/changed", other).await;
+        let owner = lee.require_owner(services, house.device.id).await.unwrap();
+        let led = entity::component::Entity::find()
+            .filter(entity::component::Column::Key.eq("led"))
+            .one(&services.db.read);
+        let led = led.await.unwrap().unwrap();
+        components::detach(services, &owner, led.id).await.unwrap();
+        house.unshare(&lee).await;
+
+        assert_eq!(house.connect().await, ["component/changed"], "one of both");
+        let end = ended(CommandState::Cancelled, "not_allowed");
+        assert_eq!(house.end(&own).await, end);
     }
 }

@@ -74,7 +74,7 @@ impl Senders {
         row: &command::Model,
     ) -> Result<bool, AppError> {
         let may = row.created_by.is_none_or(|by| self.0.contains(&by));
-        if may || !waits(row) || row.name == components::CHANGED {
+        if may || !waits(row) || components::is_told(row) {
             return Ok(false);
         }
         Ok(!twin::is_own(connection, row).await?)

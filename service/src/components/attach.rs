@@ -131,7 +131,8 @@ pub async fn detach(services: &Services, owner: &OwnerOf, id: i64) -> Result<(),
     finish(services, owner, transaction, Done::Detached, &row).await
 }
 
-/// Brings a detached component back under its key, at its pin or, where that is taken now, at a free one.
+/// Brings a detached component back under its key and at its pin, to which its wire leads: a conflict where that is
+/// taken now.
 pub async fn reattach(services: &Services, owner: &OwnerOf, id: i64) -> Result<(), AppError> {
     let transaction = services.db.write.begin().await.map_err(internal)?;
     let device = downlink::lock_device(&transaction, owner.device().uuid).await?;
@@ -150,13 +151,7 @@ pub async fn reattach(services: &Services, owner: &OwnerOf, id: i64) -> Result<(
         address: row.address.clone(),
         ..Wish::of(kind.component_type.clone())
     };
-    let place = match placed(&transaction, &device, &kind, &others, &same).await {
-        Err(AppError::Conflict { .. }) => {
-            let any = Wish::of(kind.component_type.clone());
-            placed(&transaction, &device, &kind, &others, &any).await
-        }
-        place => place,
-    }?;
+    let place = placed(&transaction, &device, &kind, &others, &same).await?;
     let mut change: component::ActiveModel = row.into();
     change.detached_ms = Set(None);
     put(&mut change, place);

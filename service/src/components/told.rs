@@ -8,13 +8,16 @@ use domain::{
     live::LiveEvent,
 };
 use entity::{command, component, device};
-use sea_orm::{ColumnTrait, EntityTrait, PaginatorTrait, QueryFilter};
-use serde_json::json;
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
+use serde_json::{Value, json};
 
 use crate::{OwnerOf, Services, commands, devices, events, internal};
 
 /// The command that says that the components are others now.
-pub(crate) const CHANGED: &str = "component/changed";
+const CHANGED: &str = "component/changed";
+/// What it says: which component, and what became of it.
+const COMPONENT: &str = "component_key";
+const ACTION: &str = "action";
 /// How long it waits for the device, which learns the same from its retained `owner` when it connects.
 const VALID_MS: i64 = 24 * 3_600_000;
 
@@ -36,6 +39,19 @@ impl Done {
             Self::Reattached => "reattached",
         }
     }
+}
+
+/// Whether this command says no more than [`tell`] does. One of that name with arguments of its own is somebody's.
+pub(crate) fn is_told(row: &command::Model) -> bool {
+    let said = row.arguments.as_object();
+    row.name == CHANGED
+        && row.component_key.is_none()
+        && said.is_some_and(|said| {
+            said.len() == 2
+                && [COMPONENT, ACTION]
+                    .iter()
+                    .all(|name| said.get(*name).is_some_and(Value::is_string))
+        })
 }
 
 /// Tells of what was committed. A device that is not there learns it when it comes.
@@ -70,16 +86,16 @@ pub(super) async fn tell(
         .filter(command::Column::DeviceId.eq(of.id))
         .filter(command::Column::Name.eq(CHANGED))
         .filter(command::Column::State.eq(CommandState::Queued.as_str()))
-        .count(&services.db.read)
+        .all(&services.db.read)
         .await
         .map_err(internal)?;
-    if waiting > 0 {
+    if waiting.iter().any(is_told) {
         return Ok(());
     }
     let command = NewCommand {
         name: CHANGED.to_owned(),
         component: None,
-        arguments: json!({ "component_key": row.key, "action": done.as_str() }),
+        arguments: json!({ COMPONENT: row.key, ACTION: done.as_str() }),
         valid_for_ms: VALID_MS,
         options: CommandOptions::default(),
     };
