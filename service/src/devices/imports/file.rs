@@ -113,7 +113,10 @@ pub(super) fn read(bytes: &[u8]) -> Result<Vec<Line>, AppError> {
         && part.is_ascii()
     {
         delimiter = Some(part);
-        text = text.split_once('\n').map_or("", |(_, rest)| rest);
+        let end = text.find(['\r', '\n']).unwrap_or(text.len());
+        let rest = &text[end..];
+        let below = rest.strip_prefix("\r\n").or_else(|| rest.get(1..));
+        text = below.unwrap_or_default();
         skipped = 1;
     }
     let mut reader = csv::ReaderBuilder::new()
@@ -192,7 +195,8 @@ pub(super) fn read(bytes: &[u8]) -> Result<Vec<Line>, AppError> {
     }
 }
 
-/// Where reading is. The reader's own count is behind where lines end in CRLF.
+/// Where reading is. A CRLF, a lone CR and a lone LF each end a line, as they end a record for the reader, whose own
+/// count knows LF only.
 struct Counted<'a> {
     text: &'a str,
     byte: usize,
@@ -209,7 +213,8 @@ impl Counted<'_> {
         let ends = rest.iter().take_while(|byte| matches!(byte, b'\r' | b'\n'));
         let begins = begins.min(bytes.len()) + ends.count();
         let passed = self.text.get(self.byte..begins).unwrap_or_default();
-        self.line += passed.matches('\n').count();
+        // Nothing that was passed ends between a CR and its LF: each CRLF is counted once.
+        self.line += passed.matches(['\r', '\n']).count() - passed.matches("\r\n").count();
         self.byte = begins;
         self.line
     }
@@ -272,7 +277,7 @@ fn parting(text: &str) -> u8 {
     for byte in text.trim_start().bytes() {
         match byte {
             b'"' => quoted = !quoted,
-            b'\n' if !quoted => break,
+            b'\r' | b'\n' if !quoted => break,
             _ if quoted => {}
             _ => {
                 if let Some((_, count)) = counts.iter_mut().find(|(part, _)| *part == byte) {
@@ -382,6 +387,54 @@ mod tests {
             assert_eq!(lines[0].wish.device().unwrap().hardware_version, "pc");
         }
         assert_eq!(read(told.as_bytes()).unwrap()[0].number, 3);
+    }
+
+    fn numbers(text: &str) -> Vec<(i32, String)> {
+        let lines = read(text.as_bytes()).unwrap();
+        let serial = |line: &Line| line.wish.cell(ImportColumn::CpuSerial).to_owned();
+        let numbers = lines.iter().map(|line| (line.number, serial(line)));
+        numbers.collect()
+    }
+
+    #[test]
+    fn lines_are_counted_however_they_end() {
+        let two = |first: i32, second: i32| {
+            let serials = ["CR-1", "CR-2"].map(str::to_owned);
+            [first, second].into_iter().zip(serials).collect::<Vec<_>>()
+        };
+        for (text, expected) in [
+            ("serial,name\rCR-1,x\rCR-2,y\r", two(2, 3)),
+            ("serial,name\nCR-1,x\nCR-2,y\n", two(2, 3)),
+            ("serial,name\r\nCR-1,x\r\nCR-2,y\r\n", two(2, 3)),
+            ("serial,name\r\nCR-1,x\rCR-2,y\n", two(2, 3)),
+            ("serial,name\nCR-1,x\r\nCR-2,y", two(2, 3)),
+            // What is empty between them counts too.
+            ("serial,name\r\rCR-1,x\n\r\nCR-2,y\r", two(3, 5)),
+            ("serial,name\r\n\r\n,\r\nCR-1,x\r\n\n\rCR-2,y", two(4, 7)),
+            // So do the line ends inside a cell; the number is that of where the record begins.
+            ("serial,name\rCR-1,\"x\ry\"\rCR-2,y\r", two(2, 4)),
+            ("serial,name\r\nCR-1,\"x\r\ny\nz\"\r\nCR-2,y\r\n", two(2, 5)),
+            // A semicolon below the first line is not what parts the cells.
+            ("serial,name\rCR-1,a;b;c;d;e\rCR-2,y\r", two(2, 3)),
+            ("sep=;\rserial;name\rCR-1;x\rCR-2;y\r", two(3, 4)),
+            ("sep=;\rserial;name\nCR-1;x\nCR-2;y\n", two(3, 4)),
+        ] {
+            assert_eq!(numbers(text), expected, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn a_line_end_that_falls_into_two_reads_is_one() {
+        // The reader's buffer: 8 KiB.
+        for first in 8_185..8_200 {
+            let long = format!("CR-0,{}", "x".repeat(first - "CR-0,".len()));
+            for end in ["\r\n", "\r", "\n"] {
+                let text = [long.as_str(), "CR-1,x", "", "CR-2,y", ""].join(end);
+                let read = numbers(&text).into_iter();
+                let found: Vec<_> = read.map(|(number, _)| number).collect();
+                assert_eq!(found, [1, 2, 4], "{end:?} at {first}");
+            }
+        }
     }
 
     #[test]
