@@ -17,7 +17,10 @@ use agent::{
 use anyhow::{Context as _, bail};
 use clap::{Parser, Subcommand};
 use config::{default_state, settings};
-use protocol::enroll::{CaHash, ClaimLink};
+use protocol::{
+    causes,
+    enroll::{CaHash, ClaimLink},
+};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
@@ -129,7 +132,7 @@ fn main() -> ExitCode {
     match ran {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            tracing::error!("{error:#}");
+            tracing::error!("{}", causes::told(&*error));
             ExitCode::FAILURE
         }
     }

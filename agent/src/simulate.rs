@@ -197,29 +197,32 @@ async fn play(
     let Some((board, storage, stays)) = device.behaviour.later() else {
         return run(folder, own, shutdown).await;
     };
-    let first = shutdown.child_token();
-    let other = async {
-        if shutdown
-            .run_until_cancelled(tokio::time::sleep(ITSELF))
-            .await
-            .is_none()
-        {
-            return Ok(());
-        }
-        // What a copy has is a folder of its own with the same content.
-        let copied = folder.copy(folder.path().with_extension("copy"))?;
-        if !stays {
-            first.cancel();
-        }
-        let hardware = Simulated {
-            board: if board { "b" } else { "" },
-            storage: if storage { "b" } else { "" },
-            ..Simulated::new(device, number)
-        };
-        run(copied, hardware, shutdown.clone()).await
+    let hardware = Simulated {
+        board: if board { "b" } else { "" },
+        storage: if storage { "b" } else { "" },
+        ..Simulated::new(device, number)
     };
-    let (ran, other) = tokio::join!(run(folder.clone(), own, first.clone()), other);
-    ran.and(other)
+    let later = shutdown.run_until_cancelled(tokio::time::sleep(ITSELF));
+    if stays {
+        let other = async {
+            if later.await.is_none() {
+                return Ok(());
+            }
+            let copied = folder.copy(folder.path().with_extension("copy"))?;
+            run(copied, hardware, shutdown.clone()).await
+        };
+        let (ran, other) = tokio::join!(run(folder.clone(), own, shutdown.clone()), other);
+        return ran.and(other);
+    }
+    let first = shutdown.child_token();
+    let end = async {
+        later.await;
+        first.cancel();
+    };
+    let (ran, ()) = tokio::join!(run(folder.clone(), own, first.clone()), end);
+    ran?;
+    // Its store goes on with it: other hardware under used sequences would be a copy.
+    run(folder, hardware, shutdown.clone()).await
 }
 
 /// Runs it for some seconds, again and again.

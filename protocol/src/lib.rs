@@ -1,10 +1,12 @@
 //! The wire: what a device, an agent or a client says to Madang.
 //!
-//! Topics, signed payloads, enrolment and the types of the agent's HTTP calls. Nothing else in the
-//! workspace spells a topic or a field name. The golden files in `fixtures/v1/` hold the truth and
-//! are frozen once released: this crate changes only by addition. No I/O; compiles to wasm.
+//! Topics, signed payloads, enrolment and the types of the agent's HTTP calls; also how the programs at
+//! both of its ends say an error. Nothing else in the workspace spells a topic or a field name. The
+//! golden files in `fixtures/v1/` hold the truth and are frozen once released: this crate changes only
+//! by addition. No I/O; compiles to wasm.
 
 pub mod batch;
+pub mod causes;
 pub mod command;
 pub mod enroll;
 pub mod envelope;

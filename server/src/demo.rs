@@ -305,16 +305,33 @@ fn read<T: for<'a> Deserialize<'a>>(path: &Path) -> Result<Option<T>, DemoError>
     }
 }
 
+/// Fails where [`write`] could not replace the file, and leaves what is in it.
+pub(crate) fn writable(path: &Path) -> Result<(), DemoError> {
+    let folder = path.is_dir() || path.as_os_str().as_encoded_bytes().ends_with(b"/");
+    let opened = match folder {
+        true => Err(io::ErrorKind::IsADirectory.into()),
+        false => part(path),
+    };
+    opened.map(drop).map_err(|source| at(path, source))
+}
+
+/// The file beside this one that becomes it, with what is in it until it is written.
+fn part(path: &Path) -> io::Result<(PathBuf, fs::File)> {
+    let part = path.with_extension("part");
+    let mut options = fs::OpenOptions::new();
+    options.write(true).create(true).truncate(false);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let file = options.open(&part)?;
+    Ok((part, file))
+}
+
 /// Replaces a file whole, readable by this user alone: it holds codes or a password.
 pub(crate) fn write(path: &Path, value: &impl Serialize) -> Result<(), DemoError> {
     use std::io::Write as _;
     let write = || -> io::Result<()> {
-        let part = path.with_extension("part");
-        let mut options = fs::OpenOptions::new();
-        options.write(true).create(true).truncate(true);
-        #[cfg(unix)]
-        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-        let mut file = options.open(&part)?;
+        let (part, mut file) = part(path)?;
+        file.set_len(0)?;
         file.write_all(&serde_json::to_vec_pretty(value)?)?;
         file.sync_all()?;
         fs::rename(part, path)

@@ -163,6 +163,16 @@ async fn simulated_devices_are_made_and_their_faults_are_noticed() {
         &["simulate", "1", "--fault", "lazy", "--manifest", path],
         "flapping",
     );
+    // Where the manifest cannot be written nothing is made: the first that are made below have the first numbers.
+    let nowhere = folder.path().join("nowhere").join("site.json");
+    let nowhere = nowhere.to_str().expect("text");
+    let output = MADANG.run(data, &["simulate", "1", "--manifest", nowhere], "");
+    let why = String::from_utf8_lossy(&output.stderr);
+    assert!(!output.status.success(), "{why}");
+    assert!(why.contains(nowhere), "{why}");
+    assert_eq!(why.matches("os error 2").count(), 1, "{why}");
+    let whole = folder.path().to_str().expect("text");
+    MADANG.refused(data, &["simulate", "1", "--manifest", whole], "directory");
     let faults = [
         "flapping=1",
         "burst",
@@ -195,6 +205,8 @@ async fn simulated_devices_are_made_and_their_faults_are_noticed() {
     let text = std::fs::read_to_string(&manifest).expect("a manifest");
     let parsed: Manifest = serde_json::from_str(&text).expect("a manifest of the simulator");
     assert_eq!(parsed.devices.len(), 6);
+    let link: ClaimLink = parsed.devices[0].link.parse().expect("a link");
+    assert_eq!(link.serial, "SIM-00001");
 
     // The simulator, against the site where it is now.
     let app = stopped.start().await;

@@ -471,9 +471,10 @@ fn parts(version: &str) -> Vec<Part> {
         .filter(|run| run[0].is_alphanumeric())
         .map(|run| {
             let text: String = run.iter().collect();
-            match text.parse() {
-                Ok(number) => Part::Number(number),
-                Err(_) => Part::Word(text.to_lowercase()),
+            match run[0].is_ascii_digit() {
+                // What is too long for a number is the largest, and still none of the words.
+                true => Part::Number(text.parse().unwrap_or(u64::MAX)),
+                false => Part::Word(text.to_lowercase()),
             }
         })
         .collect()

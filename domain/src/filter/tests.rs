@@ -150,6 +150,18 @@ fn versions_are_ordered_as_people_order_them() {
     assert_eq!(version_order("1.0", "1.0.0"), Ordering::Equal);
 }
 
+#[test]
+fn a_part_that_is_too_long_for_a_number_comes_after_the_others() {
+    let long = "18446744073709551616.1";
+    for less in ["0", "1.0-rc1", "99.9", "18446744073709551614"] {
+        assert_eq!(version_order(less, long), Ordering::Less, "{less}");
+        assert_eq!(version_order(long, less), Ordering::Greater, "{less}");
+    }
+    assert_eq!(version_order(long, long), Ordering::Equal);
+    let word = version_order("1.rc1", "1.18446744073709551616");
+    assert_eq!(word, Ordering::Less);
+}
+
 /// Pieces that filters are made of, right and wrong.
 fn piece() -> impl Strategy<Value = String> {
     prop_oneof![

@@ -127,6 +127,8 @@ pub(super) async fn simulate(services: &Services, wish: Simulate) -> anyhow::Res
     if wish.count > MOST {
         bail!("at most {MOST} devices are simulated at a time");
     }
+    // Codes are told once: devices whose manifest cannot be written would be lost.
+    demo::writable(&wish.manifest)?;
     catalog::seed(services).await.map_err(told)?;
     let mut behaviours: Vec<&str> = wish
         .faults
