@@ -1,6 +1,7 @@
 //! `madang-bench ingest`: from devices over MQTT and TLS, through the whole pipeline, into the database.
 
 use std::{
+    path::PathBuf,
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
@@ -38,6 +39,9 @@ pub(crate) struct Options {
     /// Seconds of that.
     #[arg(long, default_value_t = 15)]
     seconds: u32,
+    /// The folder with the interface's files, as `cargo xtask build` leaves it.
+    #[arg(long)]
+    site_dir: PathBuf,
 }
 
 struct Speed {
@@ -51,7 +55,8 @@ pub(crate) async fn run(options: &Options, figures: Figures) -> Result<()> {
     let mut site = Site::make(options.devices, 0).await?;
     let identities: Vec<Arc<Identity>> = site.devices.drain(..).map(Arc::new).collect();
 
-    let (madang, at) = Program::madang(&site.data(), None, &Addresses::default()).await?;
+    let (madang, at) =
+        Program::madang(&site.data(), Some(&options.site_dir), &Addresses::default()).await?;
     let started_ms = madang.started_in.as_secs_f64() * 1_000.0;
     figures.tell("start_to_ready", started_ms, "ms")?;
     figures.tell("idle_memory", megabytes(madang.memory()?), "MB")?;
@@ -106,7 +111,7 @@ pub(crate) async fn run(options: &Options, figures: Figures) -> Result<()> {
         }
         let killed = Instant::now();
         madang.kill().await?;
-        let (madang, _) = Program::madang(&site.data(), None, &at).await?;
+        let (madang, _) = Program::madang(&site.data(), Some(&options.site_dir), &at).await?;
         anyhow::Ok((madang, killed.elapsed()))
     };
     let (sending, killing) = tokio::join!(sending, killing);

@@ -111,14 +111,7 @@ impl Pipeline {
         loop {
             let (pipeline, message) = (self.clone(), received.clone());
             let take = async move { pipeline.take(&message).await };
-            let outcome = match tokio::spawn(take.in_current_span()).await {
-                Ok(outcome) => outcome,
-                Err(ended) => match ended.try_into_panic() {
-                    Ok(panic) => std::panic::resume_unwind(panic),
-                    Err(_) => return None,
-                },
-            };
-            match outcome {
+            match service::joined(tokio::spawn(take.in_current_span())).await? {
                 Outcome::Stored => return Some(Ok(())),
                 Outcome::Refused(reason) => return Some(Err(reason)),
                 Outcome::NotNow(error) => {

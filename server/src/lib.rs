@@ -8,6 +8,7 @@ pub mod commands;
 pub mod config;
 pub mod demo;
 mod http;
+pub mod huge_pages;
 pub mod live_hub;
 mod metrics;
 mod offline;

@@ -8,7 +8,7 @@ use std::{
 };
 
 use clap::{Parser, Subcommand};
-use server::{Config, certificate::ServerCertificate, config, demo};
+use server::{Config, certificate::ServerCertificate, config, demo, huge_pages};
 use tokio_util::sync::CancellationToken;
 use tracing_subscriber::EnvFilter;
 
@@ -56,6 +56,7 @@ enum Command {
 }
 
 fn main() -> ExitCode {
+    let small = huge_pages::withhold();
     let cli = Cli::parse();
     let filter = EnvFilter::try_from_default_env()
         .unwrap_or_else(|_| EnvFilter::new("info,rmqtt=warn,rmqtt_net=warn,sqlx=warn"));
@@ -68,16 +69,17 @@ fn main() -> ExitCode {
     if let Err(error) = rlimit::increase_nofile_limit(u64::MAX) {
         tracing::warn!(%error, "the limit of open files stays as it is");
     }
-    match execute(cli) {
+    match execute(cli, small) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            let _ = writeln!(std::io::stderr(), "madang: {error:#}");
+            let why = protocol::causes::told(&*error);
+            let _ = writeln!(std::io::stderr(), "madang: {why}");
             ExitCode::FAILURE
         }
     }
 }
 
-fn execute(cli: Cli) -> anyhow::Result<()> {
+fn execute(cli: Cli, small: huge_pages::Withheld) -> anyhow::Result<()> {
     let file = cli.config.or_else(|| {
         let path = PathBuf::from("madang.toml");
         path.exists().then_some(path)
@@ -110,7 +112,7 @@ fn execute(cli: Cli) -> anyhow::Result<()> {
                 if forget_secrets {
                     server::forget_secrets(&config).await?;
                 }
-                serve(config, demo, json, read).await
+                serve(config, demo, json, read, small).await
             }),
     }
 }
@@ -120,6 +122,7 @@ async fn serve(
     demo: Option<PathBuf>,
     json: bool,
     read: impl Fn() -> Result<Config, config::ConfigError> + Send + 'static,
+    small: huge_pages::Withheld,
 ) -> anyhow::Result<()> {
     let data_dir = config.data_dir.clone();
     let running = server::run(config).await?;
@@ -171,6 +174,11 @@ async fn serve(
     }
     out.flush()?;
     drop(out);
+    let busy = running.busy();
+    tokio::spawn(async move {
+        busy.await;
+        drop(small);
+    });
     stop_on_signal(running.stopper());
     running.stopped().await.map_err(anyhow::Error::msg)
 }

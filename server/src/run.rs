@@ -6,7 +6,7 @@ use std::{
     fs::File,
     net::{SocketAddr, TcpListener},
     path::{Path, PathBuf},
-    sync::Arc,
+    sync::{Arc, atomic::Ordering},
     time::Duration,
 };
 
@@ -25,7 +25,7 @@ use service::{
     records,
     services::Parts,
     state_cache::InProcessCache,
-    telemetry::{self, Committer},
+    telemetry::{self, CommitCounters, Committer},
     twin,
     vault::{self, Vault},
 };
@@ -117,13 +117,35 @@ pub struct Running {
     stop: CancellationToken,
     tasks: JoinSet<Result<(), String>>,
     committer: tokio::task::JoinHandle<()>,
+    counters: Arc<CommitCounters>,
     _lock: File,
 }
+
+/// Messages stored in a second from which on a site is busy.
+const BUSY: u64 = 1_000;
 
 impl Running {
     /// Stops what the server does when it is cancelled.
     pub fn stopper(&self) -> CancellationToken {
         self.stop.clone()
+    }
+
+    /// Waits until as much is stored as a busy site stores.
+    pub fn busy(&self) -> impl Future<Output = ()> + Send + 'static {
+        let counters = self.counters.clone();
+        let stored = move || counters.stored.load(Ordering::Relaxed);
+        async move {
+            let mut seconds = tokio::time::interval(Duration::from_secs(1));
+            let mut before = stored();
+            loop {
+                seconds.tick().await;
+                let now = stored();
+                if now - before >= BUSY {
+                    return;
+                }
+                before = now;
+            }
+        }
     }
 
     /// Waits until the server was stopped, or a part of it ended by itself; then stops the rest. What
@@ -219,6 +241,7 @@ pub async fn run_by(config: Config, clock: Arc<dyn Clock>) -> Result<Running, St
     });
     let mut tasks = JoinSet::new();
     // It has a thread of its own: that it has ended is seen here.
+    let counters = committer.counters().clone();
     spawn(&mut tasks, async move { committer.ended().await });
     spawn(&mut tasks, listening);
     let keep = telemetry::Keep {
@@ -274,6 +297,7 @@ pub async fn run_by(config: Config, clock: Arc<dyn Clock>) -> Result<Running, St
         stop,
         tasks,
         committer: committing,
+        counters,
         _lock: lock,
     })
 }

@@ -2,6 +2,7 @@
 
 use domain::AppError;
 use sea_orm::DatabaseTransaction;
+use tokio::task::JoinError;
 use tracing::Instrument as _;
 
 use crate::internal;
@@ -24,4 +25,15 @@ pub(crate) fn commit_then<T: Send + 'static>(
         transaction.commit().await.map_err(internal)?;
         follows.await
     })
+}
+
+/// What a task gives: a panic in it is one here, and `None` says that the process ends before the task.
+pub async fn joined<T>(task: impl Future<Output = Result<T, JoinError>>) -> Option<T> {
+    match task.await {
+        Ok(given) => Some(given),
+        Err(ended) => match ended.try_into_panic() {
+            Ok(panic) => std::panic::resume_unwind(panic),
+            Err(_) => None,
+        },
+    }
 }

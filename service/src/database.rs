@@ -18,6 +18,8 @@ use tokio_util::task::AbortOnDropHandle;
 use tracing::Instrument as _;
 use url::Url;
 
+use crate::apart::joined;
+
 /// Readers of an SQLite database next to its one writer.
 const SQLITE_READERS: u32 = 4;
 /// Pages kept by the writer and by each reader, in KiB.
@@ -53,15 +55,12 @@ pub struct Reader(DatabaseConnection);
 async fn asked<T: Send + 'static>(
     query: impl Future<Output = Result<T, DbErr>> + Send + 'static,
 ) -> Result<T, DbErr> {
-    match AbortOnDropHandle::new(tokio::spawn(query.in_current_span())).await {
-        Ok(answer) => answer,
-        Err(ended) => match ended.try_into_panic() {
-            Ok(panic) => std::panic::resume_unwind(panic),
-            Err(_) => Err(DbErr::Conn(RuntimeErr::Internal(
-                "the process ends".to_owned(),
-            ))),
-        },
-    }
+    let task = AbortOnDropHandle::new(tokio::spawn(query.in_current_span()));
+    joined(task).await.unwrap_or_else(|| {
+        Err(DbErr::Conn(RuntimeErr::Internal(
+            "the process ends".to_owned(),
+        )))
+    })
 }
 
 #[async_trait]

@@ -36,6 +36,7 @@ pub mod twin;
 pub mod vault;
 
 pub use accounts::actor::{Actor, Admin, Debugger, OwnerOf, PrimeAdmin, ViewerOf};
+pub use apart::joined;
 pub use clock::{Clock, SystemClock};
 pub use database::Database;
 pub use domain::AppError;

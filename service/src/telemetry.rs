@@ -26,7 +26,7 @@ use sea_orm::EntityTrait as _;
 
 use crate::{Services, accounts::actor::DeviceRef, internal};
 
-pub use commit::{Committed, Committer, Incoming, ReportPart, Ticket};
+pub use commit::{CommitCounters, Committed, Committer, Incoming, ReportPart, Ticket};
 pub use compare::{MOST_LINES, compare, drawable};
 pub(crate) use held::{Held, HeldState, Rewritten, begin_ownership, rewrite};
 pub(crate) use numbers::{Numbers, sequence_of};

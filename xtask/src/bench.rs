@@ -43,12 +43,12 @@ pub(crate) fn run(options: &Options) -> Result<()> {
         Which::Ingest => bench.arg("ingest"),
         Which::Chart => bench.arg("chart"),
         Which::Jobs => bench.arg("jobs"),
-        Which::Finding => bench
-            .arg("finding")
-            .arg("--site-dir")
-            .arg(place::site(true)),
-        Which::Pages => bench.arg("pages").arg("--site-dir").arg(place::site(true)),
+        Which::Finding => bench.arg("finding"),
+        Which::Pages => bench.arg("pages"),
     };
+    if matches!(options.which, Which::Ingest | Which::Finding | Which::Pages) {
+        bench.arg("--site-dir").arg(place::site(true));
+    }
     if options.json {
         bench.arg("--json");
     }

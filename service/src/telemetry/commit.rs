@@ -200,7 +200,7 @@ impl Committer {
     }
 
     /// What it did so far.
-    pub fn counters(&self) -> &CommitCounters {
+    pub fn counters(&self) -> &Arc<CommitCounters> {
         &self.counters
     }
 
