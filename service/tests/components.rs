@@ -241,20 +241,27 @@ async fn a_key_is_never_given_twice_and_a_detached_component_comes_back_under_it
                 .collect()
         };
         assert_eq!(keys().await, ["cpu", "led-2"]);
-        // Its pin is the second one's now: it comes back at another.
+        // Its wire leads to a pin that is the second one's now: it comes back when that is free.
+        let taken = components::reattach(services, &board.owner, led).await;
+        assert_eq!(conflict(taken.unwrap_err()), "pin_taken: led-2");
+        assert_eq!(keys().await, ["cpu", "led-2"]);
+        let second = board.one("led-2").await.id;
+        components::change(services, &board.owner, second, at_pin("led", 27))
+            .await
+            .unwrap();
         components::reattach(services, &board.owner, led)
             .await
             .unwrap();
         assert_eq!(keys().await, ["cpu", "led", "led-2"]);
-        assert_eq!(board.one("led").await.pin_number, Some(27));
-        assert_eq!(board.one("led-2").await.pin_number, Some(17));
+        assert_eq!(board.one("led").await.pin_number, Some(17));
+        assert_eq!(board.one("led-2").await.pin_number, Some(27));
         let actions: Vec<_> = board
             .events(EventKind::Components)
             .await
             .iter()
             .map(|detail| detail["action"].as_str().unwrap().to_owned())
             .collect();
-        assert_eq!(actions, ["reattached", "attached", "detached"]);
+        assert_eq!(actions, ["reattached", "changed", "attached", "detached"]);
         // One command tells the device to ask again, as long as it waits.
         let waiting = entity::command::Entity::find()
             .filter(entity::command::Column::Name.eq("component/changed"))
